@@ -1,0 +1,21 @@
+"""People and their face templates: a SQLite file is the truth, FAISS searches it.
+
+Everything others need is here; `Gallery` is the way in. Importing this loads neither FAISS nor OpenCV.
+"""
+
+from gallery.errors import GalleryError
+from gallery.gallery import Gallery
+from gallery.names import check_name
+from gallery.types import Added, Matches, NewTemplate, Person, Removed, StoredTemplate
+
+__all__ = [
+    "Added",
+    "Gallery",
+    "GalleryError",
+    "Matches",
+    "NewTemplate",
+    "Person",
+    "Removed",
+    "StoredTemplate",
+    "check_name",
+]

@@ -1,0 +1,90 @@
+"""The SQLite file itself: how it is laid out, made and opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+APPLICATION_ID = 0x7265636F  # "reco", tells a gallery from every other SQLite file
+FORMAT = 1
+BUSY_SECONDS = 5.0  # how long to wait for another process before calling the gallery locked
+
+# AUTOINCREMENT: an id is never given twice, so an index that is a moment old cannot mistake one for another.
+# The embedding stands before the crop: a scan for embeddings then never reads the pages that crops spill to.
+_SCHEMA = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    """CREATE TABLE people (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        added TEXT NOT NULL)""",
+    """CREATE TABLE templates (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        person INTEGER NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+        embedding BLOB NOT NULL,
+        quality REAL NOT NULL,
+        origin TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        added TEXT NOT NULL,
+        crop BLOB,
+        UNIQUE (person, digest))""",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {FORMAT}",
+)
+
+
+def create(path: Path, fingerprint: str, dimension: int) -> None:
+    """Make an empty gallery at `path`, and its folder; one that another process makes meanwhile stays.
+
+    Raises sqlite3.Error or OSError, and then leaves nothing at `path`.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Made under another name and then put into place, so that nobody ever sees half a gallery. mkstemp
+    # creates with mode 0600, and SQLite gives the -wal and -shm files the mode of the database.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    made = Path(name)
+    try:
+        with closing(connect(made)) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("BEGIN")
+            for statement in _SCHEMA:
+                db.execute(statement)
+            meta = [("fingerprint", fingerprint), ("dimension", str(dimension))]
+            db.executemany("INSERT INTO meta VALUES (?, ?)", meta)
+            db.execute("COMMIT")
+        _publish(made, path)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open an existing file, never making one. Raises sqlite3.Error."""
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,  # transactions are written out, and begin nowhere else
+        check_same_thread=False,  # `Gallery` holds a lock
+    )
+    try:
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
+        db.execute("PRAGMA temp_store = MEMORY")  # VACUUM must leave no copies of faces in a temporary folder
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _publish(made: Path, path: Path) -> None:
+    try:
+        os.link(made, path)  # unlike a rename, never replaces a gallery that is there
+    except FileExistsError:
+        return
+    except OSError:  # FAT has no links; there, two processes making it in the same instant are not told apart
+        if not path.exists():
+            made.rename(path)

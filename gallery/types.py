@@ -1,0 +1,105 @@
+"""The values that go into a gallery and come out of it; each is frozen.
+
+Embeddings are `(d,)` float32, compared by L1 distance: the model has already folded its weights in. Crops are
+aligned faces, `(height, width, 3)` uint8 in BGR order. Times are UTC in ISO 8601, to the second.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class NewTemplate:
+    """One look at a face, about to be stored.
+
+    `origin` tells people where it came from (a file, a camera); `digest` identifies the content, so that the
+    same picture is not stored twice for one person.
+
+    Raises ValueError where a field has the wrong shape or type or is not finite: a bug, not a user's mistake.
+    """
+
+    embedding: Floats  # (d,)
+    crop: Image | None  # (h, w, 3) BGR, or None to keep no picture
+    quality: float
+    origin: str
+    digest: str
+
+    def __post_init__(self) -> None:
+        embedding = self.embedding
+        if embedding.dtype != np.float32 or embedding.ndim != 1 or not np.isfinite(embedding).all():
+            raise ValueError(f"an embedding is (d,) finite float32, not {embedding.shape} {embedding.dtype}")
+        crop = self.crop
+        if crop is not None and (
+            crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or not crop.size
+        ):
+            raise ValueError(f"a crop is (h, w, 3) uint8, not {crop.shape} {crop.dtype}")
+        if not math.isfinite(self.quality):
+            raise ValueError(f"a quality is finite, not {self.quality}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTemplate:
+    """One look at a face as the gallery keeps it; the fields of `NewTemplate`, and when it was added."""
+
+    embedding: Floats  # (d,)
+    crop: Image | None  # (h, w, 3) BGR
+    quality: float
+    origin: str
+    digest: str
+    added: str  # UTC, ISO 8601
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody enrolled."""
+
+    name: str
+    templates: int
+    added: str  # UTC, ISO 8601
+    last_added: str  # UTC, ISO 8601, of the newest template
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What an enrolment did."""
+
+    stored: int
+    duplicates: int  # skipped: this person already has a template with that digest
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What a removal did.
+
+    The person is gone in any case. `erased` is False while bytes of theirs may still lie in the file or its
+    log, because another program was reading or the disk was full; the next `Gallery.open` then erases them.
+    """
+
+    templates: int
+    erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The nearest people of each probe, best first; a person is as near as the nearest of their templates.
+
+    Row i belongs to probe i. Where fewer than k people are enrolled, `names[i]` is shorter than k and
+    `distances[i]` is padded with inf.
+    """
+
+    names: tuple[tuple[str, ...], ...]  # m tuples of at most k names
+    distances: Floats  # (m, k) L1
+    templates: int  # how many templates were searched
+    people: int  # how many people they belong to
+
+    def __len__(self) -> int:
+        return len(self.names)

@@ -1,0 +1,105 @@
+"""The values that travel between the stages; each is frozen, and a stage returns a new one.
+
+Images are `(height, width, 3)` uint8 in BGR order. Boxes are `(n, 4)` float32 `x1, y1, x2, y2` in pixels
+of the frame. Landmarks are `(n, 5, 2)` float32: left eye, right eye, nose, left and right mouth corner, "left"
+as seen in the image. Row i is the same face in every array of a stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a source.
+
+    `seconds` runs on the source's own clock: media time for files, time since opening for live sources.
+    """
+
+    image: Image
+    index: int
+    seconds: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Faces found in one image. Rows select together: `detections[mask]`, `detections[[2, 0]]`."""
+
+    boxes: Floats  # (n, 4) x1 y1 x2 y2, pixels
+    scores: Floats  # (n,) 0..1
+    landmarks: Floats  # (n, 5, 2) pixels; NaN where the detector gives none
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes)
+        expected = {"boxes": (n, 4), "scores": (n,), "landmarks": (n, 5, 2)}
+        for name, shape in expected.items():
+            actual = getattr(self, name).shape
+            if actual != shape:
+                raise ValueError(f"Detections.{name} has shape {actual}, expected {shape}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, rows: Bools | Ints | list[int] | slice) -> Detections:
+        return Detections(self.boxes[rows], self.scores[rows], self.landmarks[rows])
+
+    @classmethod
+    def empty(cls) -> Detections:
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
+
+
+class State(Enum):
+    """What is known of a track's identity."""
+
+    UNDECIDED = "undecided"
+    NAMED = "named"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The present verdict on a track.
+
+    `confidence` is the posterior probability of the verdict: of `name` being right where there is a name, of
+    nobody enrolled where the state is unknown, of the best candidate while undecided.
+    """
+
+    state: State
+    name: str | None = None
+    confidence: float = 0.0
+    looks: int = 0  # how many embeddings the verdict rests on
+    why: str = ""
+
+
+UNDECIDED = Identity(State.UNDECIDED)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFace:
+    """One face of one frame. `track` is -1 while the tracker has not confirmed it."""
+
+    track: int
+    box: Floats  # (4,)
+    landmarks: Floats  # (5, 2)
+    score: float
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the pipeline says of one frame."""
+
+    frame: Frame
+    faces: tuple[TrackedFace, ...]
+    seconds: dict[str, float] = field(default_factory=dict)  # time spent, by stage
