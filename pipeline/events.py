@@ -1,0 +1,189 @@
+"""What happened, as lines for other programs and as a summary for people.
+
+    with EventLog("events.jsonl") as log:
+        events = Events()
+        for result in results:
+            log.write(events.update(result))
+        log.write(events.finish())
+
+Events tell of tracks: `entered`, `recognised`, `unknown`, `left`. A verdict that is revised is told again,
+with the name it replaces as `previous`. Embeddings and pictures never appear in them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from pipeline.errors import SinkError
+from pipeline.types import Result, State, TrackedFace
+
+Kind = Literal["entered", "recognised", "unknown", "left"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a track."""
+
+    event: Kind
+    seconds: float  # on the source's clock; of `left`, when the track was last seen
+    frame: int  # index of the frame at `seconds`
+    source: str
+    track: int
+    box: tuple[int, int, int, int]  # x1 y1 x2 y2, pixels
+    name: str | None = None
+    confidence: float | None = None
+    previous: str | None = None  # the name that was told before and is taken back
+    first_seconds: float | None = None  # of `left`
+    last_seconds: float | None = None  # of `left`
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: fields without a value left out, times to the millisecond."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values["box"] = list(self.box)
+        for name in ("seconds", "confidence", "first_seconds", "last_seconds"):
+            if values[name] is not None:
+                values[name] = round(values[name], 3)
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What has been told of a track that is present."""
+
+    face: TrackedFace
+    source: str
+    frame: int
+    first_seconds: float
+    last_seconds: float
+    told: State = State.UNDECIDED
+    name: str | None = None
+
+
+class Events:
+    """Turns results into events; keeps what it has told of each track that is present.
+
+    Args:
+        patience: for how many seconds a track may be absent before it has `left`. A track that comes back
+            later has `entered` again.
+    """
+
+    def __init__(self, patience: float = 1.0) -> None:
+        self._patience = patience
+        self._present: dict[int, _Seen] = {}
+
+    def update(self, result: Result) -> list[Event]:
+        """What is new in `result`. Unconfirmed faces (track -1) are no events."""
+        frame = result.frame
+        gone = [t for t, seen in self._present.items() if frame.seconds - seen.last_seconds > self._patience]
+        events = [_left(self._present.pop(track)) for track in gone]
+        for face in result.faces:
+            if face.track < 0:
+                continue
+            seen = self._present.get(face.track)
+            if seen is None:
+                seen = _Seen(face, frame.source, frame.index, frame.seconds, frame.seconds)
+                self._present[face.track] = seen
+                events.append(_event("entered", seen))
+            seen.face, seen.source = face, frame.source
+            seen.frame, seen.last_seconds = frame.index, frame.seconds
+            events += _verdict(seen)
+        return events
+
+    def finish(self) -> list[Event]:
+        """`left` for every track that is still present; nothing is present afterwards."""
+        events = [_left(seen) for seen in self._present.values()]
+        self._present.clear()
+        return events
+
+
+class EventLog:
+    """Appends events to a file as JSON lines, each of them written out at once.
+
+    The file is made readable by its owner only, as it says who was where; one that exists is appended to and
+    keeps its permissions. With `path` None nothing is written.
+
+    Raises:
+        SinkError: the file cannot be opened, or not be written to (disk full).
+    """
+
+    def __init__(self, path: str | Path | None) -> None:
+        self._path = path
+        self._file: int | None = None
+        if path is not None:
+            try:
+                self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            except (OSError, ValueError) as error:
+                raise SinkError(f"cannot write {path}: {getattr(error, 'strerror', '') or error}") from error
+
+    def write(self, events: Iterable[Event]) -> None:
+        """Append a line for each event."""
+        if self._file is None:
+            return
+        for event in events:
+            # One write for a whole line: other programs may be reading along.
+            line = json.dumps(event.as_dict(), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+            try:
+                while line:
+                    line = line[os.write(self._file, line) :]
+            except OSError as error:
+                raise SinkError(f"cannot write {self._path}: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file. May be called again."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _verdict(seen: _Seen) -> list[Event]:
+    """The event for a verdict that differs from the one told last; falling back to undecided is none."""
+    identity = seen.face.identity
+    if identity.state is State.UNDECIDED or (identity.state, identity.name) == (seen.told, seen.name):
+        return []
+    kind: Kind = "recognised" if identity.state is State.NAMED else "unknown"
+    event = _event(kind, seen, previous=seen.name)
+    seen.told, seen.name = identity.state, identity.name
+    return [event]
+
+
+def _left(seen: _Seen) -> Event:
+    return _event("left", seen, first_seconds=seen.first_seconds, last_seconds=seen.last_seconds)
+
+
+def _event(
+    kind: Kind,
+    seen: _Seen,
+    *,
+    previous: str | None = None,
+    first_seconds: float | None = None,
+    last_seconds: float | None = None,
+) -> Event:
+    face, decided = seen.face, kind in ("recognised", "unknown")
+    left, top, right, bottom = (round(float(value)) for value in face.box)
+    return Event(
+        event=kind,
+        seconds=seen.last_seconds,
+        frame=seen.frame,
+        source=seen.source,
+        track=face.track,
+        box=(left, top, right, bottom),
+        name=face.identity.name if kind == "recognised" else seen.name if kind == "left" else None,
+        confidence=float(face.identity.confidence) if decided else None,
+        previous=previous,
+        first_seconds=first_seconds,
+        last_seconds=last_seconds,
+    )
