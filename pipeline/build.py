@@ -1,0 +1,109 @@
+"""From settings to objects: the one place that knows every backend, and where thread counts are set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config import DetectSettings, Settings
+
+if TYPE_CHECKING:
+    from gallery import Gallery
+    from gallery.types import Matches
+    from pipeline.detector.yolo import YoloDetector
+    from pipeline.types import Floats
+    from siamese.runtime import Embedder
+
+GALLERY = Path("~/.local/share/recog/gallery.db")  # where the gallery is when nobody says otherwise
+
+
+def detector(settings: Settings) -> YoloDetector:
+    """The face detector.
+
+    Raises:
+        pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
+    """
+    import cv2
+
+    from pipeline.detector.yolo import DEFAULT, YoloDetector
+
+    # OpenCV's pool and onnxruntime's would fight for the same cores; the models need them more.
+    cv2.setNumThreads(1)
+    return YoloDetector(
+        _onnx(settings.det) or DEFAULT,
+        settings.det.size,
+        settings.det.confidence,
+        settings.det.overlap,
+        settings.det.max_faces,
+        settings.runtime.threads,
+    )
+
+
+def embedder(settings: Settings) -> Embedder:
+    """The embedder.
+
+    Raises:
+        siamese.errors.ModelError: the model cannot be used.
+    """
+    from siamese.runtime import DEFAULT, Embedder
+
+    return Embedder(settings.emb.model or DEFAULT, settings.runtime.threads)
+
+
+def fingerprint(embedder: Embedder) -> str:
+    """What a gallery must have been made with to be searched with this embedder."""
+    from pipeline.align import VERSION
+
+    return f"{embedder.name} {embedder.digest[:16]}, {VERSION}"
+
+
+def gallery(path: Path | None, embedder: Embedder, create: bool = False) -> Gallery:
+    """The gallery at `path`, or the user's own.
+
+    Raises:
+        gallery.errors.GalleryError: missing, damaged, or made with another model.
+    """
+    from gallery import Gallery
+
+    return Gallery.open(gallery_path(path), fingerprint(embedder), embedder.dimension, create=create)
+
+
+class Nobody:
+    """An empty gallery that is no file: `recog run` before anybody is enrolled."""
+
+    people_count = 0
+
+    def search(self, embeddings: Floats, people: int = 5) -> Matches:
+        """Nobody is ever searched for among nobody."""
+        raise NotImplementedError
+
+    def refresh(self) -> bool:
+        """Nobody has been enrolled into no file."""
+        return False
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def people(path: Path | None, embedder: Embedder) -> Gallery | Nobody:
+    """The gallery to recognise with; where there is no file yet, nobody.
+
+    Raises:
+        gallery.errors.GalleryError: damaged, made with another model, or asked for by name and missing.
+    """
+    if path is None and not gallery_path(None).exists():
+        return Nobody()
+    return gallery(path, embedder)
+
+
+def gallery_path(path: Path | None) -> Path:
+    """Where the gallery is."""
+    return (path or GALLERY).expanduser()
+
+
+def _onnx(settings: DetectSettings) -> Path | None:
+    if settings.model is not None and settings.model.suffix == ".pt":
+        from pipeline.detector.torch_weights import as_onnx
+
+        return as_onnx(settings.model)
+    return settings.model

@@ -1,0 +1,68 @@
+"""The command line. Bodies live in `pipeline/commands/`; what is heavy is imported there, inside the functions."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pipeline.commands import data, demo, detector, enroll, gallery, network, run
+
+app = typer.Typer(
+    name="recog",
+    help="Recognise the people you enrolled in live and recorded video; strangers stay unknown.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("enroll")(enroll.enroll)
+app.command("run")(run.run)
+app.add_typer(gallery.app, name="gallery")
+app.command("train")(network.train)
+app.command("evaluate")(network.evaluate)
+app.command("export")(network.export)
+app.add_typer(data.app, name="data")
+app.command("collect")(data.collect)
+app.add_typer(detector.app, name="detector")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"recog {version('recog')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; what the user caused ends in one line and exit code 1, bugs keep their traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if not _is_the_users(error):
+            raise
+        print(f"recog: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _is_the_users(error: Exception) -> bool:
+    # Imported only now: a command that succeeds need not know any of them.
+    from gallery.errors import GalleryError
+    from pipeline.errors import PipelineError
+    from siamese.errors import SiameseError
+
+    return isinstance(error, PipelineError | SiameseError | GalleryError)

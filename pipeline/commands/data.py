@@ -1,0 +1,128 @@
+"""`recog data`: the data to train on; `recog collect`: a person's own pictures from the webcam."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.options import Assignments, AsJson, ConfigFile, DetectorFile
+
+app = typer.Typer(help="Bring and prepare the data that the network is trained on.", no_args_is_help=True)
+
+LfwFolder = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where LFW is or shall be.")]
+LFW = Path("data/lfw")
+
+
+@app.command("lfw")
+def lfw(
+    archive: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="lfw-deepfunneled.tgz that you have; without it, download."),
+    ] = None,
+    protocol: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder with pairs.txt and the like, if not beside the archive."),
+    ] = None,
+    root: LfwFolder = LFW,
+) -> None:
+    """Bring Labeled Faces in the Wild: from your archive, or by download (about 110 MB). Done once."""
+    from pipeline.commands.shared import progress
+    from siamese.lfw_archive import prepare
+
+    with progress() as display:
+        tasks: dict[str, int] = {}
+
+        def show(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = display.add_task(what, total=total)
+            display.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+
+        found = prepare(root, archive, protocol, show)
+    done = "complete" if found.fresh else "already complete, nothing to do"
+    print(f"{found.root}: {found.images:,} images of {found.people:,} people, {done}")
+
+
+@app.command("align")
+def align(
+    root: LfwFolder = LFW,
+    images: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder of face photographs instead of LFW.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the crops go; by default ROOT/crops.")
+    ] = None,
+    detector: DetectorFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+) -> None:
+    """Detect and align the subject of every photograph, once, for training and evaluation."""
+    from pipeline.commands.shared import settings_from
+    from pipeline.training_data import align_folder
+    from siamese.lfw import FOLDER
+
+    settings = settings_from(config, assignments, detector)
+    target = out or (images or root) / "crops"
+    crops = align_folder(images or root / FOLDER, target, settings, named=images is None)
+    missed = int((~crops.found).sum())
+    print(
+        f"{target}: {len(crops):,} faces aligned; in {missed} images none was found, their centre stands in"
+    )
+
+
+@app.command("triplets")
+def triplets(
+    root: LfwFolder = LFW,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives anchor, positive, negative.")
+    ] = Path("data"),
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many rows; by default one for each fitting image.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Chooses the images.")] = 0,
+) -> None:
+    """Fill data/anchor, data/positive and data/negative from LFW, in the layout of the original project."""
+    from pipeline.commands.shared import progress
+    from siamese.lfw import FOLDER, view1_split
+    from siamese.triplets import make_triplets
+
+    people, _ = view1_split(root)  # those that tests are made of stay out
+    with progress() as display:
+        task = display.add_task("triplets", total=count)
+        made = make_triplets(
+            root / FOLDER, out, count, seed, people=people,
+            progress=lambda done, total: display.update(task, completed=done, total=total),
+        )  # fmt: skip
+    print(f"{out}: {made:,} rows in anchor, positive and negative")
+
+
+def collect(
+    source: Annotated[str, typer.Option("--source", "-s", help="Camera number, or any other source.")] = "0",
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives anchor and positive.")
+    ] = Path("data"),
+    show: Annotated[
+        bool | None,
+        typer.Option("--show/--no-show", help="Preview with keys; by default where there is a screen."),
+    ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="Save on its own, anchors and positives by turns."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="End after so many of each.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Gather your own anchors and positives: a saves an anchor, p a positive, q ends."""
+    from pipeline.collect import collect as gather
+    from pipeline.commands.shared import print_json
+    from pipeline.sources import open_source
+    from pipeline.window import can_show
+
+    with open_source(source) as frames:
+        preview = can_show() if show is None and every is not None else show is not False
+        counts = gather(frames, out, show=preview, every=every, limit=limit)
+    if as_json:
+        print_json(counts)
+    else:
+        print(f"{out}: {counts['anchor']} anchors and {counts['positive']} positives saved")

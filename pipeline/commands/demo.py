@@ -1,0 +1,74 @@
+"""`recog demo`: the whole path on real input, without a camera or a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.options import Assignments, ConfigFile
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Receives everything the demo makes.")] = Path("demo"),
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+) -> None:
+    """Make a short film, enroll one person, recognise: one is named, the others stay unknown."""
+    import cv2
+
+    from pipeline import build
+    from pipeline import enroll as enrolling
+    from pipeline.commands.run import report
+    from pipeline.commands.shared import progress, settings_from
+    from pipeline.demo import PERSON, make_film, other_view, photographs
+    from pipeline.engine import Outputs, recognise
+    from pipeline.errors import SinkError, SourceError
+    from pipeline.sheet import contact_sheet
+    from pipeline.sources import open_source
+
+    settings = settings_from(config, assignments)
+    photos = photographs()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for old in ("gallery.db", "gallery.db-wal", "gallery.db-shm", "events.jsonl"):
+            (out / old).unlink(missing_ok=True)
+    except OSError as error:
+        raise SinkError(f"{out}: cannot be written ({error.strerror}); give another folder with --out") from error
+    video, photo, gallery = out / "film.mp4", out / "enrolled.jpg", out / "gallery.db"
+    annotated, events, sheet = out / "annotated.mp4", out / "events.jsonl", out / "contact-sheet.png"
+    with progress() as display:
+        task = display.add_task("making the film", total=None)
+        make_film(photos, video, lambda: display.advance(task))
+    _write(photo, other_view(photos.known))
+
+    embedder = build.embedder(settings)
+    (outcome,) = enrolling.look_at([photo], build.detector(settings), embedder, settings.enroll)
+    if outcome.template is None:
+        raise SourceError(f"{photo}: {outcome.reason}; with these settings the demo cannot enroll anybody")
+    with build.gallery(gallery, embedder, create=True) as people:
+        people.add(PERSON, [outcome.template])
+    print(f"{PERSON} is enrolled from another view: {photo}")
+
+    ended = recognise(str(video), Outputs(annotated, events, False), gallery, settings)
+    report(ended.summary, annotated, events, ended.dropped, as_json=False)
+    with open_source(str(annotated)) as frames:
+        chosen = [(frame.image, f"{frame.seconds:.1f} s") for frame in frames if frame.index % 25 == 12]
+    _write(sheet, contact_sheet(chosen, columns=4, cell=(480, 270)))
+    print(f"written: {sheet}")
+    print(
+        "next: recog enroll --name YOU --images YOUR-PHOTOS/, then recog run --source 0"
+        if not ended.interrupted
+        else "interrupted; what was written so far can be played"
+    )
+
+
+def _write(path: Path, image: object) -> None:
+    """Write a picture or say in one line that it cannot be written."""
+    import cv2
+
+    from pipeline.errors import SinkError
+
+    if not cv2.imwrite(str(path), image):  # type: ignore[call-overload]
+        raise SinkError(f"{path}: cannot be written; is the disk full?")

@@ -1,0 +1,107 @@
+"""`recog train`, `recog evaluate`, `recog export`: the Siamese network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.data import LFW, LfwFolder
+from pipeline.commands.options import Assignments, AsJson, ConfigFile, DetectorFile, EmbedderFile
+
+OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")]
+
+
+def train(
+    root: LfwFolder = LFW,
+    out: OutFolder = Path("runs/siamese"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on exactly where the run in --out stopped.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the faces.")] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="An ONNX face embedder to imitate; may be repeated. This is outside knowledge.",
+        ),
+    ] = None,
+    extra: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="More face photographs, without names; only with --teacher."),
+    ] = None,
+    detector: DetectorFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+) -> None:
+    """Fit the Siamese network on LFW. Ctrl-C saves; --resume goes on exactly.
+
+    Learns from nine tenths of the people of View 1's training half, chooses the best epoch by the tenth, and
+    never sees the test half. Watch with: tensorboard --logdir runs
+    """
+    from pipeline.commands.shared import progress, settings_from
+    from pipeline.training import train_on_lfw
+
+    settings = settings_from(config, assignments, detector)
+    if epochs is not None:
+        settings = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": epochs})})
+    with progress() as display:
+        best = train_on_lfw(root, out, settings, resume, device, teacher or [], extra, display)
+    print(f"{best}: the best checkpoint; next: recog export --checkpoint {best} --out my-model.onnx")
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Option(metavar="FILE", help="A checkpoint of `recog train`.")] = Path(
+        "runs/siamese/best.pt"
+    ),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The .onnx file to write.")] = Path(
+        "runs/siamese/siamese.onnx"
+    ),
+    root: LfwFolder = LFW,
+    detector: DetectorFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+) -> None:
+    """Write a trained network as one ONNX file, calibrated on people it did not learn from."""
+    from pipeline.commands.shared import settings_from
+    from pipeline.training import export_checkpoint
+
+    settings = settings_from(config, assignments, detector)
+    calibration = export_checkpoint(checkpoint, out, root, settings)
+    print(
+        f"{out}: calibrated on {calibration.genuine:,} pairs of one person and {calibration.impostor:,} of two"
+    )
+
+
+def evaluate(
+    model: EmbedderFile = None,
+    root: LfwFolder = LFW,
+    out: OutFolder = Path("runs/evaluation"),
+    detector: DetectorFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy on LFW's View 1 test people, whom no training by `recog train` has seen.
+
+    Leaves figures.json, a sheet of pairs, a ROC curve and a histogram of scores in --out.
+    """
+    from pipeline import build
+    from pipeline.commands.shared import print_json, settings_from
+    from pipeline.training import lfw_crops
+    from siamese.evaluate import evaluate_view1
+    from siamese.plots import write_plots
+
+    settings = settings_from(config, assignments, detector, model)
+    embedder = build.embedder(settings)
+    report = evaluate_view1(embedder, lfw_crops(root, settings), root)
+    paths = write_plots(report, out)
+    if as_json:
+        print_json(report.as_dict())
+        return
+    for line in report.lines():
+        print(line)
+    for path in paths:
+        print(f"written: {path}")

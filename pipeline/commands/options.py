@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="Settings (TOML); only what differs from the defaults."
+    ),
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; may be repeated."),
+]
+GalleryFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--gallery", "-g", metavar="FILE", help="Gallery file; by default ~/.local/share/recog/gallery.db."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+DetectorFile = Annotated[
+    Path | None,
+    typer.Option("--detector", metavar="FILE", help="A YOLO face detector of your own (.onnx, or .pt)."),
+]
+EmbedderFile = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="FILE", help="An embedder of your own, written by `recog export`."),
+]

@@ -1,0 +1,80 @@
+"""`recog run`: recognise people in a camera, file, folder, image or stream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
+
+if TYPE_CHECKING:
+    from pipeline.summary import Summary
+
+
+def run(
+    source: Annotated[
+        str, typer.Option("--source", "-s", help="Camera number, video, image, folder of images, or URL.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Annotated video (or image) to write.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option("--events", "-e", metavar="FILE", help="Append events as JSON lines.")
+    ] = None,
+    show: Annotated[
+        bool | None, typer.Option("--show/--no-show", help="Show a window; by default for live sources.")
+    ] = None,
+    gallery: GalleryFile = None,
+    detector: DetectorFile = None,
+    model: EmbedderFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recognise the enrolled people in a video; everybody else stays unknown."""
+    from pipeline.commands.shared import settings_from
+    from pipeline.engine import Outputs, recognise
+    from pipeline.errors import SourceError
+
+    settings = settings_from(config, assignments, detector, model)
+    ended = recognise(source, Outputs(out, events, show), gallery, settings, quiet=as_json)
+    report(ended.summary, out, events, ended.dropped, as_json)
+    if ended.interrupted:
+        raise typer.Exit(130)
+    if ended.complaint:
+        raise SourceError(ended.complaint)
+
+
+def report(summary: Summary, out: Path | None, events: Path | None, dropped: int, as_json: bool) -> None:
+    """What the run amounted to, as a table or as JSON."""
+    from pipeline.commands.shared import print_json
+
+    values: dict[str, Any] = summary.as_dict() | {"dropped": dropped}
+    if as_json:
+        print_json(values | {"out": str(out) if out else None, "events": str(events) if events else None})
+        return
+    rate = f", {values['fps']:.1f} frames a second" if values["fps"] else ""
+    lost = f", {dropped} dropped" if dropped else ""
+    print(f"{values['frames']} frames in {values['seconds']:.1f} s{rate}{lost}")
+    if values["people"]:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("name", "first seen", "last seen", "frames", "confidence")
+        for person in values["people"]:
+            table.add_row(
+                person["name"],
+                f"{person['first_seconds']:.1f} s",
+                f"{person['last_seconds']:.1f} s",
+                str(person["frames"]),
+                f"{person['confidence']:.1%}",
+            )
+        Console().print(table, markup=False)
+    else:
+        print("nobody was recognised")
+    print(f"{values['unknown_tracks']} unknown, {values['undecided_tracks']} undecided")
+    for path in (out, events):
+        if path is not None:
+            print(f"written: {path}")

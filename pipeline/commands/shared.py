@@ -1,0 +1,53 @@
+"""What several commands do alike: settings from options, progress, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from pipeline.config import Settings
+
+
+def settings_from(
+    config: Path | None,
+    assignments: Sequence[str] | None,
+    detector: Path | None = None,
+    model: Path | None = None,
+) -> Settings:
+    """Defaults, file, `--set`, and at last the explicit flags."""
+    from pipeline.config import load
+
+    settings = load(config, assignments or ())
+    if detector is not None:
+        settings = settings.model_copy(update={"det": settings.det.model_copy(update={"model": detector})})
+    if model is not None:
+        settings = settings.model_copy(update={"emb": settings.emb.model_copy(update={"model": model})})
+    return settings
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress display on stderr, gone when done, so that stdout stays for results."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as display:
+        yield display
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,143 @@
+"""Settings: defaults, then a file, then `--set section.key=value`, then explicit flags.
+
+Each part of the pipeline receives its own section. Nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import ConfigError
+from siamese.settings import ModelSettings, TrainSettings
+
+
+class Section(BaseModel):
+    """A group of settings; a key that does not exist is an error, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DetectSettings(Section):
+    model: Path | None = Field(None, description="YOLO face detector (.onnx, or .pt with ultralytics); ours if empty")
+    size: int = Field(640, ge=64, le=4096, multiple_of=32, description="long side of the network's input, pixels")
+    confidence: float = Field(0.4, gt=0, lt=1, description="score from which a box is a face")
+    overlap: float = Field(0.5, gt=0, lt=1, description="IoU above which the weaker of two boxes is dropped")
+    max_faces: int = Field(100, ge=1)
+
+
+class EmbedSettings(Section):
+    model: Path | None = Field(None, description="embedder that `recog export` wrote; ours if empty")
+
+
+class TrackSettings(Section):
+    overlap: float = Field(0.25, gt=0, lt=1, description="IoU from which a detection continues a track")
+    confirm: int = Field(2, ge=1, description="sightings after which a track counts")
+    patience: float = Field(1.0, gt=0, description="seconds a track waits for its face to come back")
+
+
+class QualitySettings(Section):
+    min_face: float = Field(28.0, gt=0, description="smallest side of a face that is looked at, pixels")
+    min_sharpness: float = Field(12.0, ge=0, description="deviation of the crop's Laplacian; below is blurred")
+    max_turn: float = Field(0.75, gt=0, description="how far a head may be turned; 0 is frontal, 1 profile")
+
+
+class AttentionSettings(Section):
+    interval: float = Field(0.1, ge=0, description="seconds between looks at a track that is not decided")
+    recheck: float = Field(1.0, gt=0, description="seconds between looks at a track that is")
+    budget: int = Field(8, ge=1, description="most faces embedded in one frame")
+
+
+class EvidenceSettings(Section):
+    target_fpir: float = Field(0.001, gt=0, lt=0.5, description="share of strangers who may be given a name")
+    correlation: float = Field(0.5, ge=0, le=1, description="how much a look repeats the look before it, 0..1")
+    min_looks: int = Field(3, ge=1, description="looks before anything is decided")
+    unknown_at: float = Field(0.95, gt=0.5, lt=1, description="probability from which a person counts as unknown")
+    memory: int = Field(25, ge=1, description="looks a verdict rests on at most; older ones fade")
+
+
+class EnrollSettings(Section):
+    min_face: float = Field(48.0, gt=0, description="smallest side of a face worth enrolling, pixels")
+    min_sharpness: float = Field(15.0, ge=0, description="deviation of the crop's Laplacian; below is blurred")
+
+
+class RuntimeSettings(Section):
+    threads: int = Field(0, ge=0, description="CPU threads of the models; 0 for all")
+
+
+class Settings(Section):
+    """All settings of recog, by section."""
+
+    det: DetectSettings = DetectSettings()
+    emb: EmbedSettings = EmbedSettings()
+    track: TrackSettings = TrackSettings()
+    quality: QualitySettings = QualitySettings()
+    attention: AttentionSettings = AttentionSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
+    enroll: EnrollSettings = EnrollSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
+
+
+def load(file: Path | None = None, assignments: Sequence[str] = ()) -> Settings:
+    """The effective settings.
+
+    Args:
+        file: TOML with only what differs from the defaults.
+        assignments: `section.key=value`, values as in TOML; bare words are text.
+
+    Raises:
+        ConfigError: an unreadable file, an unknown key (with the nearest one that exists), a bad value.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            values = tomllib.loads(file.read_text())
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file}: not valid TOML ({error})") from error
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        section, dot, key = path.strip().partition(".")
+        if not (equals and dot and section and key):
+            raise ConfigError(f"--set {assignment}: write it as section.key=value, for example det.size=320")
+        group = values.setdefault(section, {})
+        if not isinstance(group, dict):
+            raise ConfigError(f"--set {assignment}: {section} is not a section")
+        group[key] = _value(text.strip())
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        origin = str(file) if file is not None and not assignments else "settings"
+        raise ConfigError(f"{origin}: {_explain(error)}") from error
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(error: ValidationError) -> str:
+    """The first thing that is wrong, in one line."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    name = ".".join(path)
+    if first["type"] != "extra_forbidden":
+        return f"{name}: {first['msg'].lower()}"
+    known: list[str] = list(Settings.model_fields)
+    if len(path) > 1:
+        section = Settings.model_fields[path[0]].annotation
+        assert isinstance(section, type) and issubclass(section, BaseModel)
+        known = [f"{path[0]}.{key}" for key in section.model_fields]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+    return f"there is no setting {name}; {hint}"
