@@ -1,8 +1,8 @@
 """Who is named in the test videos, for how many frames, and how often wrongly.
 
-Enrolls the people of `people/`, runs `recog run` over `videos/` and counts. Which names can appear in which video is
-known from the data's own description; where strangers and enrolled people share a picture, a name on the wrong face
-of the right video has to be found by eye, in the annotated files that this leaves in --out.
+Enrolls the people of `people/`, recognises over `videos/` as `recog run` does, and counts. Which names can
+appear in which video is known from the data's own description; where strangers and enrolled people share a
+picture, a name on the wrong face has to be found by eye, in the annotated files that this leaves in --out.
 
     uv run python benchmarks/videos.py --data ../shared/data --out runs/videos
 """

@@ -74,7 +74,11 @@ def center_crop(image: Image, share: float = 0.5) -> Image:
 def _shrunk_region(image: Image, matrix: Floats, scale: float) -> tuple[Image, Floats]:
     """The region of the image that the crop needs, averaged down, with the matrix that fits it."""
     inverse = cv2.invertAffineTransform(matrix)
-    corners = np.array([[0, 0, 1], [SIZE, 0, 1], [0, SIZE, 1], [SIZE, SIZE, 1]], np.float32) @ inverse.T
+    # One pixel of the crop beyond each side, lest its border be mixed with the black outside the region.
+    low, high = -1, SIZE
+    corners = (
+        np.array([[low, low, 1], [high, low, 1], [low, high, 1], [high, high, 1]], np.float32) @ inverse.T
+    )
     height, width = image.shape[:2]
     left, top = np.clip(np.floor(corners.min(axis=0)), 0, (width - 1, height - 1)).astype(int)
     right, bottom = np.clip(np.ceil(corners.max(axis=0)), (left + 1, top + 1), (width, height)).astype(int)

@@ -68,31 +68,50 @@ def gallery(path: Path | None, embedder: Embedder, create: bool = False) -> Gall
     return Gallery.open(gallery_path(path), fingerprint(embedder), embedder.dimension, create=create)
 
 
-class Nobody:
-    """An empty gallery that is no file: `recog run` before anybody is enrolled."""
+class Awaited:
+    """A gallery that is no file yet: nobody, until another process makes it."""
 
-    people_count = 0
+    def __init__(self, path: Path, embedder: Embedder) -> None:
+        self._path, self._embedder = path, embedder
+        self._made: Gallery | None = None
+
+    @property
+    def people_count(self) -> int:
+        """How many people are enrolled."""
+        return self._made.people_count if self._made else 0
 
     def search(self, embeddings: Floats, people: int = 5) -> Matches:
-        """Nobody is ever searched for among nobody."""
-        raise NotImplementedError
+        """As `Gallery.search`; nobody can be searched for before there is anybody."""
+        assert self._made is not None
+        return self._made.search(embeddings, people)
 
     def refresh(self) -> bool:
-        """Nobody has been enrolled into no file."""
-        return False
+        """Whether somebody was enrolled or removed meanwhile.
+
+        Raises:
+            gallery.errors.GalleryError: what was made is not for this model.
+        """
+        if self._made is not None:
+            return self._made.refresh()
+        if not self._path.exists():
+            return False
+        self._made = gallery(self._path, self._embedder)
+        return True
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Close the file, if there is one by now."""
+        if self._made is not None:
+            self._made.close()
 
 
-def people(path: Path | None, embedder: Embedder) -> Gallery | Nobody:
-    """The gallery to recognise with; where there is no file yet, nobody.
+def people(path: Path | None, embedder: Embedder) -> Gallery | Awaited:
+    """The gallery to recognise with; the user's own may yet have to be made.
 
     Raises:
         gallery.errors.GalleryError: damaged, made with another model, or asked for by name and missing.
     """
     if path is None and not gallery_path(None).exists():
-        return Nobody()
+        return Awaited(gallery_path(None), embedder)
     return gallery(path, embedder)
 
 

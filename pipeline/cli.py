@@ -1,16 +1,30 @@
-"""The command line. Bodies live in `pipeline/commands/`; what is heavy is imported there, inside the functions."""
+"""The command line. Bodies live in `pipeline/commands/`; what is heavy is imported inside their functions."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from pipeline.commands import data, demo, detector, enroll, gallery, network, run
 
+
+class _Interruptible(TyperGroup):
+    """Ctrl-C ends every command alike, whatever the version of Typer makes of it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="recog",
+    cls=_Interruptible,
     help="Recognise the people you enrolled in live and recorded video; strangers stay unknown.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -46,7 +60,9 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; what the user caused ends in one line and exit code 1, bugs keep their traceback."""
+    """Run the command line; what the user caused ends in one line and exit code 1, a bug in its traceback."""
+    if hasattr(sys.stdout, "reconfigure"):  # a file name that is not UTF-8 can be told, if not shown
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except KeyboardInterrupt:

@@ -34,7 +34,7 @@ class Photographs:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One camera movement over a picture: from one view to another, as centre x, y and width in its pixels."""
+    """A camera movement over a picture: from one view to another, as centre x, y and width in its pixels."""
 
     picture: Image
     begin: tuple[float, float, float]

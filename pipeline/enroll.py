@@ -19,6 +19,7 @@ from pipeline.types import Detections, Image
 
 # A second face this much smaller than the first is somebody in the background, not a second subject.
 BACKGROUND = 0.35
+SURE = 0.6  # a second face below this score is more often a pattern than a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,10 @@ class Outcome:
 def find_photos(paths: Sequence[Path]) -> list[Path]:
     """The photographs that these files and folders name, each folder in natural order.
 
+    A file is taken as it is, even if it does not exist: whoever reads it finds out.
+
     Raises:
-        SourceError: a path does not exist, or a folder holds no photographs.
+        SourceError: a folder holds no photographs.
     """
     photos: list[Path] = []
     for path in paths:
@@ -56,7 +59,8 @@ def look_at(
         try:
             image = read_photo(photo)
         except SourceError as error:
-            yield Outcome(photo, None, str(error).removeprefix(f"{photo}: "))
+            why = str(error).removeprefix(f"{photo} ").removeprefix("is ")
+            yield Outcome(photo, None, f"unreadable: {why}")
             continue
         detections = detector.detect(image)
         face, reason = choose(detections)
@@ -85,7 +89,8 @@ def choose(detections: Detections) -> tuple[int | None, str]:
         return None, "no face found"
     sides = np.sqrt((detections.boxes[:, 2:] - detections.boxes[:, :2]).prod(axis=1))
     order = np.argsort(-sides)
-    count = int((sides >= BACKGROUND * sides[order[0]]).sum())
+    others = (sides >= BACKGROUND * sides[order[0]]) & (detections.scores >= SURE)
+    count = 1 + int(others[order[1:]].sum())
     if count > 1:
         return None, f"{count} faces; crop the photo to one person"
     return int(order[0]), ""

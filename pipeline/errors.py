@@ -1,10 +1,10 @@
 """Errors of the `pipeline` package that a user can cause.
 
-    PipelineError
-    ├── ConfigError    a setting that does not exist or has a value it cannot have
-    ├── SourceError    a camera, file, folder, image or stream that cannot be read
-    ├── SinkError      an output that cannot be written
-    └── DetectorError  a detector model or its training data that cannot be used
+PipelineError
+├── ConfigError    a setting that does not exist or has a value it cannot have
+├── SourceError    a camera, file, folder, image or stream that cannot be read
+├── SinkError      an output that cannot be written
+└── DetectorError  a detector model or its training data that cannot be used
 """
 
 

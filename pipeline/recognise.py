@@ -17,6 +17,7 @@ from pipeline.track import Tracker
 from pipeline.types import UNDECIDED, Detections, Floats, Frame, Image, Ints, Result, TrackedFace
 from siamese.calibration import Calibration
 
+REFRESH = 0.5  # seconds between looks at whether the gallery was changed
 NEAREST = 5  # people of each look whose evidence is kept apart; all others share the last one's
 
 
@@ -55,9 +56,12 @@ class Seen:
 
 
 class Recogniser:
-    """Recognises the people of one source. Tracks and evidence belong to the instance: one source, one instance.
+    """Recognises the people of one source. Tracks and evidence are its own: one source, one instance.
 
     `detect` and `identify` may run in different threads, each in one.
+
+    Attributes:
+        enrolled: how many people are in the gallery, as far as is known.
     """
 
     def __init__(self, detector: Detector, embedder: Embedder, people: People, settings: Settings) -> None:
@@ -67,7 +71,7 @@ class Recogniser:
         self._attention = Attention(settings.attention)
         self._evidence = Evidence(settings.evidence)
         self._refreshed = float("-inf")
-        self._enrolled = people.people_count
+        self.enrolled = people.people_count
 
     def __call__(self, frame: Frame) -> Result:
         """Both stages in turn."""
@@ -97,10 +101,14 @@ class Recogniser:
             self._look(frame, faces[rows], tracks[rows])
         looked = clock()
         in_view = [int(track) for track in tracks if track >= 0]
-        self._evidence.decide(in_view, self._enrolled)
+        self._evidence.decide(in_view, self.enrolled)
         named = tuple(
             TrackedFace(
-                int(track), box, landmarks, float(score), self._evidence.of(int(track)) if track >= 0 else UNDECIDED
+                int(track),
+                box,
+                landmarks,
+                float(score),
+                self._evidence.of(int(track)) if track >= 0 else UNDECIDED,
             )
             for track, box, landmarks, score in zip(
                 tracks, faces.boxes, faces.landmarks, faces.scores, strict=True
@@ -130,7 +138,7 @@ class Recogniser:
             return
         rows = np.flatnonzero(usable)
         weights = measured.score()[rows]
-        if not self._enrolled:
+        if not self.enrolled:
             for row, weight in zip(rows, weights, strict=True):
                 self._evidence.add(int(tracks[row]), {}, float(weight))
             return
@@ -141,9 +149,12 @@ class Recogniser:
             self._evidence.add(int(tracks[row]), found, float(weights[place]))
 
     def _take_in_enrollments(self) -> None:
-        """Notice, at most twice a second, what another process has written to the gallery."""
+        """Notice, now and then, what another process has written to the gallery."""
         now = time.monotonic()
-        if now - self._refreshed >= 0.5:
+        if now - self._refreshed >= REFRESH:
             self._refreshed = now
             if self._people.refresh():
-                self._enrolled = self._people.people_count
+                self.enrolled = self._people.people_count
+                # What was concluded rests on people who may be gone, and lacks those who are new: look again.
+                self._evidence.forget(frozenset())
+                self._attention.forget(frozenset())

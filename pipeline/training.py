@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands.shared import progress
 from pipeline.config import Settings
-from pipeline.errors import ConfigError
-from pipeline.training_data import align_folder
+from pipeline.errors import ConfigError, SinkError
+from pipeline.training_data import align_folder, make_folder
 from siamese.crops import CropSet
 from siamese.lfw import FOLDER, split_people, view1_split
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from siamese.calibration import Calibration
+    from siamese.evaluate import Report
+    from siamese.runtime import Embedder
 
 
 def lfw_crops(root: Path, settings: Settings) -> CropSet:
@@ -30,7 +32,6 @@ def train_on_lfw(
     device: str,
     teachers: list[Path],
     extra: Path | None,
-    display: Progress,
 ) -> Path:
     """Train; return the best checkpoint.
 
@@ -54,12 +55,13 @@ def train_on_lfw(
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     people, _ = view1_split(root)
     fit, validation = split_people(people)
+    make_folder(out)
     lfw = lfw_crops(root, settings)
     more = align_folder(extra, extra / "crops", settings, named=False) if extra else None
-    task = display.add_task("asking the teachers", total=None, visible=bool(teachers))
     models = [Teacher(path, settings.train.threads) for path in teachers]
-    faces, left_out = assemble(lfw, fit, more, models, lambda done: display.update(task, completed=done))
-    display.remove_task(task)
+    with progress() as display:
+        task = display.add_task("asking the teachers", total=None, visible=bool(teachers))
+        faces, left_out = assemble(lfw, fit, more, models, lambda done: display.update(task, completed=done))
     provenance: dict[str, Any] = {
         "data": f"LFW View 1, {len(fit)} people of the training half; {len(faces.images)} images in all",
         "outside data": "labelled (through teachers)" if teachers else "none (but the detector's)",
@@ -68,47 +70,45 @@ def train_on_lfw(
         "teachers": {path.name: sha256(path) for path in teachers},
         "alignment": lfw.alignment,
     }
-    task = display.add_task("training", total=None)
+    held_out = lfw.of_people(validation)
+    with progress() as display:
+        task = display.add_task("training", total=None)
 
-    def show(step: Step) -> None:
-        display.update(
-            task,
-            completed=step.step,
-            total=step.steps,
-            description=f"epoch {step.epoch}, loss {step.loss:.2f}",
-        )
-        if step.validation is not None:
-            display.console.print(
-                f"epoch {step.epoch}: area under ROC on validation people {step.validation:.4f}"
-            )
+        def show(step: Step) -> None:
+            description = f"epoch {step.epoch}, loss {step.loss:.2f}"
+            display.update(task, completed=step.step, total=step.steps, description=description)
+            if step.validation is not None:
+                print(f"epoch {step.epoch}: area under ROC on validation people {step.validation:.4f}")
 
-    return train(
-        faces,
-        lfw.of_people(validation),
-        settings.model,
-        settings.train,
-        out,
-        resume,
-        chosen,
-        provenance,
-        show,
-    )
+        return train(faces, held_out, settings.model, settings.train, out, resume, chosen, provenance, show)
 
 
 def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Settings) -> Calibration:
-    """Export a checkpoint, calibrated on the validation people. Returns the calibration."""
+    """Export a checkpoint, calibrated on the validation people. Returns the calibration.
+
+    Raises:
+        ModelError: no checkpoint, or one that has learned nothing that could be calibrated.
+        PipelineError, SiameseError: data that are missing or damaged, or `out` cannot be written.
+    """
     from siamese import calibration, metrics
     from siamese.checkpoint import build, load
     from siamese.embed import embed
+    from siamese.errors import ModelError
     from siamese.export import export
 
     state = load(checkpoint)
+    if out.is_dir():
+        raise SinkError(f"{out} is a folder; give a file inside it")
+    make_folder(out.parent)
     network = build(state)
     people, _ = view1_split(root)
     _, validation = split_people(people)
     held = lfw_crops(root, settings).of_people(validation)
     distances, same = metrics.every_pair(embed(network, held.images), held.labels())
-    fitted = calibration.fit(distances, same)
+    try:
+        fitted = calibration.fit(distances, same)
+    except ValueError as error:
+        raise ModelError(f"{checkpoint}: cannot be calibrated: {error}") from error
     card = dict(state["provenance"]) | {
         "epoch": state["epoch"],
         "settings": state["train_settings"],
@@ -116,3 +116,35 @@ def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Setting
     }
     export(network, out, fitted, card)
     return fitted
+
+
+def evaluate_on_lfw(
+    embedder: Embedder, root: Path, out: Path, settings: Settings
+) -> tuple[Report, list[Path]]:
+    """Evaluate on the test people; return the report and the files it was written to.
+
+    Raises:
+        PipelineError, SiameseError: data that are missing or damaged, or `out` cannot be written.
+    """
+    from siamese import plots
+    from siamese.evaluate import evaluate_view1
+    from siamese.runtime import DEFAULT
+
+    view1_split(root)  # whether LFW is there at all
+    make_folder(out)
+    crops = lfw_crops(root, settings)
+    with progress() as display:
+        task = display.add_task("evaluating", total=None)
+        report = evaluate_view1(
+            embedder, crops, root,
+            model=settings.emb.model or DEFAULT, card=embedder.card, calibrated=embedder.calibration,
+            progress=lambda done, total: display.update(task, completed=done, total=total),
+        )  # fmt: skip
+    figures = out / "figures.json"
+    try:
+        figures.write_text(json.dumps(report.as_dict(), indent=2))
+        sheet = plots.pair_sheet(report, crops, out / "pairs.png")
+        curve, scores = plots.roc_curve(report, out / "roc.png"), plots.histogram(report, out / "scores.png")
+    except OSError as error:
+        raise SinkError(f"{out}: cannot be written ({error.strerror or error})") from error
+    return report, [figures, sheet, curve, scores]

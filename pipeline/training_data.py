@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 from pipeline import align, build
 from pipeline.align_set import align_files
 from pipeline.commands.shared import progress
 from pipeline.config import Settings
-from pipeline.errors import SourceError
+from pipeline.errors import SinkError, SourceError
 from pipeline.photos import PHOTO_SUFFIXES
 from siamese import crops
 from siamese.crops import CropSet
+from siamese.errors import DataError
 
 SIZE = 320  # of the detector's input: in pictures of one person the face is large
 
 
 def align_folder(root: Path, out: Path, settings: Settings, named: bool) -> CropSet:
-    """Align the subject of every picture below `root` into the crop set `out`; one that fits is kept as it is.
+    """Align the subject of every picture below `root` into the crop set `out`; one that fits is kept.
 
     Args:
         named: folders below `root` are people's names; else nobody's name is known.
 
     Raises:
         SourceError: no pictures there, or one that cannot be read.
+        SinkError: the crop set cannot be written.
         DetectorError, siamese.errors.ModelError: the detector cannot be used.
     """
     if not root.is_dir():
@@ -40,13 +44,31 @@ def align_folder(root: Path, out: Path, settings: Settings, named: bool) -> Crop
     settings = settings.model_copy(update={"det": settings.det.model_copy(update={"size": SIZE})})
     detector = build.detector(settings)
     alignment = f"{align.VERSION}, detector {detector.digest[:16]} at {SIZE}"
-    if (out / "faces.json").is_file():
+    with contextlib.suppress(DataError):  # none yet, or a damaged one: it is made anew
         present = crops.read(out)
         if present.alignment == alignment and present.files == tuple(files):
             return present
+    make_folder(out)  # before the work, not after it
     people = [Path(file).parts[0] if named else "" for file in files]
     with progress() as display:
         task = display.add_task("aligning faces", total=len(files))
         made = align_files(root, files, people, detector, alignment, lambda _: display.advance(task))
-    crops.write(made, out)
+    try:
+        crops.write(made, out)
+    except OSError as error:
+        raise SinkError(f"{out}: cannot be written ({error.strerror or error})") from error
     return crops.read(out)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write into.
+
+    Raises:
+        SinkError: it cannot be made, or not be written into.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SinkError(f"{folder}: cannot be written (no permission); choose another folder")

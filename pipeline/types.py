@@ -1,8 +1,8 @@
 """The values that travel between the stages; each is frozen, and a stage returns a new one.
 
 Images are `(height, width, 3)` uint8 in BGR order. Boxes are `(n, 4)` float32 `x1, y1, x2, y2` in pixels
-of the frame. Landmarks are `(n, 5, 2)` float32: left eye, right eye, nose, left and right mouth corner, "left"
-as seen in the image. Row i is the same face in every array of a stage.
+of the frame. Landmarks are `(n, 5, 2)` float32: left eye, right eye, nose, left and right mouth corner,
+"left" as seen in the image. Row i is the same face in every array of a stage.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Errors of the `siamese` package that a user can cause.
 
-    SiameseError
-    ├── DataError    a data set that is missing, damaged or not what it claims to be
-    └── ModelError   a model file or checkpoint that cannot be used
+SiameseError
+├── DataError    a data set that is missing, damaged or not what it claims to be
+└── ModelError   a model file or checkpoint that cannot be used
+
+Each carries one line: what was wrong, and what to do.
 """
 
 

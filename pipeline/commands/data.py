@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import Assignments, AsJson, ConfigFile, DetectorFile
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile
 
 app = typer.Typer(help="Bring and prepare the data that the network is trained on.", no_args_is_help=True)
 

@@ -11,13 +11,13 @@ from pipeline.commands.options import Assignments, ConfigFile
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Receives everything the demo makes.")] = Path("demo"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives everything the demo makes.")
+    ] = Path("demo"),
     config: ConfigFile = None,
     assignments: Assignments = None,
 ) -> None:
     """Make a short film, enroll one person, recognise: one is named, the others stay unknown."""
-    import cv2
-
     from pipeline import build
     from pipeline import enroll as enrolling
     from pipeline.commands.run import report
@@ -30,12 +30,15 @@ def demo(
 
     settings = settings_from(config, assignments)
     photos = photographs()
+    _keep_a_real_gallery(out / "gallery.db", PERSON)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for old in ("gallery.db", "gallery.db-wal", "gallery.db-shm", "events.jsonl"):
+        for old in ("gallery.db", "gallery.db-wal", "gallery.db-shm", "events.jsonl", "annotated.mp4"):
             (out / old).unlink(missing_ok=True)
     except OSError as error:
-        raise SinkError(f"{out}: cannot be written ({error.strerror}); give another folder with --out") from error
+        raise SinkError(
+            f"{out}: cannot be written ({error.strerror}); give another folder with --out"
+        ) from error
     video, photo, gallery = out / "film.mp4", out / "enrolled.jpg", out / "gallery.db"
     annotated, events, sheet = out / "annotated.mp4", out / "events.jsonl", out / "contact-sheet.png"
     with progress() as display:
@@ -52,16 +55,27 @@ def demo(
     print(f"{PERSON} is enrolled from another view: {photo}")
 
     ended = recognise(str(video), Outputs(annotated, events, False), gallery, settings)
-    report(ended.summary, annotated, events, ended.dropped, as_json=False)
+    report(ended, annotated, events, as_json=False)
+    if ended.interrupted:
+        raise typer.Exit(130)
     with open_source(str(annotated)) as frames:
         chosen = [(frame.image, f"{frame.seconds:.1f} s") for frame in frames if frame.index % 25 == 12]
     _write(sheet, contact_sheet(chosen, columns=4, cell=(480, 270)))
     print(f"written: {sheet}")
-    print(
-        "next: recog enroll --name YOU --images YOUR-PHOTOS/, then recog run --source 0"
-        if not ended.interrupted
-        else "interrupted; what was written so far can be played"
-    )
+    print("next: recog enroll --name YOU --images YOUR-PHOTOS/, then recog run --source 0")
+
+
+def _keep_a_real_gallery(path: Path, person: str) -> None:
+    """Refuse a folder whose gallery is not an earlier demo's: the demo begins with an empty one."""
+    from gallery import Gallery
+    from pipeline.errors import SinkError
+
+    if not path.exists():
+        return
+    with Gallery.open(path, None, None) as opened:
+        others = [each.name for each in opened.people() if each.name != person]
+    if others:
+        raise SinkError(f"{path} is a gallery with {others[0]} in it; give another folder with --out")
 
 
 def _write(path: Path, image: object) -> None:

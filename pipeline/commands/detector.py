@@ -91,9 +91,8 @@ def export(
     """Write trained weights as ONNX, which `--detector` takes and which runs without ultralytics."""
     from pipeline.detector.train import export as write
 
-    print(
-        f"written: {write(weights, out, {'recog.kind': 'face detector', 'recog.licence': 'AGPL-3.0 (ultralytics)'})}"
-    )
+    described = {"recog.kind": "face detector", "recog.licence": "AGPL-3.0 (ultralytics)"}
+    print(f"written: {write(weights, out, described)}")
 
 
 @app.command("evaluate")

@@ -54,9 +54,7 @@ def enroll(
             outcomes.append(outcome)
             if not as_json:
                 verdict = "accepted" if outcome.template else f"rejected: {outcome.reason}"
-                display.console.print(
-                    f"{outcome.photo}: {verdict}", markup=False, highlight=False, soft_wrap=True
-                )
+                print(f"{outcome.photo}: {verdict}")
             display.advance(task)
     templates = [outcome.template for outcome in outcomes if outcome.template is not None]
     if templates:

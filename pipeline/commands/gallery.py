@@ -33,11 +33,12 @@ def list_people(gallery: GalleryFile = None, as_json: AsJson = False) -> None:
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("name", "photos", "added")
     for person in people:
-        table.add_row(person.name, str(person.templates), person.added)
-    Console().print(table, markup=False)
+        table.add_row(Text(person.name), str(person.templates), person.added)
+    Console().print(table)
 
 
 @app.command("remove")

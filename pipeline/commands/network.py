@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.data import LFW, LfwFolder
-from pipeline.commands.options import Assignments, AsJson, ConfigFile, DetectorFile, EmbedderFile
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile
 
 OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")]
 
@@ -41,14 +41,13 @@ def train(
     Learns from nine tenths of the people of View 1's training half, chooses the best epoch by the tenth, and
     never sees the test half. Watch with: tensorboard --logdir runs
     """
-    from pipeline.commands.shared import progress, settings_from
+    from pipeline.commands.shared import settings_from
     from pipeline.training import train_on_lfw
 
     settings = settings_from(config, assignments, detector)
     if epochs is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": epochs})})
-    with progress() as display:
-        best = train_on_lfw(root, out, settings, resume, device, teacher or [], extra, display)
+    best = train_on_lfw(root, out, settings, resume, device, teacher or [], extra)
     print(f"{best}: the best checkpoint; next: recog export --checkpoint {best} --out my-model.onnx")
 
 
@@ -70,9 +69,8 @@ def export(
 
     settings = settings_from(config, assignments, detector)
     calibration = export_checkpoint(checkpoint, out, root, settings)
-    print(
-        f"{out}: calibrated on {calibration.genuine:,} pairs of one person and {calibration.impostor:,} of two"
-    )
+    genuine, impostor = calibration.genuine, calibration.impostor
+    print(f"{out}: calibrated on {genuine:,} pairs of one person and {impostor:,} of two")
 
 
 def evaluate(
@@ -90,18 +88,16 @@ def evaluate(
     """
     from pipeline import build
     from pipeline.commands.shared import print_json, settings_from
-    from pipeline.training import lfw_crops
-    from siamese.evaluate import evaluate_view1
-    from siamese.plots import write_plots
+    from pipeline.training import evaluate_on_lfw
 
     settings = settings_from(config, assignments, detector, model)
-    embedder = build.embedder(settings)
-    report = evaluate_view1(embedder, lfw_crops(root, settings), root)
-    paths = write_plots(report, out)
+    report, paths = evaluate_on_lfw(build.embedder(settings), root, out, settings)
     if as_json:
         print_json(report.as_dict())
         return
-    for line in report.lines():
-        print(line)
+    pairs = report.pairs
+    print(f"LFW View 1, test people; {report.category}")
+    print(f"accuracy {pairs.accuracy:.2%} ± {pairs.standard_error:.2%} on {len(pairs.same):,} pairs")
+    print(f"area under ROC {pairs.figures['auc']}")
     for path in paths:
         print(f"written: {path}")

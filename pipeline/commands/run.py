@@ -10,7 +10,7 @@ import typer
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
 
 if TYPE_CHECKING:
-    from pipeline.summary import Summary
+    from pipeline.engine import Ended
 
 
 def run(
@@ -40,38 +40,40 @@ def run(
 
     settings = settings_from(config, assignments, detector, model)
     ended = recognise(source, Outputs(out, events, show), gallery, settings, quiet=as_json)
-    report(ended.summary, out, events, ended.dropped, as_json)
+    report(ended, out, events, as_json)
     if ended.interrupted:
         raise typer.Exit(130)
     if ended.complaint:
         raise SourceError(ended.complaint)
 
 
-def report(summary: Summary, out: Path | None, events: Path | None, dropped: int, as_json: bool) -> None:
+def report(ended: Ended, out: Path | None, events: Path | None, as_json: bool) -> None:
     """What the run amounted to, as a table or as JSON."""
     from pipeline.commands.shared import print_json
 
-    values: dict[str, Any] = summary.as_dict() | {"dropped": dropped}
+    values: dict[str, Any] = ended.summary.as_dict()
+    values |= {"dropped": ended.dropped, "enrolled": ended.enrolled}
     if as_json:
         print_json(values | {"out": str(out) if out else None, "events": str(events) if events else None})
         return
     rate = f", {values['fps']:.1f} frames a second" if values["fps"] else ""
-    lost = f", {dropped} dropped" if dropped else ""
+    lost = f", {ended.dropped} dropped" if ended.dropped else ""
     print(f"{values['frames']} frames in {values['seconds']:.1f} s{rate}{lost}")
     if values["people"]:
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
         table = Table("name", "first seen", "last seen", "frames", "confidence")
         for person in values["people"]:
             table.add_row(
-                person["name"],
+                Text(person["name"]),
                 f"{person['first_seconds']:.1f} s",
                 f"{person['last_seconds']:.1f} s",
                 str(person["frames"]),
                 f"{person['confidence']:.1%}",
             )
-        Console().print(table, markup=False)
+        Console().print(table)
     else:
         print("nobody was recognised")
     print(f"{values['unknown_tracks']} unknown, {values['undecided_tracks']} undecided")

@@ -1,0 +1,150 @@
+"""Training the face detector with ultralytics' pose task, and exporting it to ONNX.
+
+Ultralytics is imported inside the functions: it is large, and it writes a settings file when imported, which
+is why its own configuration folder is pointed into the run's folder first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.errors import DetectorError
+
+
+class DetectorTraining(BaseModel):
+    """How the detector is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field("yolo26n-pose.yaml", description="ultralytics model description, or weights")
+    size: int = Field(320, ge=64, multiple_of=32, description="long side of the training images, in pixels")
+    epochs: int = Field(100, ge=1)
+    hours: float | None = Field(None, gt=0, description="stop after this time; the schedule is fitted to it")
+    batch: int = Field(16, ge=1)
+    rate: float = Field(0.0015, gt=0, description="initial learning rate of AdamW")
+    device: str = Field("cpu", description="cpu, or a CUDA device as ultralytics names it")
+
+
+def quiet_ultralytics(folder: Path) -> None:
+    """Keep ultralytics from installing packages, asking the network or writing outside `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
+    os.environ["YOLO_AUTOINSTALL"] = "false"
+    os.environ["YOLO_OFFLINE"] = "true"
+
+
+def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = False) -> Path:
+    """Train, or go on from the last checkpoint in `out`; return the path of the best weights (`.pt`)."""
+    if not dataset.is_file():
+        raise DetectorError(f"{dataset}: no such file; make it with: recog detector prepare")
+    last = out / "weights" / "last.pt"
+    if resume and not last.is_file():
+        raise DetectorError(f"{last}: no checkpoint to resume from; train without --resume first")
+    quiet_ultralytics(out / "ultralytics")
+    from ultralytics import YOLO  # type: ignore[attr-defined]
+
+    model = YOLO(str(last) if resume else settings.model, task="pose")
+    if settings.device == "cpu":
+        model.add_callback("on_train_start", _forward_in_bfloat16)
+    if resume:
+        # Of a finished training ultralytics would begin a new one, on a data set of its own.
+        if model.ckpt.get("epoch", -1) < 0 or model.ckpt.get("optimizer") is None:
+            raise DetectorError(f"{last}: this training is finished; to go on, train with --model {last}")
+        model.train(resume=True, data=str(dataset))
+        return out / "weights" / "best.pt"
+    model.train(
+        data=str(dataset),
+        project=str(out.parent.resolve()),
+        name=out.name,
+        exist_ok=True,
+        imgsz=settings.size,
+        epochs=settings.epochs,
+        time=settings.hours,
+        batch=settings.batch,
+        nbs=settings.batch,  # step after every batch: few images are seen, so many small steps teach more
+        device=settings.device,
+        optimizer="AdamW",
+        lr0=settings.rate,
+        cos_lr=True,
+        warmup_epochs=1,
+        amp=settings.device != "cpu",
+        workers=1,
+        cache="ram",
+        # Faces from a dozen pixels to the whole frame: wide scales, mosaics until near the end.
+        mosaic=1.0,
+        close_mosaic=3,
+        scale=0.6,
+        translate=0.15,
+        degrees=15.0,
+        fliplr=0.5,
+        hsv_h=0.02,
+        hsv_s=0.6,
+        hsv_v=0.5,
+        pose=12.0,
+        pretrained=False,
+        plots=False,
+        val=True,
+        verbose=True,
+        seed=0,
+    )
+    return out / "weights" / "best.pt"
+
+
+def _forward_in_bfloat16(trainer: Any) -> None:
+    """Run the training passes in bfloat16: half again as fast on CPUs that have it.
+
+    Ultralytics offers bfloat16 on CUDA only. The loss and the averaged weights stay in float32.
+    """
+    import torch
+
+    plain = trainer.model.predict
+
+    def predict(x: Any, *args: Any, **kwargs: Any) -> Any:
+        with torch.autocast("cpu", torch.bfloat16, enabled=trainer.model.training):
+            return _float32(plain(x, *args, **kwargs))
+
+    trainer.model.predict = predict
+
+
+def _float32(value: Any) -> Any:
+    """The same nest of dicts, lists and tuples with every tensor in float32."""
+    if isinstance(value, dict):
+        return {key: _float32(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_float32(item) for item in value)
+    return value.float() if hasattr(value, "float") else value
+
+
+def export(weights: Path, out: Path, metadata: dict[str, str]) -> Path:
+    """Write `weights` as an ONNX graph with a dynamic input size; `metadata` goes into the file.
+
+    Raises:
+        DetectorError: the weights are missing or are not an ultralytics model.
+    """
+    if not weights.is_file():
+        raise DetectorError(f"{weights}: no such weights; train them with: recog detector train")
+    with tempfile.TemporaryDirectory() as scratch:
+        quiet_ultralytics(Path(scratch) / "ultralytics")
+        import onnx
+        from ultralytics import YOLO  # type: ignore[attr-defined]
+
+        # Ultralytics writes beside the weights; what else it leaves there goes with the folder.
+        copy = Path(shutil.copyfile(weights, Path(scratch) / "detector.pt"))
+        try:
+            written = YOLO(str(copy)).export(format="onnx", dynamic=True, simplify=False, opset=17)
+        except Exception as error:  # whatever unpickling a foreign file raises
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise DetectorError(
+                f"{weights}: ultralytics cannot read or export these weights ({reason})"
+            ) from error
+        graph: Any = onnx.load(str(written))
+        described = {entry.key: entry.value for entry in graph.metadata_props}
+        onnx.helper.set_model_props(graph, described | metadata)
+        onnx.save(graph, str(out))
+    return out

@@ -1,0 +1,74 @@
+"""From a distance to what it is worth as evidence.
+
+The log-likelihood ratio of a distance says how much more likely it is between two photographs of one person
+than between two people. It is fitted on people that the network never saw, and it is capped: no number of
+pairs that showed no stranger closer than this can prove that there is none, so evidence never exceeds what
+the number of impostor pairs supports (the rule of three: nothing seen in n trials is compatible with 3 /
+n).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """`llr = clip(intercept - slope * distance, -ceiling, ceiling)`, natural logarithm."""
+
+    intercept: float
+    slope: float
+    ceiling: float
+    genuine: int  # pairs it was fitted on
+    impostor: int
+
+    def llr(self, distances: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        """Log-likelihood ratios of distances of any shape; infinitely far is as far as evidence goes."""
+        raw = self.intercept - self.slope * np.asarray(distances, np.float64)
+        return np.clip(raw, -self.ceiling, self.ceiling)
+
+    def distance(self, llr: float) -> float:
+        """The distance that is worth `llr`, ignoring the cap."""
+        return (self.intercept - llr) / self.slope
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def fit(distances: npt.NDArray[np.float32], same: npt.NDArray[np.bool_]) -> Calibration:
+    """Logistic regression of `same` (n,) on `distances` (n,), both kinds of pairs weighing the same.
+
+    With equal weights the log odds are the log-likelihood ratio (Brümmer and du Preez,
+    "Application-independent evaluation of speaker detection", 2006).
+
+    Raises:
+        ValueError: there are no pairs of one kind, or close pairs are not the more likely ones.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    genuine, impostor = int(same.sum()), int((~same).sum())
+    if not genuine or not impostor:
+        raise ValueError("calibration needs pairs of one person and pairs of two")
+    scale = float(distances.std())
+    if not 0 < scale < np.inf:
+        raise ValueError("calibration needs distances that differ and are finite")
+    model = LogisticRegression(class_weight="balanced", C=1e6)
+    model.fit(distances[:, None] / scale, same)
+    slope = -float(model.coef_[0, 0]) / scale
+    if slope <= 0:
+        raise ValueError("in these pairs distance says nothing of identity; the network is not trained")
+    ceiling = max(0.0, float(np.log(impostor / 3)))
+    return Calibration(float(model.intercept_[0]), slope, ceiling, genuine, impostor)
+
+
+def cost(llr: npt.NDArray[np.float64], same: npt.NDArray[np.bool_]) -> float:
+    """What trusting these ratios costs (Cllr), in bits: 0 for a perfect judge, 1 for one that says nothing.
+
+    Above 1 the ratios do harm. Both kinds of pairs weigh the same.
+    """
+    surprise = np.logaddexp(0, np.where(same, -llr, llr)) / np.log(2)
+    return float((surprise[same].mean() + surprise[~same].mean()) / 2)

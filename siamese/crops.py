@@ -1,0 +1,93 @@
+"""A set of aligned face crops on disk: what the network is trained and evaluated on.
+
+A folder with `images.npy`, (n, 112, 112, 3) uint8 BGR, which is memory-mapped, and `faces.json`, which names
+each row's file and person and says whether a face was found or the centre of the picture was taken instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from siamese.errors import DataError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CropSet:
+    """Aligned crops with their people; row i of each field is one face."""
+
+    images: npt.NDArray[np.uint8]  # (n, 112, 112, 3) BGR
+    files: tuple[str, ...]  # as in the protocol files: NAME/NAME_0001.jpg
+    people: tuple[str, ...]  # "" where the person is not known
+    found: npt.NDArray[np.bool_]  # (n,) False where no face was detected and the centre crop stands in
+    alignment: str  # version of the alignment and fingerprint of the detector
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def of_people(self, people: Sequence[str] | set[str]) -> CropSet:
+        """The rows of these people, in order."""
+        wanted = set(people)
+        rows = np.array([row for row, person in enumerate(self.people) if person in wanted], np.int64)
+        return self.rows(rows)
+
+    def rows(self, rows: npt.NDArray[np.int64]) -> CropSet:
+        """The given rows, in the order given. Copies the images into memory."""
+        return CropSet(
+            np.ascontiguousarray(self.images[rows]),
+            tuple(self.files[row] for row in rows),
+            tuple(self.people[row] for row in rows),
+            self.found[rows],
+            self.alignment,
+        )
+
+    def labels(self) -> npt.NDArray[np.int64]:
+        """A number for each person (n,); -1 where the person is not known."""
+        numbers = {person: number for number, person in enumerate(sorted(set(self.people) - {""}))}
+        return np.array([numbers.get(person, -1) for person in self.people], np.int64)
+
+
+def write(crops: CropSet, folder: Path) -> None:
+    """Write a crop set; the description comes last, so that an interrupted write is never taken for whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "faces.json").unlink(missing_ok=True)
+    np.save(folder / "images.npy", crops.images)
+    faces = [
+        [file, person, bool(found)]
+        for file, person, found in zip(crops.files, crops.people, crops.found, strict=True)
+    ]
+    described = {"format": FORMAT, "alignment": crops.alignment, "faces": faces}
+    (folder / "faces.json").write_text(json.dumps(described))
+
+
+def read(folder: Path) -> CropSet:
+    """Open a crop set.
+
+    Raises:
+        DataError: the folder holds none, or the two files do not fit each other.
+    """
+    try:
+        described = json.loads((folder / "faces.json").read_text())
+        images = np.load(folder / "images.npy", mmap_mode="r")
+    except FileNotFoundError as error:
+        raise DataError(f"{folder}: no aligned faces here; make them with: recog data align") from error
+    except (ValueError, OSError) as error:
+        raise DataError(f"{folder}: damaged ({error}); make it again with: recog data align") from error
+    known = isinstance(described, dict) and described.get("format") == FORMAT
+    faces = described["faces"] if known else []
+    if not known or images.shape != (len(faces), 112, 112, 3):
+        raise DataError(f"{folder}: images.npy and faces.json do not fit; make them again: recog data align")
+    return CropSet(
+        images,
+        tuple(face[0] for face in faces),
+        tuple(face[1] for face in faces),
+        np.array([face[2] for face in faces], np.bool_),
+        described["alignment"],
+    )

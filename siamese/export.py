@@ -1,0 +1,66 @@
+"""Writing a trained network as one ONNX file: preprocessing and head inside, and its own description."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from siamese.calibration import Calibration
+from siamese.model import Siamese
+
+
+class Exported(torch.nn.Module):
+    """What the file computes: crops (n, 112, 112, 3) uint8 BGR -> weighted embeddings (n, d) float32."""
+
+    def __init__(self, network: Siamese) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        return self.network.weighted(crops)
+
+
+def export(network: Siamese, out: Path, calibration: Calibration, card: dict[str, Any]) -> Path:
+    """Write `network` to `out`.
+
+    Args:
+        calibration: on people that the network never saw.
+        card: what travels with the weights: training data, split, teachers, figures, licence.
+    """
+    import onnx
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_suffix(".tmp")
+    with warnings.catch_warnings():
+        # The tracing exporter is deprecated, but needs no further package and writes the same graph.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            Exported(network).eval().cpu(),
+            (torch.zeros(2, 112, 112, 3, dtype=torch.uint8),),
+            str(temporary),
+            input_names=["crops"],
+            output_names=["embeddings"],
+            dynamic_axes={"crops": {0: "n"}, "embeddings": {0: "n"}},
+            opset_version=17,
+            dynamo=False,
+        )
+    graph: Any = onnx.load(str(temporary))
+    described = {
+        "recog.kind": "embedder",
+        "recog.dimension": network.backbone.dimension,
+        "recog.bias": float(network.head.bias.detach()),
+        "recog.calibration": calibration.as_dict(),
+        "recog.model": network.settings.model_dump(),
+        "recog.card": card,
+    }
+    for key, value in described.items():
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = key, value if isinstance(value, str) else json.dumps(value)
+    onnx.save(graph, str(temporary))
+    os.replace(temporary, out)
+    return out

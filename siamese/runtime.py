@@ -1,0 +1,67 @@
+"""The exported network through onnxruntime: what enrolling and running use. No torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from siamese.calibration import Calibration
+from siamese.errors import ModelError
+from siamese.shipped import verified
+
+DEFAULT = Path(__file__).parent / "weights" / "recog-siamese.onnx"
+BATCH = 32  # faces embedded at once: more would only cost memory
+
+
+class Embedder:
+    """Embeddings whose plain L1 distance is the Siamese head's distance."""
+
+    def __init__(self, model: Path = DEFAULT, threads: int = 0) -> None:
+        """
+        Args:
+            model: a file that `recog export` wrote.
+            threads: CPU threads; 0 for all.
+
+        Raises:
+            ModelError: missing, damaged, wrong checksum, or not an embedder of ours.
+        """
+        import onnxruntime
+
+        digest = verified(model)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(model), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime raises its own unexported types
+            raise ModelError(f"{model}: not an ONNX model that can be loaded, or damaged") from error
+        described = self._session.get_modelmeta().custom_metadata_map
+        if described.get("recog.kind") != "embedder":
+            raise ModelError(f"{model}: not an embedder; write one with: recog export")
+        try:
+            self.dimension = int(described["recog.dimension"])
+            self.bias = float(described["recog.bias"])
+            self.calibration = Calibration(**json.loads(described["recog.calibration"]))
+            self.card: dict[str, Any] = json.loads(described["recog.card"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"{model}: its description does not fit this version of recog; export it again"
+            ) from error
+        self.name = model.stem
+        self.digest = digest
+
+    def embed(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Embeddings (m, d) float32 of aligned crops (m, 112, 112, 3) uint8 BGR."""
+        if not len(crops):
+            return np.zeros((0, self.dimension), np.float32)
+        parts = [
+            self._session.run(None, {"crops": np.ascontiguousarray(crops[start : start + BATCH])})[0]
+            for start in range(0, len(crops), BATCH)
+        ]
+        return np.concatenate(parts)

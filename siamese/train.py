@@ -1,0 +1,334 @@
+"""Training: one loop, top to bottom.
+
+What a step sees follows from (seed, step) alone, so a run that was stopped and resumed ends with the same
+weights, bit for bit, as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from siamese import checkpoint, losses, metrics
+from siamese.augment import augment
+from siamese.batches import FacePairs, Ints, pair_batches, people_batches
+from siamese.crops import CropSet
+from siamese.embed import embed
+from siamese.errors import DataError, ModelError
+from siamese.faces import Faces
+from siamese.model import Siamese
+from siamese.settings import ModelSettings, TrainSettings
+from siamese.sheet import pair_sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a progress display may want to know."""
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    validation: float | None  # area under the ROC curve on the validation people, where just measured
+
+
+def train(
+    faces: Faces,
+    validation: CropSet,
+    model_settings: ModelSettings,
+    settings: TrainSettings,
+    out: Path,
+    resume: bool = False,
+    device: str = "cpu",
+    provenance: dict[str, Any] | None = None,
+    progress: Callable[[Step], None] = lambda _: None,
+) -> Path:
+    """Fit the network; return the best checkpoint (`out/best.pt`); `out/last.pt` goes on where it stopped.
+
+    Args:
+        faces: the training faces.
+        validation: faces of other people, by which the best epoch is chosen.
+        out: folder of the run: checkpoints, TensorBoard events, settings.
+        resume: go on from `out/last.pt`.
+        provenance: kept in the checkpoint: what data, what split, what teachers.
+
+    Raises:
+        DataError: too few people for pairs, or nobody to validate on.
+        ModelError: nothing to resume, or the checkpoint is of another network, other settings or other faces.
+        KeyboardInterrupt: on Ctrl-C, after the step under way was finished and saved.
+    """
+    from torch.utils.tensorboard import SummaryWriter
+
+    check_validation(validation)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    network = Siamese(model_settings).to(device).to(memory_format=torch.channels_last)
+    guess = nn.ModuleList(
+        nn.Linear(network.backbone.dimension, target.shape[1]) for target in faces.targets
+    ).to(device)
+    parameters = [*network.named_parameters(), *guess.named_parameters(prefix="guess")]
+    optimizer = make_optimizer(parameters, settings)
+    averaged = deepcopy(network)
+    pairs = make_pairs(faces, settings) if settings.batches == "pairs" else None
+    per_epoch = sum(1 for _ in epoch_batches(faces, pairs, settings, 0))
+    steps, step, best = per_epoch * settings.epochs, 0, -math.inf
+    if resume:
+        state = checkpoint.load(out / "last.pt")
+        check_resumable(state, model_settings, settings, out / "last.pt")
+        check_same_faces(state, faces, per_epoch, out / "last.pt")
+        network.load_state_dict(state["network"])
+        averaged.load_state_dict(state["averaged"])
+        guess.load_state_dict(state["guess"])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        step, best = state["step"], state["best"]
+    (out / "settings.json").write_text(
+        json.dumps({"model": model_settings.model_dump(), "train": settings.model_dump()}, indent=2)
+    )
+    # Events after the checkpoint are of steps that are about to be repeated.
+    board = SummaryWriter(str(out / "tensorboard"), purge_step=step + 1)
+
+    def save(name: str) -> None:
+        checkpoint.save(
+            out / name,
+            {
+                "model_settings": model_settings.model_dump(),
+                "train_settings": settings.model_dump(),
+                "network": network.state_dict(),
+                "averaged": averaged.state_dict(),
+                "guess": guess.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "random": torch.get_rng_state(),
+                "step": step,
+                "epoch": step / per_epoch,
+                "best": best,
+                "provenance": provenance or {},
+            },
+        )
+
+    try:
+        with stop_requested() as stop:
+            while step < steps:
+                epoch, first = divmod(step, per_epoch)
+                for place, rows in enumerate(epoch_batches(faces, pairs, settings, epoch)):
+                    if place < first:
+                        continue  # seen before the training was stopped
+                    started = time.perf_counter()
+                    for group in optimizer.param_groups:
+                        group["lr"] = settings.rate * schedule(step / steps, settings)
+                    parts, logits, same = step_losses(network, guess, faces, rows, settings, step, device)
+                    loss = torch.stack(list(parts.values())).sum()
+                    optimizer.zero_grad()
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    nn.utils.clip_grad_norm_([p for _, p in parameters], 5.0)
+                    optimizer.step()
+                    step += 1
+                    average(averaged, network, settings.averaging, step)
+                    score = None
+                    if step % per_epoch == 0:
+                        score = validate(averaged, validation, board, step)
+                        if score > best:
+                            best = score
+                            save("best.pt")
+                        save("last.pt")
+                    log(board, step, parts, logits, same, optimizer.param_groups[0]["lr"], len(rows), started)
+                    progress(Step(step, steps, epoch + 1, float(loss.detach()), score))
+                    if stop.is_set():
+                        save("last.pt")
+                        raise KeyboardInterrupt
+    finally:
+        board.close()
+    return out / "best.pt"
+
+
+def step_losses(
+    network: Siamese,
+    guess: nn.ModuleList,
+    faces: Faces,
+    rows: Ints,
+    settings: TrainSettings,
+    step: int,
+    device: str,
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """The terms of the loss for the faces in `rows`, and the head's logits with their targets."""
+    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+    planes = augment(torch.from_numpy(faces.images[rows]), settings.augment, generator)
+    planes = planes.to(device).contiguous(memory_format=torch.channels_last)
+    labels = torch.from_numpy(faces.labels[rows]).to(device)
+    network.train()
+    # bfloat16 is half again as fast on CPUs that have it; losses and weights stay in float32.
+    with torch.autocast(torch.device(device).type, torch.bfloat16):
+        embeddings = network.embed_planes(planes)
+    if settings.batches == "pairs":
+        same = (labels[0::2] == labels[1::2]).float()
+        bce, logits, same = losses.listed_pairs(network.head, embeddings, same)
+    else:
+        bce, logits, same = losses.every_pair(network.head, embeddings, labels, settings.hard_share)
+    parts = {"bce": bce}
+    if faces.targets:
+        targets = [torch.from_numpy(target[rows]).to(device) for target in faces.targets]
+        guesses = [layer(embeddings) for layer in guess]
+        parts["distill"] = settings.distill * losses.distillation(guesses, targets)
+        parts["similarity"] = settings.similarity * losses.batch_similarity(embeddings, targets)
+    return parts, logits.detach(), same
+
+
+def make_pairs(faces: Faces, settings: TrainSettings) -> FacePairs:
+    """The data set of drawn pairs; an epoch of it shows as many images as there are."""
+    try:
+        return FacePairs(faces.images, faces.labels, len(faces.labels) // 2, settings.seed)
+    except ValueError as error:
+        raise DataError(f"these faces cannot be trained on: {error}") from error
+
+
+def epoch_batches(
+    faces: Faces, pairs: FacePairs | None, settings: TrainSettings, epoch: int
+) -> Iterator[Ints]:
+    """Rows of each step of an epoch."""
+    if pairs is not None:
+        return pair_batches(pairs, settings.batch, epoch)
+    return people_batches(faces.labels, settings.batch, settings.seed, epoch)
+
+
+def make_optimizer(
+    parameters: list[tuple[str, nn.Parameter]], settings: TrainSettings
+) -> torch.optim.Optimizer:
+    """Weight decay holds for matrices and kernels only, not for biases, norms, slopes and the head."""
+    decayed = [p for name, p in parameters if p.ndim > 1 and not name.startswith("head")]
+    plain = [p for name, p in parameters if p.ndim <= 1 or name.startswith("head")]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=settings.rate)
+    return torch.optim.AdamW(groups, lr=settings.rate)
+
+
+def schedule(progress: float, settings: TrainSettings) -> float:
+    """Share of the rate at `progress` in 0..1: constant, or up over a twentieth and down in a cosine."""
+    if settings.schedule == "constant":
+        return 1.0
+    if progress < 0.05:
+        return 0.05 + 0.95 * progress / 0.05
+    return 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)) * 0.995 + 0.005
+
+
+@torch.no_grad()
+def average(averaged: Siamese, network: Siamese, decay: float, step: int) -> None:
+    """Move the averaged weights towards the present ones; at first faster, so that the start is forgotten."""
+    decay = min(decay, (1 + step) / (10 + step)) if decay else 0.0
+    for slow, fast in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
+        if slow.dtype.is_floating_point:
+            slow.lerp_(fast, 1 - decay)
+        else:
+            slow.copy_(fast)
+
+
+def validate(network: Siamese, faces: CropSet, board: Any, step: int) -> float:
+    """Area under the ROC curve over all pairs of the validation faces; to the board with hard pairs."""
+    embeddings = embed(network, faces.images)
+    distances, same = metrics.every_pair(embeddings, faces.labels())
+    figures = metrics.verification(distances, same)
+    for name, value in figures.items():
+        board.add_scalar(f"validation/{name}", value, step)
+    sheet = pair_sheet(faces.images, *metrics.hardest_pairs(embeddings, faces.labels(), 8))
+    board.add_image("validation/hard pairs", sheet[..., ::-1].copy(), step, dataformats="HWC")
+    return figures["auc"]
+
+
+def log(
+    board: Any,
+    step: int,
+    parts: dict[str, Tensor],
+    logits: Tensor,
+    same: Tensor,
+    rate: float,
+    images: int,
+    started: float,
+) -> None:
+    """Scalars of one step. Accuracy weighs both kinds of pairs the same."""
+    for name, value in parts.items():
+        board.add_scalar(f"loss/{name}", float(value.detach()), step)
+    right = (logits > 0) == (same == 1)
+    halves = [right[same == kind].float().mean() for kind in (0, 1) if (same == kind).any()]
+    if halves:
+        board.add_scalar("train/accuracy", float(torch.stack(halves).mean()), step)
+    board.add_scalar("train/learning rate", rate, step)
+    board.add_scalar("train/images per second", images / (time.perf_counter() - started), step)
+
+
+def check_resumable(
+    state: dict[str, Any], model_settings: ModelSettings, settings: TrainSettings, path: Path
+) -> None:
+    """Refuse to go on with other settings than the checkpoint was made with; only threads may differ."""
+    for kind, wanted in (("model_settings", model_settings), ("train_settings", settings)):
+        before, now = dict(state[kind]), wanted.model_dump()
+        different = sorted(
+            key
+            for key in now.keys() | before.keys()
+            if key != "threads" and _plain(now.get(key)) != _plain(before.get(key))
+        )
+        if different:
+            raise ModelError(
+                f"{path}: was trained with other {', '.join(different)}; "
+                "give the same settings, or another --out"
+            )
+
+
+def check_same_faces(state: dict[str, Any], faces: Faces, per_epoch: int, path: Path) -> None:
+    """Refuse to go on with what is plainly other data: then the epochs would not fit together."""
+    before = round(state["step"] / state["epoch"])
+    if before != per_epoch:
+        raise ModelError(
+            f"{path}: was trained on other faces, {before} batches of them instead of {per_epoch}; "
+            "give the same data, or another --out"
+        )
+    lengths = [len(layer) for name, layer in state["guess"].items() if name.endswith("weight")]
+    if lengths != [target.shape[1] for target in faces.targets]:
+        raise ModelError(f"{path}: was trained with other teachers; give the same, or another --out")
+
+
+def check_validation(faces: CropSet) -> None:
+    """Refuse validation faces that cannot tell how good a network is."""
+    people = [person for person in faces.people if person]
+    if not len(set(people)) > 1 or len(set(people)) == len(people) or len(people) < len(faces):
+        raise DataError("validation needs faces with names: two people, and two images of one of them")
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@contextmanager
+def stop_requested() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, so that a step is never cut in half. A second Ctrl-C ends at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event  # signals belong to the main thread
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(_signal: int, _frame: Any) -> None:
+        event.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,168 @@
+"""A world of coloured squares: a square is a face, its colour is who it is. All of it is exact and quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline import build
+from pipeline.align import SIZE, TEMPLATE
+from pipeline.quiet import quiet_opencv
+from pipeline.types import Detections, Floats, Image
+from siamese.calibration import Calibration
+
+quiet_opencv()  # FFmpeg reads its level once a process: before the first test of any file writes a video
+
+RED, GREEN, BLUE = (40, 40, 220), (40, 200, 40), (220, 60, 40)
+GREY = (120, 120, 120)
+Colour = tuple[int, int, int]
+
+
+class FakeDetector:
+    """Finds squares that are not grey; their landmarks are where a crop of just the square expects them."""
+
+    digest = "0" * 64
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.before: Callable[[int], None] = lambda frame: None  # called with the number of each frame
+
+    def detect(self, image: Image) -> Detections:
+        self.before(self.frames)
+        self.frames += 1
+        blue, green, red = cv2.split(image)
+        spread = cv2.subtract(cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red))
+        vivid = cv2.compare(spread, 50, cv2.CMP_GT)
+        vivid = cv2.morphologyEx(vivid, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+        _, _, found, _ = cv2.connectedComponentsWithStats(vivid)
+        rows = [(x, y, x + w, y + h) for x, y, w, h, area in found[1:] if area > 100]
+        boxes = np.array(rows, np.float32).reshape(-1, 4)
+        sides = (boxes[:, 2:] - boxes[:, :2])[:, None]
+        landmarks = boxes[:, None, :2] + TEMPLATE / SIZE * sides
+        return Detections(boxes, np.full(len(boxes), 0.9, np.float32), landmarks.astype(np.float32))
+
+
+class FakeEmbedder:
+    """Embeds a crop as its colour: of one colour 0 apart, of two 20."""
+
+    name, digest, dimension = "colours", "1" * 64, 8
+    calibration = Calibration(intercept=8.0, slope=0.8, ceiling=9.0, genuine=100, impostor=30_000)
+
+    def __init__(self) -> None:
+        self.embedded = 0
+
+    def embed(self, crops: Image) -> Floats:
+        self.embedded += len(crops)
+        means = crops[:, 20:-20, 20:-20].reshape(len(crops), -1, 3).mean(axis=1)
+        colours = (means > means.max(axis=1, keepdims=True) / 2) @ np.array([1, 2, 4])
+        return np.asarray(10 * np.eye(8, dtype=np.float32)[colours.astype(int)])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Recog = Callable[..., Ended]
+
+
+class World:
+    """Makes pictures and films of squares."""
+
+    RED, GREEN, BLUE = RED, GREEN, BLUE
+
+    @staticmethod
+    def face(image: Image, colour: Colour, x: int, y: int, side: int = 64, sharp: bool = True) -> Image:
+        """Draw one with its corner at x, y; a chequered one is sharp, a plain one blurred."""
+        rows, columns = np.indices((side, side)) // max(2, side // 10)
+        dark = ((rows + columns) % 2 * 0.45 if sharp else 0 * rows)[..., None]
+        image[y : y + side, x : x + side] = np.array(colour) * (1 - dark)
+        return image
+
+    @staticmethod
+    def empty(width: int = 320, height: int = 240) -> Image:
+        return np.full((height, width, 3), GREY, np.uint8)
+
+    def picture(self, path: Path, *colours: Colour, side: int = 80, sharp: bool = True) -> Path:
+        """A picture of faces beside each other."""
+        image = self.empty(max(320, 40 + (side + 20) * len(colours)))
+        for i, colour in enumerate(colours):
+            self.face(image, colour, 20 + i * (side + 20), 60, side, sharp)
+        assert cv2.imwrite(str(path), image)
+        return path
+
+    def frames(self, count: int, *colours: Colour) -> Iterable[Image]:
+        """Faces that drift to the right, each in a row of its own."""
+        for i in range(count):
+            image = self.empty()
+            for row, colour in enumerate(colours):
+                self.face(image, colour, 20 + 2 * i % 200, 20 + 110 * row)
+            yield image
+
+    def film(self, path: Path, *colours: Colour, count: int = 40, fps: float = 20.0) -> Path:
+        codec = {".mp4": "mp4v", ".avi": "MJPG"}[path.suffix]
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, (320, 240))
+        for image in self.frames(count, *colours):
+            writer.write(image)
+        writer.release()
+        return path
+
+    @staticmethod
+    def colour_at(image: Image, box: Sequence[float] | Floats) -> Colour:
+        """The colour of the face in a box."""
+        x1, y1, x2, y2 = (int(value) for value in box)
+        down, right = (y2 - y1) // 4, (x2 - x1) // 4
+        mean = image[y1 + down : y2 - down, x1 + right : x2 - right].reshape(-1, 3).mean(axis=0)
+        return max((RED, GREEN, BLUE), key=lambda colour: mean[int(np.argmax(colour))] - mean.min())
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def detector(monkeypatch: pytest.MonkeyPatch) -> FakeDetector:
+    """The detector that `pipeline.build` builds for the length of a test."""
+    fake = FakeDetector()
+    monkeypatch.setattr(build, "detector", lambda settings: fake)
+    return fake
+
+
+@pytest.fixture
+def embedder(monkeypatch: pytest.MonkeyPatch) -> FakeEmbedder:
+    """The embedder that `pipeline.build` builds for the length of a test."""
+    fake = FakeEmbedder()
+    monkeypatch.setattr(build, "embedder", lambda settings: fake)
+    return fake
+
+
+@pytest.fixture
+def recog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Recog:
+    """The command line in this process: `recog("run", "--source", film)`. What OpenCV prints is seen, too."""
+    from pipeline import cli
+
+    monkeypatch.setattr(build, "GALLERY", tmp_path / "home" / "gallery.db")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["recog", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capfd.readouterr()
+        return Ended(int(ended.value.code or 0), out, err)
+
+    return command

@@ -1,0 +1,232 @@
+"""One real epoch on painted faces: what it writes, what it does not, and what it refuses."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from pipeline.detector.prepare import Photo, prepare
+from pipeline.detector.train import DetectorTraining, export, train
+from pipeline.detector.yolo import YoloDetector
+from pipeline.errors import DetectorError
+from pipeline.types import Detections, Image
+
+# Torch's own, and of the trainer that ultralytics builds on it.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"
+)
+
+
+class Everywhere:
+    """Proposes one face with its landmarks, in the middle."""
+
+    def detect(self, image: Image) -> Detections:
+        points = np.array([[26, 26], [38, 26], [32, 32], [27, 38], [37, 38]], np.float32)
+        box = np.array([[20, 18, 44, 46]], np.float32)
+        return Detections(box, np.ones(1, np.float32), points[None])
+
+
+def dataset(folder: Path) -> Path:
+    """Eight photographs of a disc with eyes on noise; numbers 1 and 11 choose the epoch."""
+    photos = []
+    for number in (1, 2, 3, 4, 6, 7, 8, 11):
+        image = np.random.default_rng(number).integers(0, 200, (64, 64, 3), np.uint8)
+        cv2.circle(image, (32, 32), 13, (150, 180, 240), -1)
+        for eye in (26, 38):
+            cv2.circle(image, (eye, 26), 2, (20, 20, 20), -1)
+        path = folder / "wild" / "images" / f"{number:05}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), image)
+        photos.append(Photo(path, np.array([[20, 18, 44, 46]], np.float32)))
+    prepare(photos, [], folder / "dataset", [Everywhere()])
+    return folder / "dataset" / "dataset.yaml"
+
+
+def narrow(ultralytics: Any, folder: Path) -> Path:
+    """Ultralytics' description of the network, half as wide, so that an epoch takes seconds."""
+    from ultralytics.utils import YAML
+
+    models = Path(ultralytics.__file__).parent / "cfg" / "models"
+    description = YAML.load(models / "26" / "yolo26-pose.yaml") | {"scales": {"n": [0.33, 0.125, 256]}}
+    YAML.save(folder / "yolo26n-pose.yaml", description)
+    return folder / "yolo26n-pose.yaml"
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+class Trained:
+    """What one training did, interrupted after its first epoch and resumed; once for all tests."""
+
+    def __init__(self, ultralytics: Any, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.connections: list[object] = []
+        self.precisions: list[tuple[bool, Any]] = []
+        self.data = dataset(folder)
+        model = narrow(ultralytics, folder)
+        (folder / "here").mkdir()
+        (folder / "home").mkdir()
+        patch.chdir(folder / "here")
+        patch.setenv("HOME", str(folder / "home"))
+        self.without_network(patch)
+        self.watch(patch)
+        before = files(folder)
+        self.out = folder / "runs" / "face"
+        settings = DetectorTraining(model=str(model), size=64, epochs=2, batch=4)
+        with self.interrupted(), pytest.raises(KeyboardInterrupt):
+            train(self.data, self.out, settings)
+        self.epochs_before = self.epochs()
+        self.best = train(self.data, self.out, settings, resume=True)
+        self.written = files(folder) - before
+
+    def epochs(self) -> list[str]:
+        lines = (self.out / "results.csv").read_text().splitlines()
+        return [line.split(",")[0].strip() for line in lines[1:]]
+
+    @contextmanager
+    def interrupted(self) -> Iterator[None]:
+        """As if somebody pressed Ctrl-C just after the first checkpoint was written."""
+        from ultralytics.engine.trainer import BaseTrainer
+
+        save = BaseTrainer.save_model
+
+        def save_and_stop(trainer: Any) -> None:
+            save(trainer)
+            raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(BaseTrainer, "save_model", save_and_stop)
+            yield
+
+    def without_network(self, patch: pytest.MonkeyPatch) -> None:
+        connect = socket.socket.connect
+
+        def local_only(self_: socket.socket, address: Any) -> None:
+            if self_.family != socket.AF_UNIX:  # those belong to the workers that load images
+                self.connections.append(address)
+                raise OSError("no network in this test")
+            connect(self_, address)
+
+        patch.setattr(socket.socket, "connect", local_only)
+
+    def watch(self, patch: pytest.MonkeyPatch) -> None:
+        """Note in which precision the network's first layers compute."""
+        import torch
+        from ultralytics.nn.modules import Conv
+
+        forward = Conv.forward
+
+        def watched(module: Any, x: Any) -> Any:
+            result = forward(module, x)
+            if torch.is_grad_enabled():
+                self.precisions.append((module.training, result.dtype))
+            return result
+
+        patch.setattr(Conv, "forward", watched)
+
+
+@pytest.fixture(scope="module")
+def trained(ultralytics: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    with pytest.MonkeyPatch.context() as patch:
+        return Trained(ultralytics, tmp_path_factory.mktemp("training"), patch)
+
+
+def test_training_writes_the_best_weights_and_can_be_read_back(trained: Trained, ultralytics: Any) -> None:
+    assert trained.best == trained.out / "weights" / "best.pt"
+    model = ultralytics.YOLO(trained.best)
+    assert model.task == "pose"
+    assert model.names == {0: "face"}
+    assert list(model.model.model[-1].kpt_shape) == [5, 3]
+
+
+def test_training_writes_nothing_outside_its_folder_but_the_cache_of_labels(trained: Trained) -> None:
+    own = ("runs/face/", "home/.cache/matplotlib/")  # matplotlib keeps its list of fonts
+    written = {path for path in trained.written if not path.startswith(own)}
+    assert written == {"dataset/labels/train.cache", "dataset/labels/val.cache"}
+
+
+def test_an_interrupted_training_goes_on_where_it_stopped(trained: Trained) -> None:
+    assert trained.epochs_before in ([], ["1"])  # the line of an epoch may be written after its checkpoint
+    assert trained.epochs()[-1] == "2"
+    assert len(trained.epochs()) <= 2
+
+
+def test_training_asks_nothing_of_the_network(trained: Trained) -> None:
+    assert trained.connections == []
+
+
+def test_on_a_processor_the_passes_run_in_bfloat16(trained: Trained) -> None:
+    import torch
+
+    assert {dtype for training, dtype in trained.precisions if training} >= {torch.bfloat16}
+
+
+@pytest.mark.parametrize("name", ["best.pt", "last.pt"])
+def test_the_hook_for_bfloat16_does_not_get_into_the_saved_weights(trained: Trained, name: str) -> None:
+    import torch
+
+    saved = torch.load(trained.out / "weights" / name, weights_only=False)
+    for model in filter(None, (saved.get("model"), saved.get("ema"))):
+        assert "predict" not in vars(model)
+        assert {tensor.dtype for tensor in model.state_dict().values()} <= {
+            torch.float16,
+            torch.float32,
+            torch.int64,
+        }
+
+
+def test_the_trained_weights_become_a_detector(trained: Trained, tmp_path: Path) -> None:
+    before = files(trained.out)
+    written = export(trained.best, tmp_path / "face.onnx", {"recog.kind": "face detector"})
+    assert files(trained.out) == before
+    assert files(tmp_path) == {"face.onnx"}
+    detector = YoloDetector(written, 64, confidence=1e-6, max_faces=5)
+    assert detector.has_landmarks
+    assert len(detector.detect(np.zeros((48, 64, 3), np.uint8))) == 5
+
+
+def test_a_finished_training_cannot_be_resumed(trained: Trained) -> None:
+    with pytest.raises(DetectorError, match=r"last\.pt: this training is finished"):
+        train(trained.data, trained.out, DetectorTraining(), resume=True)
+
+
+def test_resuming_what_never_began_says_so(tmp_path: Path) -> None:
+    (tmp_path / "dataset.yaml").touch()
+    with pytest.raises(DetectorError, match=r"last\.pt: no checkpoint to resume from"):
+        train(tmp_path / "dataset.yaml", tmp_path / "out", DetectorTraining(), resume=True)
+    assert files(tmp_path) == {"dataset.yaml"}
+
+
+def test_a_missing_training_set_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="recog detector prepare"):
+        train(tmp_path / "dataset.yaml", tmp_path / "out", DetectorTraining())
+
+
+def test_weights_that_are_missing_or_are_none_cannot_be_exported(ultralytics: Any, tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="no such weights"):
+        export(tmp_path / "none.pt", tmp_path / "face.onnx", {})
+    (tmp_path / "text.pt").write_text("no weights")
+    with pytest.raises(DetectorError, match=r"text\.pt: ultralytics cannot read") as caught:
+        export(tmp_path / "text.pt", tmp_path / "face.onnx", {})
+    assert "\n" not in str(caught.value)
+    assert files(tmp_path) == {"text.pt"}
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    for wrong in ({"size": 100}, {"epochs": 0}, {"hours": 0}, {"speed": 1}):
+        with pytest.raises(ValidationError):
+            DetectorTraining.model_validate(wrong)
+
+
+def test_ultralytics_keeps_its_settings_where_we_say(
+    ultralytics: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert ultralytics.utils.USER_CONFIG_DIR.is_relative_to(tmp_path_factory.getbasetemp())

@@ -1,0 +1,67 @@
+"""From settings to objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from gallery import Gallery
+from gallery.errors import GalleryError
+from gallery.types import NewTemplate
+from pipeline import build
+from pipeline.config import DetectSettings, Settings
+
+
+def test_settings_reach_the_detector_and_opencv_leaves_the_cores_to_the_models() -> None:
+    before = cv2.getNumThreads()
+    try:
+        made = build.detector(
+            Settings(det=DetectSettings(size=96, confidence=0.25, overlap=0.6, max_faces=3))
+        )
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
+    assert (made.size, made.confidence, made.overlap, made.max_faces) == (96, 0.25, 0.6, 3)
+    assert len(made.detect(np.zeros((48, 64, 3), np.uint8))) <= 3
+
+
+def test_the_embedder_embeds_crops_and_its_fingerprint_names_model_and_alignment() -> None:
+    made = build.embedder(Settings())
+    crops = np.random.default_rng(0).integers(0, 255, (3, 112, 112, 3), np.uint8)
+    embeddings = made.embed(crops)
+    assert (embeddings.shape, embeddings.dtype) == ((3, made.dimension), np.float32)
+    assert np.allclose(made.embed(crops[1:2])[0], embeddings[1], atol=1e-4)
+    assert made.embed(crops[:0]).shape == (0, made.dimension)
+    assert made.digest[:16] in build.fingerprint(made)
+    assert "5pt-112" in build.fingerprint(made)
+
+
+def test_the_users_own_gallery_may_yet_have_to_be_made_but_one_that_is_named_must_exist(
+    tmp_path: Path, embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "GALLERY", tmp_path / "gallery.db")
+    people = build.people(None, embedder)
+    assert (people.people_count, people.refresh()) == (0, False)
+    with build.gallery(None, embedder, create=True) as made:
+        made.add("Rosa", [NewTemplate(np.zeros(8, np.float32), None, 1.0, "test", "1")])
+    assert people.refresh()
+    assert people.people_count == 1
+    assert people.search(np.zeros((1, 8), np.float32), 1).names == (("Rosa",),)
+    assert not people.refresh()
+    people.close()
+    found = build.people(None, embedder)
+    assert isinstance(found, Gallery)
+    found.close()
+    with pytest.raises(GalleryError, match="there is no gallery at"):
+        build.people(tmp_path / "no.db", embedder)
+
+
+def test_a_path_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert build.gallery_path(Path("~/a.db")) == tmp_path / "a.db"
+    assert build.gallery_path(None).is_relative_to(tmp_path)

@@ -1,0 +1,149 @@
+"""The command line itself: help, versions, exit codes, and what it must not import."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from pipeline import cli
+
+HEAVY = {"cv2", "faiss", "numpy", "onnxruntime", "pydantic", "scipy", "torch", "ultralytics"}
+
+
+def commands(command: Any, *path: str) -> Iterator[list[str]]:
+    """The words of the program itself, every group and every command."""
+    yield list(path)
+    for name, inside in getattr(command, "commands", {}).items():
+        yield from commands(inside, *path, name)
+
+
+ALL = list(commands(typer.main.get_command(cli.app)))
+
+
+@pytest.mark.parametrize("words", ALL, ids=["-".join(["recog", *words]) for words in ALL])
+def test_every_command_has_help(recog: Any, words: list[str]) -> None:
+    ended = recog(*words, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert f"Usage: recog {' '.join(words)}".strip() in ended.out
+    assert recog(*words, "-h") == ended
+
+
+def test_it_tells_its_version(recog: Any) -> None:
+    ended = recog("--version")
+    assert (ended.code, ended.out) == (0, f"recog {importlib.metadata.version('recog')}\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["walk"],
+        ["--colour"],
+        ["run"],
+        ["run", "--source"],
+        ["run", "--source", "0", "--fast"],
+        ["enroll", "--images", "a.jpg"],
+        ["enroll", "--name", "Alice"],
+        ["gallery", "remove"],
+        ["gallery", "burn"],
+        ["collect", "--limit", "0"],
+        ["collect", "--every", "soon"],
+        ["train", "--epochs", "0"],
+        ["detector", "export"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_code_2_and_nothing_on_stdout(recog: Any, words: list[str]) -> None:
+    ended = recog(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert "Error" in ended.err
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = """if True:
+        import sys
+        from pipeline import cli
+        sys.argv = ["recog", "--help"]
+        try:
+            cli.main()
+        except SystemExit as ended:
+            assert ended.code == 0
+        print("imported:", *sorted(name for name in sys.modules if "." not in name))
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.rpartition("imported:")[2].split())
+    assert "pipeline" in imported
+    assert not imported & HEAVY
+
+
+def test_control_c_anywhere_is_exit_code_130_and_no_traceback(
+    recog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.config.load", interrupted)
+    ended = recog("run", "--source", "0")
+    assert (ended.code, ended.out, ended.err) == (130, "", "interrupted\n")
+
+
+def test_a_bug_is_not_disguised_as_the_users_mistake(recog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pipeline.config.load", broken)
+    monkeypatch.setattr(sys, "argv", ["recog", "run", "--source", "0"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_the_gallery_is_listed_and_pruned(
+    tmp_path: Path, world: Any, detector: Any, embedder: Any, recog: Any
+) -> None:
+    for name, colour in (("Åsa [bold] :x:", world.RED), ("Bo", world.GREEN)):
+        photo = world.picture(tmp_path / "photo.png", colour)
+        assert recog("enroll", "--name", name, "--images", photo).code == 0
+    ended = recog("gallery", "list", "--json")
+    listed = json.loads(ended.out)
+    assert [(each["name"], each["photos"]) for each in listed] == [("Bo", 1), ("Åsa [bold] :x:", 1)]
+    shown = recog("gallery", "list")
+    assert (shown.code, shown.err) == (0, "")
+    assert "Åsa [bold] :x:" in shown.out
+    assert json.loads(recog("gallery", "remove", "Bo", "--json").out) == {
+        "name": "Bo", "photos": 1, "erased": True,
+    }  # fmt: skip
+    ended = recog("gallery", "remove", "Åsa")
+    assert ended.code == 1
+    assert "did you mean Åsa [bold] :x:?" in ended.err
+    assert "removed with 1 photos" in recog("gallery", "remove", "Åsa [bold] :x:").out
+    assert recog("gallery", "list").out == "nobody is enrolled\n"
+    assert json.loads(recog("gallery", "list", "--json").out) == []
+
+
+def test_pictures_are_collected_from_a_film_without_a_screen(tmp_path: Path, world: Any, recog: Any) -> None:
+    film = world.film(tmp_path / "film.avi", world.RED, count=40, fps=20)
+    arguments = ["collect", "--source", film, "--every", "0.5", "--no-show", "--out", tmp_path / "data"]
+    ended = recog(*arguments, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(ended.out) == {"anchor": 2, "positive": 2}
+    assert len(list((tmp_path / "data" / "anchor").glob("*.jpg"))) == 2
+    ended = recog(*arguments, "--limit", "1")
+    assert "1 anchors and 1 positives saved" in ended.out
+
+
+def test_collecting_without_a_screen_says_how_to(tmp_path: Path, world: Any, recog: Any) -> None:
+    film = world.film(tmp_path / "film.avi", world.RED)
+    for option in ([], ["--no-show"]):
+        ended = recog("collect", "--source", film, "--out", tmp_path / "data", *option)
+        assert ended.code == 1
+        assert ended.err.startswith("recog: ")
+        assert "every" in ended.err
+        assert ended.err.count("\n") == 1
+    assert not (tmp_path / "data").exists()

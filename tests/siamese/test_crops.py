@@ -1,0 +1,90 @@
+"""Crop sets: rows stay together, in memory and on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from siamese import crops
+from siamese.crops import CropSet
+from siamese.errors import DataError
+
+
+@pytest.fixture
+def faces() -> CropSet:
+    images = np.zeros((5, 112, 112, 3), np.uint8) + np.arange(5, dtype=np.uint8)[:, None, None, None]
+    people = ("Cy", "Ann", "", "Cy", "Bo")
+    files = tuple(f"{person or 'x'}/{row}.jpg" for row, person in enumerate(people))
+    return CropSet(images, files, people, np.array([True, True, False, True, True]), "five points")
+
+
+def assert_equal(one: CropSet, other: CropSet) -> None:
+    assert np.array_equal(one.images, other.images)
+    assert np.array_equal(one.found, other.found)
+    assert (one.files, one.people, one.alignment) == (other.files, other.people, other.alignment)
+
+
+def test_a_set_is_read_as_it_was_written(tmp_path: Path, faces: CropSet) -> None:
+    crops.write(faces, tmp_path / "new" / "crops")
+    read = crops.read(tmp_path / "new" / "crops")
+    assert_equal(read, faces)
+    assert isinstance(read.images, np.memmap)
+    assert len(read) == 5
+
+
+def test_rows_are_chosen_together_in_the_order_given(faces: CropSet) -> None:
+    chosen = faces.rows(np.array([3, 0, 2]))
+    assert chosen.images[:, 0, 0, 0].tolist() == [3, 0, 2]
+    assert chosen.files == ("Cy/3.jpg", "Cy/0.jpg", "x/2.jpg")
+    assert chosen.people == ("Cy", "Cy", "")
+    assert chosen.found.tolist() == [True, True, False]
+
+
+def test_the_rows_of_people_keep_their_order(faces: CropSet) -> None:
+    assert faces.of_people(["Bo", "Cy", "Nobody"]).images[:, 0, 0, 0].tolist() == [0, 3, 4]
+    assert len(faces.of_people(set())) == 0
+
+
+def test_labels_number_the_people_by_name_and_the_unknown_are_minus_one(faces: CropSet) -> None:
+    assert faces.labels().tolist() == [2, 0, -1, 2, 1]
+
+
+def test_an_interrupted_write_is_never_taken_for_whole(
+    tmp_path: Path, faces: CropSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops.write(faces, tmp_path)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        crops.write(faces, tmp_path)
+    with pytest.raises(DataError, match="recog data align"):
+        crops.read(tmp_path)
+
+
+def test_a_folder_without_crops_says_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no aligned faces here; make them with: recog data align"):
+        crops.read(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["faces cut", "images cut", "fewer faces", "other format", "a list"])
+def test_a_damaged_set_is_an_error(tmp_path: Path, faces: CropSet, damage: str) -> None:
+    crops.write(faces, tmp_path)
+    described = json.loads((tmp_path / "faces.json").read_text())
+    text = {
+        "faces cut": json.dumps(described)[:-20],
+        "images cut": json.dumps(described),
+        "fewer faces": json.dumps(described | {"faces": described["faces"][:-1]}),
+        "other format": json.dumps(described | {"format": 0}),
+        "a list": "[]",
+    }[damage]
+    (tmp_path / "faces.json").write_text(text)
+    if damage == "images cut":
+        (tmp_path / "images.npy").write_bytes((tmp_path / "images.npy").read_bytes()[:-100])
+    with pytest.raises(DataError, match="again"):
+        crops.read(tmp_path)
