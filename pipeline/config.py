@@ -43,7 +43,7 @@ class TrackSettings(Section):
 
 class QualitySettings(Section):
     min_face: float = Field(28.0, gt=0, description="smallest side of a face that is looked at, pixels")
-    # Half of LFW's faces have 12.5, one in a hundred below 6.8; shrunk to 28 pixels half have 5.3, to 20, 3.7.
+    # Half of LFW's faces have 12.5, 1 % below 6.8; shrunk to 28 pixels half have 5.3, to 20 3.7.
     min_sharpness: float = Field(3.0, ge=0, description="deviation of the crop's Laplacian; below is blurred")
     max_turn: float = Field(0.75, gt=0, description="how far a head may be turned; 0 is frontal, 1 profile")
 
@@ -56,9 +56,7 @@ class AttentionSettings(Section):
 
 class EvidenceSettings(Section):
     target_fpir: float = Field(0.001, gt=0, lt=0.5, description="share of strangers who may be given a name")
-    correlation: float = Field(
-        0.5, ge=0, le=1, description="how much a look repeats the last, 0..1"
-    )
+    correlation: float = Field(0.8, ge=0, le=1, description="how much a look repeats the last, 0..1")
     min_looks: int = Field(3, ge=1, description="looks before anything is decided")
     unknown_at: float = Field(
         0.95, gt=0.5, lt=1, description="probability from which a person counts as unknown"

@@ -39,11 +39,15 @@ class Calibration:
         return asdict(self)
 
 
-def fit(distances: npt.NDArray[np.float32], same: npt.NDArray[np.bool_]) -> Calibration:
-    """Logistic regression of `same` (n,) on `distances` (n,), both kinds of pairs weighing the same.
+PRIOR = 0.01  # share of genuine pairs at which the fit is best: decisions are made where strangers are rare
 
-    With equal weights the log odds are the log-likelihood ratio (Brümmer and du Preez,
-    "Application-independent evaluation of speaker detection", 2006).
+
+def fit(distances: npt.NDArray[np.float32], same: npt.NDArray[np.bool_], prior: float = PRIOR) -> Calibration:
+    """Logistic regression of `same` (n,) on `distances` (n,), as if `prior` of the pairs were genuine.
+
+    The log-likelihood ratio is the log odds less those of the prior (Brümmer and du Preez,
+    "Application-independent evaluation of speaker detection", 2006). It is a straight line in the distance,
+    which the truth is not: the prior chooses where the line fits best.
 
     Raises:
         ValueError: there are no pairs of one kind, or close pairs are not the more likely ones.
@@ -56,13 +60,16 @@ def fit(distances: npt.NDArray[np.float32], same: npt.NDArray[np.bool_]) -> Cali
     scale = float(distances.std())
     if not 0 < scale < np.inf:
         raise ValueError("calibration needs distances that differ and are finite")
-    model = LogisticRegression(class_weight="balanced", C=1e6)
-    model.fit(distances[:, None] / scale, same)
+    share = genuine / len(same)
+    model = LogisticRegression(C=1e6)
+    weights = np.where(same, prior / share, (1 - prior) / (1 - share))
+    model.fit(distances[:, None] / scale, same, sample_weight=weights)
     slope = -float(model.coef_[0, 0]) / scale
     if slope <= 0:
         raise ValueError("in these pairs distance says nothing of identity; the network is not trained")
     ceiling = max(0.0, float(np.log(impostor / 3)))
-    return Calibration(float(model.intercept_[0]), slope, ceiling, genuine, impostor)
+    intercept = float(model.intercept_[0]) - float(np.log(prior / (1 - prior)))
+    return Calibration(intercept, slope, ceiling, genuine, impostor)
 
 
 def cost(llr: npt.NDArray[np.float64], same: npt.NDArray[np.bool_]) -> float:

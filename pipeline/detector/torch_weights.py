@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from pathlib import Path
 
 from pipeline.errors import DetectorError
@@ -33,13 +32,4 @@ def as_onnx(weights: Path, cache: Path | None = None) -> Path:
     from pipeline.detector.train import export
 
     folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / f"{exported.stem}.pt"  # ultralytics exports beside the weights, where we may not write
-    shutil.copyfile(weights, copy)
-    try:
-        return export(copy, exported, {})
-    except Exception as error:  # whatever unpickling a foreign file raises
-        raise DetectorError(
-            f"{weights}: ultralytics cannot read or export these weights ({error})"
-        ) from error
-    finally:
-        copy.unlink()
+    return export(weights, exported, {})

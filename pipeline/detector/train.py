@@ -145,6 +145,7 @@ def export(weights: Path, out: Path, metadata: dict[str, str]) -> Path:
             ) from error
         graph: Any = onnx.load(str(written))
         described = {entry.key: entry.value for entry in graph.metadata_props}
+        described.pop("description", None)  # it names the path of the training data on this machine
         onnx.helper.set_model_props(graph, described | metadata)
         onnx.save(graph, str(out))
     return out

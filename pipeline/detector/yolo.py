@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.detector.boxes import nested
 from pipeline.errors import DetectorError
 from pipeline.types import Detections, Floats, Image
 from siamese.shipped import verified
@@ -32,6 +33,7 @@ class YoloDetector:
         overlap: float = 0.5,
         max_faces: int = 100,
         threads: int = 0,
+        nested: float = 0.8,
     ) -> None:
         """
         Args:
@@ -40,6 +42,7 @@ class YoloDetector:
             confidence: score from which a box is a face.
             overlap: IoU above which the weaker of two boxes is dropped.
             threads: CPU threads; 0 for all.
+            nested: share of a box inside a stronger one from which it is dropped: a face has no face in it.
 
         Raises:
             DetectorError: not a YOLO model, or none for faces.
@@ -71,6 +74,7 @@ class YoloDetector:
         self._finished = described.get("end2end", "False") == "True" or bool(arguments.get("nms"))
         self.has_landmarks = described["task"] == "pose" and described["kpt_shape"] in ("[5, 3]", "(5, 3)")
         self.size, self.confidence, self.overlap, self.max_faces = size, confidence, overlap, max_faces
+        self.nested = nested
         inputs = self._session.get_inputs()[0]
         self._input, shape = inputs.name, inputs.shape
         # A file exported for one size accepts only that size.
@@ -88,7 +92,8 @@ class YoloDetector:
         keep = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         landmarks = (landmarks - offset) / scale
         found = Detections(boxes[keep], scores[keep], landmarks[keep])
-        return found[np.argsort(-found.scores, kind="stable")][: self.max_faces]
+        found = found[np.argsort(-found.scores, kind="stable")]
+        return found[~nested(found.boxes, self.nested)][: self.max_faces]
 
     def _decode(self, output: Floats) -> tuple[Floats, Floats, Floats]:
         """Boxes (n, 4) x1 y1 x2 y2, scores (n,) and landmarks (n, 5, 2), in pixels of the network's input."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.detector.boxes import area, iou
+from pipeline.detector.boxes import area, iou, nested
 from pipeline.types import Floats
 
 SIDE = 12
@@ -61,3 +61,11 @@ def test_known_overlaps(a: tuple[float, ...], b: tuple[float, ...], expected: fl
 
 def test_the_area_of_a_box_inside_out_is_nothing() -> None:
     np.testing.assert_array_equal(area(boxes((1, 2, 4, 6), (4, 2, 1, 6), (4, 6, 1, 2))), [12, 0, 0])
+
+
+def test_a_box_is_nested_in_an_earlier_one_that_holds_it_or_that_it_holds() -> None:
+    whole, part, aside, around = [0, 0, 10, 10], [2, 2, 6, 6], [8, 0, 18, 10], [-5, -5, 15, 15]
+    boxes = np.array([whole, part, aside, around], np.float32)
+    assert nested(boxes, 0.8).tolist() == [False, True, False, True]
+    assert nested(boxes, 0.2).tolist() == [False, True, True, True]
+    assert nested(boxes[:0], 0.8).shape == (0,)
