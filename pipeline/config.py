@@ -25,7 +25,7 @@ class Section(BaseModel):
 
 class DetectSettings(Section):
     model: Path | None = Field(None, description="YOLO face detector; ours if empty")
-    size: int = Field(640, ge=64, le=4096, multiple_of=32, description="long side of its input, pixels")
+    size: int = Field(480, ge=64, le=4096, multiple_of=32, description="long side of its input, pixels")
     confidence: float = Field(0.4, gt=0, lt=1, description="score from which a box is a face")
     overlap: float = Field(0.5, gt=0, lt=1, description="IoU above which the weaker of two boxes is dropped")
     max_faces: int = Field(100, ge=1)

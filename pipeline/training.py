@@ -29,6 +29,7 @@ def train_on_lfw(
     out: Path,
     settings: Settings,
     resume: bool,
+    start: Path | None,
     device: str,
     teachers: list[Path],
     extra: Path | None,
@@ -41,6 +42,7 @@ def train_on_lfw(
     """
     import torch
 
+    from siamese.checkpoint import load
     from siamese.faces import assemble
     from siamese.shipped import sha256
     from siamese.teacher import Teacher
@@ -69,6 +71,7 @@ def train_on_lfw(
         "extra faces left out because they resemble held-out people": left_out,
         "teachers": {path.name: sha256(path) for path in teachers},
         "alignment": lfw.alignment,
+        "began with": load(start)["provenance"] if start else None,
     }
     held_out = lfw.of_people(validation)
     with progress() as display:
@@ -80,7 +83,9 @@ def train_on_lfw(
             if step.validation is not None:
                 print(f"epoch {step.epoch}: area under ROC on validation people {step.validation:.4f}")
 
-        return train(faces, held_out, settings.model, settings.train, out, resume, chosen, provenance, show)
+        return train(
+            faces, held_out, settings.model, settings.train, out, resume, start, chosen, provenance, show
+        )
 
 
 def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Settings) -> Calibration:

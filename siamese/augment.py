@@ -25,10 +25,15 @@ def augment(images: Tensor, kind: str, generator: Generator) -> Tensor:
 
     Args:
         kind: `none`; `affine`: mirrored, turned, scaled and shifted; `strong`: also recoloured,
-            blurred, shrunk, compressed, covered and noisy.
+            blurred, shrunk, compressed, covered and noisy;
+            `mixed`: strong for the first half of the rows, affine for the rest.
     """
     if kind == "none":
         return planes(images)
+    if kind == "mixed":
+        half = len(images) // 2
+        parts = zip((images[:half], images[half:]), ("strong", "affine"), strict=True)
+        return torch.cat([augment(part, each, generator) for part, each in parts])
     if kind == "strong":
         images = _compress(images, generator, share=0.15)
     x = _affine(planes(images), generator)

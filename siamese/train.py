@@ -51,6 +51,7 @@ def train(
     settings: TrainSettings,
     out: Path,
     resume: bool = False,
+    start: Path | None = None,
     device: str = "cpu",
     provenance: dict[str, Any] | None = None,
     progress: Callable[[Step], None] = lambda _: None,
@@ -62,6 +63,7 @@ def train(
         validation: faces of other people, by which the best epoch is chosen.
         out: folder of the run: checkpoints, TensorBoard events, settings.
         resume: go on from `out/last.pt`.
+        start: begin with the weights of this checkpoint instead of random ones.
         provenance: kept in the checkpoint: what data, what split, what teachers.
 
     Raises:
@@ -86,6 +88,8 @@ def train(
     pairs = make_pairs(faces, settings) if settings.batches == "pairs" else None
     per_epoch = sum(1 for _ in epoch_batches(faces, pairs, settings, 0))
     steps, step, best = per_epoch * settings.epochs, 0, -math.inf
+    if start is not None and not resume:
+        continue_from(checkpoint.load(start), start, network, averaged, guess)
     if resume:
         state = checkpoint.load(out / "last.pt")
         check_resumable(state, model_settings, settings, out / "last.pt")
@@ -153,6 +157,24 @@ def train(
     finally:
         board.close()
     return out / "best.pt"
+
+
+def continue_from(
+    state: dict[str, Any], path: Path, network: Siamese, averaged: Siamese, guess: nn.ModuleList
+) -> None:
+    """Begin with the averaged weights of another training, of the same network and the same teachers.
+
+    Raises:
+        ModelError: it was another network, or had other teachers.
+    """
+    try:
+        network.load_state_dict(state["averaged"])
+        averaged.load_state_dict(state["averaged"])
+        guess.load_state_dict(state["guess"])
+    except RuntimeError as error:
+        raise ModelError(
+            f"{path}: is of another network or other teachers; start from one that fits"
+        ) from error
 
 
 def step_losses(

@@ -109,4 +109,4 @@ def evaluate(
     """Average precision on the test fifth of the photographs with human boxes."""
     from pipeline.commands.detector_report import evaluate_on
 
-    evaluate_on(wild, detector, yunet, size or [320, 640], out, as_json)
+    evaluate_on(wild, detector, yunet, size or [320, 480, 640], out, as_json)

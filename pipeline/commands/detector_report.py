@@ -56,7 +56,9 @@ def _print(title: str, rows: list[list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*rows[0], title=title)
-    for row in rows[1:]:
+    # A column for each detector: there are more figures than a terminal is wide.
+    heading, *figures = zip(*rows, strict=True)
+    table = Table(*heading, title=title)
+    for row in figures:
         table.add_row(*row)
     Console().print(table, markup=False)

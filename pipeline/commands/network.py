@@ -19,6 +19,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on exactly where the run in --out stopped.")
     ] = False,
+    start: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Begin with the weights of this checkpoint.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the faces.")] = None,
     teacher: Annotated[
@@ -47,7 +50,7 @@ def train(
     settings = settings_from(config, assignments, detector)
     if epochs is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": epochs})})
-    best = train_on_lfw(root, out, settings, resume, device, teacher or [], extra)
+    best = train_on_lfw(root, out, settings, resume, start, device, teacher or [], extra)
     print(f"{best}: the best checkpoint; next: recog export --checkpoint {best} --out my-model.onnx")
 
 

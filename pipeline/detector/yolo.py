@@ -28,7 +28,7 @@ class YoloDetector:
     def __init__(
         self,
         model: Path = DEFAULT,
-        size: int = 640,
+        size: int = 480,
         confidence: float = 0.4,
         overlap: float = 0.5,
         max_faces: int = 100,

@@ -72,3 +72,12 @@ def test_strong_covers_and_recolours_some(images: torch.Tensor) -> None:
 def test_a_batch_of_one_can_be_distorted(images: torch.Tensor) -> None:
     for seed in range(12):
         assert torch.isfinite(distorted(images[:1], "strong", seed)).all()
+
+
+def test_mixed_distorts_the_first_half_strongly_and_the_rest_hardly() -> None:
+    images = torch.full((8, 112, 112, 3), 200, dtype=torch.uint8)
+    mixed = augment(images, "mixed", torch.Generator().manual_seed(1))
+    plain = planes(images)
+    changed = (mixed - plain).abs().amax(dim=(1, 2, 3))
+    assert (changed[:4] > 0.05).all()
+    torch.testing.assert_close(mixed[4:], plain[4:])  # one colour: turned and shifted, it is the same

@@ -226,6 +226,23 @@ def test_a_thread_that_is_not_the_main_one_can_train(tmp_path: Path, run: Callab
     assert (tmp_path / "best.pt").is_file()
 
 
+def test_it_can_begin_where_another_training_ended(tmp_path: Path, run: Callable[..., Path]) -> None:
+    first = run(tmp_path / "first")
+    still = PLAIN.model_copy(update={"rate": 1e-12, "weight_decay": 0.0, "epochs": 1, "averaging": 0.0})
+    second = run(tmp_path / "second", still, start=first)
+    before, after = (checkpoint.load(path)["averaged"]["backbone.project.weight"] for path in (first, second))
+    torch.testing.assert_close(after, before)
+
+
+def test_it_does_not_begin_with_another_network(
+    tmp_path: Path, run: Callable[..., Path], small: ModelSettings
+) -> None:
+    other = small.model_copy(update={"embedding": small.embedding * 2})
+    first = run(tmp_path / "first", model_settings=other)
+    with pytest.raises(ModelError, match="another network"):
+        run(tmp_path / "second", start=first)
+
+
 def test_faces_that_make_no_pairs_cannot_be_trained_on_by_pairs(
     tmp_path: Path, run: Callable[..., Path], faces: Faces
 ) -> None:
