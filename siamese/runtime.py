@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from siamese.calibration import Calibration
 from siamese.errors import ModelError
+from siamese.session import open_session
 from siamese.shipped import verified
 
 DEFAULT = Path(__file__).parent / "weights" / "recog-siamese.onnx"
@@ -29,18 +30,8 @@ class Embedder:
         Raises:
             ModelError: missing, damaged, wrong checksum, or not an embedder of ours.
         """
-        import onnxruntime
-
         digest = verified(model)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(model), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime raises its own unexported types
-            raise ModelError(f"{model}: not an ONNX model that can be loaded, or damaged") from error
+        self._session = open_session(model, threads)
         described = self._session.get_modelmeta().custom_metadata_map
         if described.get("recog.kind") != "embedder":
             raise ModelError(f"{model}: not an embedder; write one with: recog export")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from siamese.errors import ModelError
+from siamese.session import open_session
 
 Floats = npt.NDArray[np.float32]
 
@@ -18,18 +18,7 @@ class Teacher:
     """Any ONNX face embedder of the common kind: (n, 3, 112, 112) RGB in -1..1, of the usual alignment."""
 
     def __init__(self, model: Path, threads: int = 0) -> None:
-        import onnxruntime
-
-        if not model.is_file():
-            raise ModelError(f"{model}: no such teacher model")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(model), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime raises its own unexported types
-            raise ModelError(f"{model}: onnxruntime cannot load this model") from error
+        self._session = open_session(model, threads)
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or list(inputs[0].shape[1:]) != [3, 112, 112]:
             raise ModelError(f"{model}: a teacher takes one input (n, 3, 112, 112), not {inputs[0].shape}")

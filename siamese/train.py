@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +23,11 @@ from siamese.augment import augment
 from siamese.batches import FacePairs, Ints, pair_batches, people_batches
 from siamese.crops import CropSet
 from siamese.embed import embed
-from siamese.errors import DataError, ModelError
+from siamese.errors import DataError
 from siamese.faces import Faces
+from siamese.interrupt import stop_requested
 from siamese.model import Siamese
+from siamese.resume import check_resumable, check_same_faces, continue_from
 from siamese.settings import ModelSettings, TrainSettings
 from siamese.sheet import pair_sheet
 
@@ -159,24 +158,6 @@ def train(
     return out / "best.pt"
 
 
-def continue_from(
-    state: dict[str, Any], path: Path, network: Siamese, averaged: Siamese, guess: nn.ModuleList
-) -> None:
-    """Begin with the averaged weights of another training, of the same network and the same teachers.
-
-    Raises:
-        ModelError: it was another network, or had other teachers.
-    """
-    try:
-        network.load_state_dict(state["averaged"])
-        averaged.load_state_dict(state["averaged"])
-        guess.load_state_dict(state["guess"])
-    except RuntimeError as error:
-        raise ModelError(
-            f"{path}: is of another network or other teachers; start from one that fits"
-        ) from error
-
-
 def step_losses(
     network: Siamese,
     guess: nn.ModuleList,
@@ -294,63 +275,8 @@ def log(
     board.add_scalar("train/images per second", images / (time.perf_counter() - started), step)
 
 
-def check_resumable(
-    state: dict[str, Any], model_settings: ModelSettings, settings: TrainSettings, path: Path
-) -> None:
-    """Refuse to go on with other settings than the checkpoint was made with; only threads may differ."""
-    for kind, wanted in (("model_settings", model_settings), ("train_settings", settings)):
-        before, now = dict(state[kind]), wanted.model_dump()
-        different = sorted(
-            key
-            for key in now.keys() | before.keys()
-            if key != "threads" and _plain(now.get(key)) != _plain(before.get(key))
-        )
-        if different:
-            raise ModelError(
-                f"{path}: was trained with other {', '.join(different)}; "
-                "give the same settings, or another --out"
-            )
-
-
-def check_same_faces(state: dict[str, Any], faces: Faces, per_epoch: int, path: Path) -> None:
-    """Refuse to go on with what is plainly other data: then the epochs would not fit together."""
-    before = round(state["step"] / state["epoch"])
-    if before != per_epoch:
-        raise ModelError(
-            f"{path}: was trained on other faces, {before} batches of them instead of {per_epoch}; "
-            "give the same data, or another --out"
-        )
-    lengths = [len(layer) for name, layer in state["guess"].items() if name.endswith("weight")]
-    if lengths != [target.shape[1] for target in faces.targets]:
-        raise ModelError(f"{path}: was trained with other teachers; give the same, or another --out")
-
-
 def check_validation(faces: CropSet) -> None:
     """Refuse validation faces that cannot tell how good a network is."""
     people = [person for person in faces.people if person]
     if not len(set(people)) > 1 or len(set(people)) == len(people) or len(people) < len(faces):
         raise DataError("validation needs faces with names: two people, and two images of one of them")
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-@contextmanager
-def stop_requested() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets, so that a step is never cut in half. A second Ctrl-C ends at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event  # signals belong to the main thread
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(_signal: int, _frame: Any) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -18,7 +18,7 @@ def intersection(a: Floats, b: Floats) -> Floats:
     """Area that every box of `a` (n, 4) shares with every box of `b` (m, 4), as (n, m)."""
     top_left = np.maximum(a[:, None, :2], b[None, :, :2])
     bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    return np.clip(bottom_right - top_left, 0, None).prod(axis=2).astype(np.float32)
+    return np.asarray(np.clip(bottom_right - top_left, 0, None).prod(axis=2), np.float32)
 
 
 def nested(boxes: Floats, share: float) -> Bools:

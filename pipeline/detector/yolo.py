@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import math
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from pipeline.detector.boxes import nested
 from pipeline.errors import DetectorError
 from pipeline.types import Detections, Floats, Image
+from siamese.session import open_session
 from siamese.shipped import verified
 
 DEFAULT = Path(__file__).parents[1] / "weights" / "face-n.onnx"
@@ -48,18 +48,8 @@ class YoloDetector:
             DetectorError: not a YOLO model, or none for faces.
             siamese.errors.ModelError: missing, or wrong checksum.
         """
-        import onnxruntime
-
         self.digest = verified(model)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(model), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime raises its own unexported types
-            raise DetectorError(f"{model}: not an ONNX model that can be loaded, or damaged") from error
+        self._session = open_session(model, threads)
         described = self._session.get_modelmeta().custom_metadata_map
         if "names" not in described or "task" not in described:
             raise DetectorError(f"{model}: not a YOLO model that ultralytics exported (it names no classes)")

@@ -17,7 +17,7 @@ HEAVY = {"torch", "torchvision", "matplotlib", "sklearn", "tensorboard", "onnx"}
 # Whatever running, enrolling and evaluating import: everything but what training is made of.
 LIGHT = sorted(
     {path.stem for path in FOLDER.glob("[a-z]*.py")}
-    - {"augment", "batches", "checkpoint", "embed", "export", "losses", "model", "train"}
+    - {"augment", "batches", "checkpoint", "embed", "export", "losses", "model", "resume", "train"}
 )
 
 

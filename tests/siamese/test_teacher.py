@@ -72,11 +72,11 @@ def test_vectors_are_scaled_to_length_one_and_nothing_stays_nothing() -> None:
 
 
 def test_what_cannot_teach_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such teacher"):
+    with pytest.raises(ModelError, match="no such model"):
         Teacher(tmp_path / "missing.onnx")
     text = tmp_path / "text.onnx"
     text.write_text("no model")
-    with pytest.raises(ModelError, match="cannot load"):
+    with pytest.raises(ModelError, match="not an ONNX model"):
         Teacher(text)
     with pytest.raises(ModelError, match=r"takes one input \(n, 3, 112, 112\)"):
         Teacher(write(tmp_path / "other.onnx", ["n", 3, 96, 112]))

@@ -186,7 +186,7 @@ def test_a_model_that_is_not_for_faces_is_refused_in_one_line(
 
 def test_a_file_that_is_no_model_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("this is no model")
-    with pytest.raises(DetectorError, match=r"text\.onnx: not an ONNX model") as caught:
+    with pytest.raises(ModelError, match=r"text\.onnx: not an ONNX model") as caught:
         YoloDetector(tmp_path / "text.onnx")
     assert "\n" not in str(caught.value)
 
