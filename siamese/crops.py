@@ -7,6 +7,7 @@ each row's file and person and says whether a face was found or the centre of th
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,16 @@ class CropSet:
         wanted = set(people)
         rows = np.array([row for row, person in enumerate(self.people) if person in wanted], np.int64)
         return self.rows(rows)
+
+    def at_most(self, count: int) -> CropSet:
+        """The first `count` rows of each person, in order: nobody with many pictures outweighs others."""
+        seen: Counter[str] = Counter()
+        kept = []
+        for row, person in enumerate(self.people):
+            seen[person] += 1
+            if seen[person] <= count:
+                kept.append(row)
+        return self.rows(np.array(kept, np.int64))
 
     def rows(self, rows: npt.NDArray[np.int64]) -> CropSet:
         """The given rows, in the order given. Copies the images into memory."""

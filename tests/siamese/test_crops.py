@@ -48,6 +48,11 @@ def test_the_rows_of_people_keep_their_order(faces: CropSet) -> None:
     assert len(faces.of_people(set())) == 0
 
 
+def test_nobody_has_more_rows_than_allowed(faces: CropSet) -> None:
+    assert faces.at_most(1).files == ("Cy/0.jpg", "Ann/1.jpg", "x/2.jpg", "Bo/4.jpg")
+    assert_equal(faces.at_most(2), faces)
+
+
 def test_labels_number_the_people_by_name_and_the_unknown_are_minus_one(faces: CropSet) -> None:
     assert faces.labels().tolist() == [2, 0, -1, 2, 1]
 
