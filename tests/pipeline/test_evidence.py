@@ -15,7 +15,7 @@ from pipeline.config import EvidenceSettings
 from pipeline.evidence import Evidence, Looks, assign, judge, posterior
 from pipeline.types import UNDECIDED, Identity, State
 
-SETTINGS = EvidenceSettings(correlation=0.5)  # the arithmetic below rests on it
+SETTINGS = EvidenceSettings(correlation=0.5, target_fpir=0.001)  # the arithmetic below rests on these
 finite = st.floats(-60, 60)
 
 
