@@ -12,6 +12,7 @@ from gallery.types import Matches
 from pipeline import align, quality
 from pipeline.attention import Attention
 from pipeline.config import Settings
+from pipeline.cuts import CutDetector
 from pipeline.evidence import Evidence
 from pipeline.track import Tracker
 from pipeline.types import UNDECIDED, Detections, Floats, Frame, Image, Ints, Result, TrackedFace
@@ -53,6 +54,7 @@ class Seen:
     frame: Frame
     detections: Detections
     seconds: float  # spent on detection
+    cut: bool = False  # this frame begins another shot
 
 
 class Recogniser:
@@ -67,6 +69,7 @@ class Recogniser:
     def __init__(self, detector: Detector, embedder: Embedder, people: People, settings: Settings) -> None:
         self._detector, self._embedder, self._people = detector, embedder, people
         self._settings = settings
+        self._cuts = CutDetector()
         self._tracker = Tracker(settings.track)
         self._attention = Attention(settings.attention)
         self._evidence = Evidence(settings.evidence)
@@ -80,14 +83,17 @@ class Recogniser:
     def detect(self, frame: Frame) -> Seen:
         """Find the faces of a frame."""
         started = time.perf_counter()
+        cut = self._cuts.is_cut(frame.image)
         detections = self._detector.detect(frame.image)
-        return Seen(frame, detections, time.perf_counter() - started)
+        return Seen(frame, detections, time.perf_counter() - started, cut)
 
     def identify(self, seen: Seen) -> Result:
         """Follow the faces, look at those that deserve it, and judge who they are."""
         frame, faces = seen.frame, seen.detections
         clock = time.perf_counter
         started = clock()
+        if seen.cut:
+            self._tracker.reset()
         tracks = self._tracker.update(faces, frame.seconds)
         alive = self._tracker.alive()
         self._evidence.forget(alive)

@@ -61,6 +61,10 @@ class Tracker:
                 self._tracks.append(rows[row])
         return np.array([self._number(rows[row]) for row in range(len(detections))], np.int64)
 
+    def reset(self) -> None:
+        """End every track, as at a camera cut; ids go on where they were."""
+        self._tracks.clear()
+
     def alive(self) -> frozenset[int]:
         """Ids of the confirmed tracks that may still continue."""
         return frozenset(track.number for track in self._tracks if track.number >= 0)

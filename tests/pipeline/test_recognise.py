@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,16 @@ def test_one_name_is_never_on_two_faces_of_a_frame(world: Any, detector: Any, em
     recogniser = Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS)
     for index, image in enumerate(world.frames(40, world.RED, world.RED)):
         assert names(recogniser(frame(image, index))).count("Rosa") <= 1
+
+
+def test_a_name_does_not_survive_a_camera_cut(world: Any, detector: Any, embedder: Any) -> None:
+    recogniser = Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS)
+    films = list(world.frames(21, world.RED))
+    for index, image in enumerate(films[:20]):
+        before = recogniser(frame(image, index))
+    after = recogniser.identify(replace(recogniser.detect(frame(films[20], 20)), cut=True))
+    assert (names(before), names(after)) == (["Rosa"], [None])
+    assert [face.track for face in after.faces] == [-1]
 
 
 def test_no_faces_is_a_result_like_any_other(world: Any, detector: Any, embedder: Any) -> None:

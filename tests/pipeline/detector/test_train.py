@@ -188,7 +188,7 @@ def test_the_trained_weights_become_a_detector(trained: Trained, tmp_path: Path)
     written = export(trained.best, tmp_path / "face.onnx", {"recog.kind": "face detector"})
     assert files(trained.out) == before
     assert files(tmp_path) == {"face.onnx"}
-    detector = YoloDetector(written, 64, confidence=1e-6, max_faces=5)
+    detector = YoloDetector(written, 64, confidence=1e-6, max_faces=5, nested=2)
     assert detector.has_landmarks
     assert len(detector.detect(np.zeros((48, 64, 3), np.uint8))) == 5
 
