@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.types import Floats, Image
 
 # Mean change of brightness from frame to frame, as a share of the contrast of both. In the films looked at,
-# cuts lie above 0.5 and moving cameras below 0.45. A cut too many costs a few looks, one too few a wrong name.
+# cuts lie above 0.5, moving cameras below 0.3. A cut too many costs a few looks, one too few a wrong name.
 CUT = 0.45
 _FLOOR = 5.0  # grey levels: noise in a black frame is no contrast
 
