@@ -127,7 +127,9 @@ class EventLog:
             return
         for event in events:
             # One write for a whole line: other programs may be reading along.
-            line = json.dumps(event.as_dict(), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+            text = json.dumps(event.as_dict(), ensure_ascii=False, allow_nan=False)
+            # File names that are not UTF-8 reach Python as lone surrogates; escaped, they are JSON again.
+            line = text.encode(errors="backslashreplace") + b"\n"
             try:
                 while line:
                     line = line[os.write(self._file, line) :]

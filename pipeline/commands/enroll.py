@@ -80,4 +80,5 @@ def enroll(
         raise SourceError(f"none of the {len(photos)} photos of {name} can be used; nothing was stored")
     if not as_json:
         again = f", {duplicates} already there" if duplicates else ""
-        print(f"{name}: {stored} of {len(photos)} photos stored{again}; {enrolled} people in {path}")
+        people_there = "1 person" if enrolled == 1 else f"{enrolled} people"
+        print(f"{name}: {stored} of {len(photos)} photos stored{again}; {people_there} in {path}")

@@ -58,7 +58,8 @@ def report(ended: Ended, out: Path | None, events: Path | None, as_json: bool) -
         return
     rate = f", {values['fps']:.1f} frames a second" if values["fps"] else ""
     lost = f", {ended.dropped} dropped" if ended.dropped else ""
-    print(f"{values['frames']} frames in {values['seconds']:.1f} s{rate}{lost}")
+    frames = "1 frame" if values["frames"] == 1 else f"{values['frames']} frames"
+    print(f"{frames} in {values['seconds']:.1f} s{rate}{lost}")
     if values["people"]:
         from rich.console import Console
         from rich.table import Table
@@ -71,7 +72,7 @@ def report(ended: Ended, out: Path | None, events: Path | None, as_json: bool) -
                 f"{person['first_seconds']:.1f} s",
                 f"{person['last_seconds']:.1f} s",
                 str(person["frames"]),
-                f"{person['confidence']:.1%}",
+                f"{min(person['confidence'], 0.999):.1%}",  # rounding must not claim certainty
             )
         Console().print(table)
     else:

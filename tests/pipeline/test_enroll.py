@@ -162,7 +162,7 @@ def test_each_photo_has_its_line_and_good_ones_are_stored_beside_bad_ones(
         f"{folder / '2.jpg'}: rejected: unreadable: empty (0 bytes); copy it again",
         f"{folder / '3.png'}: accepted",
         f"{more}: rejected: 2 faces; crop the photo to one person",
-        f"Rosa Lux: 2 of 4 photos stored; 1 people in {build.GALLERY}",
+        f"Rosa Lux: 2 of 4 photos stored; 1 person in {build.GALLERY}",
     ]
     assert photos_of(embedder) == {"Rosa Lux": 2}
     assert stat.S_IMODE(build.GALLERY.stat().st_mode) == 0o600

@@ -140,6 +140,13 @@ def test_a_log_is_one_json_object_a_line_and_is_written_at_once(tmp_path: Path) 
     }
 
 
+def test_a_name_that_is_no_utf8_is_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    with EventLog(path) as log:
+        log.write(Events().update(result(0, {1: named("caf\udce9")})))
+    assert json.loads(path.read_text("utf-8").splitlines()[1])["name"] == "caf\udce9"
+
+
 def test_a_log_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     previous = os.umask(0)
     try:
