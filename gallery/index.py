@@ -56,10 +56,3 @@ class ExactIndex:
         if embeddings.ndim != 2 or embeddings.shape[1] != self.dimension:
             raise ValueError(f"embeddings are (n, {self.dimension}), not {embeddings.shape}")
         return np.ascontiguousarray(embeddings, np.float32)
-
-
-def set_threads(count: int) -> None:
-    """Let FAISS use `count` threads, in the whole process: FAISS knows no narrower setting."""
-    import faiss
-
-    faiss.omp_set_num_threads(count)

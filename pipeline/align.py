@@ -15,9 +15,9 @@ TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
     np.float32,
 )
-# Where a detector's box lies in a crop on average, measured on faces with landmarks: the way out for
-# detections that come without them.
-_BOX_IN_CROP = np.array([[22.0, 14.0], [90.0, 108.0]], np.float32)
+# Where our detector's box lies in a crop, the median over 480 of LFW's faces: the way out for detections that
+# come without landmarks.
+_BOX_IN_CROP = np.array([[12.0, 4.0], [99.0, 124.0]], np.float32)
 
 
 def similarity(points: Floats, target: Floats) -> Floats:

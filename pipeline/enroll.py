@@ -15,7 +15,7 @@ from pipeline.config import EnrollSettings
 from pipeline.errors import SourceError
 from pipeline.photos import list_photos, read_photo
 from pipeline.recognise import Detector, Embedder
-from pipeline.types import Detections, Image
+from pipeline.types import Detections
 
 # A second face this much smaller than the first is somebody in the background, not a second subject.
 BACKGROUND = 0.35
@@ -103,8 +103,3 @@ def _unfit(measured: quality.Quality, settings: EnrollSettings) -> str:
     if sharpness < settings.min_sharpness:
         return f"blurred (sharpness {sharpness:.0f}, {settings.min_sharpness:.0f} needed)"
     return ""
-
-
-def contact(outcomes: Sequence[Outcome]) -> list[Image]:
-    """The crops that were accepted."""
-    return [each.template.crop for each in outcomes if each.template and each.template.crop is not None]

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import faiss
 import numpy as np
 import pytest
 
-from gallery.index import ExactIndex, set_threads
+from gallery.index import ExactIndex
 
 
 def random_rows(seed: int, count: int, dimension: int) -> np.ndarray:
@@ -60,12 +59,3 @@ def test_misshapen_arguments_are_bugs() -> None:
         index.search(random_rows(0, 1, 4)[0], 1)
     with pytest.raises(ValueError, match="at least 1"):
         index.search(random_rows(0, 1, 4), 0)
-
-
-def test_the_number_of_threads_can_be_set() -> None:
-    before = faiss.omp_get_max_threads()
-    try:
-        set_threads(1)
-        assert faiss.omp_get_max_threads() == 1
-    finally:
-        set_threads(before)

@@ -116,8 +116,17 @@ def test_without_landmarks_the_box_is_put_where_boxes_lie(side: int) -> None:
     image[300 : 300 + side, 400 : 400 + side] = 200
     box = np.array([[400, 300, 400 + side, 300 + side]], np.float32)
     rows, columns = np.nonzero(crop(image, box, NO_LANDMARKS)[0, :, :, 0] > 100)
-    assert (rows.min(), rows.max() + 1) == pytest.approx((14, 108), abs=2)  # its height, and its middle
-    assert (columns.min() + columns.max() + 1) / 2 == pytest.approx(56, abs=2)
+    # Chins reach below the crop: such a box is cut there, and a square one is wider than the crop.
+    assert (rows.min(), rows.max() + 1) == pytest.approx((4, 112), abs=2)
+    assert (columns.min(), columns.max() + 1) == (0, 112)
+
+
+def test_without_landmarks_a_box_of_a_faces_shape_keeps_its_shape() -> None:
+    image = np.zeros((900, 900, 3), np.uint8)
+    image[300:420, 400:487] = 200
+    box = np.array([[400, 300, 487, 420]], np.float32)
+    _, columns = np.nonzero(crop(image, box, NO_LANDMARKS)[0, :, :, 0] > 100)
+    assert (columns.min(), columns.max() + 1) == pytest.approx((12, 99), abs=2)
 
 
 def test_without_landmarks_a_wide_box_is_not_squeezed() -> None:
