@@ -29,7 +29,10 @@ def prepare(
     lfw: Annotated[
         Path | None, typer.Option(metavar="DIR", help="LFW's folder (recog data lfw), for large faces.")
     ] = None,
-    faces: Annotated[int, typer.Option(min=0, help="How many people of LFW, one image each.")] = 800,
+    faces: Annotated[int, typer.Option(min=0, help="How many people of LFW, one image each.")] = 1000,
+    negatives: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Photographs without faces: animals, hands, patterns.")
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Receives the training set.")
     ] = Path("data/detector"),
@@ -40,6 +43,7 @@ def prepare(
     from pipeline.commands.shared import progress
     from pipeline.detector import prepare as preparing
     from pipeline.detector.yunet import YuNet
+    from pipeline.photos import list_photos
     from siamese.lfw import FOLDER, image_name, view1_split
 
     photos = [photo for folder in wild for photo in preparing.read_photos(folder)]
@@ -49,9 +53,10 @@ def prepare(
         random.Random(0).shuffle(people)  # noqa: S311 (a choice, not a secret)
         single = [lfw / FOLDER / image_name(name, 1) for name in people[:faces]]
     proposers: list[preparing.Proposer] = [YuNet(yunet, size, 0.5) for size in (256, 448, 832, 1280)]
+    without = list_photos(negatives) if negatives is not None else []
     with progress() as display:
-        task = display.add_task("labelling", total=len(photos) + len(single))
-        counts = preparing.prepare(photos, single, out, proposers, lambda _: display.advance(task))
+        task = display.add_task("labelling", total=len(photos) + len(single) + len(without))
+        counts = preparing.prepare(photos, single, out, proposers, without, lambda _: display.advance(task))
     print(f"{out}: " + ", ".join(f"{count:,} {part}" for part, count in counts.items()))
 
 
