@@ -5,8 +5,8 @@ and each human box takes the proposal that fits it best. Where none fits, the bo
 marked invisible. Confident proposals in no human box are faces nobody drew (small ones in the background):
 they become labels too, so that the student is not punished for finding them. Small ones that the proposer
 doubts are painted over: nothing is learned from them either way. LFW brings one large face an image, from the
-people of View 1's training half only. Pieces of the photographs in which nobody sees a face, enlarged, are what
-hands, cloth and letters are learned from.
+people of View 1's training half only. Pieces of the photographs in which nobody sees a face, enlarged, are
+what hands, cloth and letters are learned from.
 
 Everything is split by photograph. The test fifth is `number % 5 == 0`, fixed for ever and never trained on.
 """
@@ -121,7 +121,8 @@ def doubtful(boxes: Floats, proposals: Detections) -> Floats:
     """Proposals (k, 4) that may be small faces nobody drew, or may be none: outside every labelled box."""
     small = np.sqrt(area(proposals.boxes)) < SMALL
     candidates = proposals.boxes[small & (proposals.scores >= DOUBT)]
-    return candidates[intersection(candidates, boxes).max(axis=1, initial=0) <= 0]
+    outside: Floats = candidates[intersection(candidates, boxes).max(axis=1, initial=0) <= 0]
+    return outside
 
 
 def paint_over(image: Image, boxes: Floats) -> Image:
@@ -140,7 +141,7 @@ def paint_over(image: Image, boxes: Floats) -> Image:
 def empty_piece(shape: tuple[int, ...], taken: Floats) -> tuple[int, int, int, int] | None:
     """The largest strip of a photograph that touches no box of `taken` (n, 4); x1 y1 x2 y2, or None.
 
-    Looked for on the four sides of all boxes together: people stand in the middle, what is around them is free.
+    Looked for on the four sides of all boxes together: people stand in the middle, around them it is free.
     """
     height, width = shape[:2]
     left, top = np.clip(taken[:, :2].min(axis=0, initial=max(width, height)), 0, (width, height))

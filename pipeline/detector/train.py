@@ -33,7 +33,9 @@ class DetectorTraining(BaseModel):
     model: str = Field("face-n", description="face-n, face-p, an ultralytics description, or weights (.pt)")
     start: Path | None = Field(None, description="exported detector of this architecture to go on from")
     size: int = Field(320, ge=64, multiple_of=32, description="long side of the training images, in pixels")
-    vary: float = Field(0.4, ge=0, lt=1, description="share by which each batch's size may differ from `size`")
+    vary: float = Field(
+        0.4, ge=0, lt=1, description="share by which each batch's size may differ from `size`"
+    )
     epochs: int = Field(100, ge=1)
     hours: float | None = Field(None, gt=0, description="stop after this time; the schedule is fitted to it")
     batch: int = Field(16, ge=1)
@@ -94,10 +96,10 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         workers=1,
         cache="ram",
         # Faces from a dozen pixels to the whole frame: wide scales, mosaics until near the end.
-        mosaic=float(settings.mosaic),
+        mosaic=0.6 * settings.mosaic,  # whole photographs too, or large faces are never seen
         close_mosaic=3,
         multi_scale=settings.vary,
-        scale=0.6,
+        scale=0.7,
         translate=0.15,
         degrees=15.0,
         fliplr=0.5,
@@ -128,7 +130,11 @@ def sample(dataset: Path, batches: int = 8, batch: int = 16, size: int = 320) ->
     paths = sorted((dataset.parent / "images" / "train").iterdir())
     chosen = [paths[int(place)] for place in np.linspace(0, len(paths) - 1, batches * batch)]
     images = [cv2.imread(str(path)) for path in chosen]
-    planes = [torch.from_numpy(letterbox(i.astype(np.uint8), size, (size, size))[0]) for i in images if i is not None]
+    planes = [
+        torch.from_numpy(letterbox(i.astype(np.uint8), size, (size, size))[0])
+        for i in images
+        if i is not None
+    ]
     return [torch.cat(planes[start : start + batch]) for start in range(0, len(planes), batch)]
 
 

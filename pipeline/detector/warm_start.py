@@ -1,9 +1,9 @@
 """Going on from an exported detector: the weights of an ONNX graph, back in a network that can be trained.
 
-An exported graph is all that is kept of a training (a checkpoint is ten times as large, and opening one can run
-code). Exporting folds each batch normalisation into the convolution before it; a network whose normalisations
-did nothing would not train well. So the statistics that they should have are measured on some images, and the
-normalisations are set to them and scaled to undo them: the same function, normalised again.
+An exported graph is all that is kept of a training (a checkpoint is ten times as large, and opening one can
+run code). Exporting folds each batch normalisation into the convolution before it; a network whose
+normalisations did nothing would not train well. So the statistics that they should have are measured on some
+images, and the normalisations are set to them and scaled to undo them: the same function, normalised again.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def unfold(graph: Path, network: Any, images: Sequence[torch.Tensor]) -> int:
         loaded[target] = torch.from_numpy(values.copy())
     network.load_state_dict(loaded, strict=False)
     for norm in _norms(network).values():
-        norm.running_var.fill_(1 - norm.eps)  # running mean and scale are still 0 and 1: it only adds its bias
+        # Running mean and scale are still 0 and 1: so set, a normalisation only adds its bias.
+        norm.running_var.fill_(1 - norm.eps)
     _normalise(network, images)
     _copy_head(network)
     return len(loaded)
