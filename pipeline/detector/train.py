@@ -107,7 +107,8 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         hsv_s=0.6,
         hsv_v=0.5,
         pose=12.0,
-        pretrained=False,
+        # Without it ultralytics builds the network anew and forgets the weights it was given.
+        pretrained=settings.start is not None or settings.model.endswith(".pt"),
         plots=False,
         val=settings.validate_each,
         verbose=True,

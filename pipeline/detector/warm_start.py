@@ -86,13 +86,27 @@ def _normalise(network: Any, images: Sequence[torch.Tensor]) -> None:
     for hook in hooks:
         hook.remove()
     with torch.no_grad():
-        for norm, seen in moments.items():
-            mean, square = torch.stack(seen).mean(0)
-            variance = (square - mean.square()).clamp(min=1e-6)
-            norm.running_mean.copy_(mean)
-            norm.running_var.copy_(variance)
-            norm.weight.copy_((variance + norm.eps).sqrt())
-            norm.bias.add_(mean.to(norm.bias.dtype))
+        for name, norm in _norms(network).items():
+            if norm in moments:
+                mean, square = torch.stack(moments[norm]).mean(0)
+                convolution = network.get_submodule(name.removesuffix("bn") + "conv")
+                _fit(convolution, norm, mean.float(), (square - mean.square()).clamp(min=1e-6).float())
+
+
+def _fit(convolution: Any, norm: Any, mean: torch.Tensor, variance: torch.Tensor) -> None:
+    """Give a normalisation the statistics of what its convolution puts out; both together compute the same.
+
+    Folding left each filter at some size of its own. A normalisation makes that size meaningless, but AdamW's
+    steps do not follow it: so each filter gets the size that a fresh one has, for which the rate was chosen.
+    """
+    weight = convolution.weight
+    size = weight.square().mean(dim=(1, 2, 3)).sqrt().clamp(min=1e-8)
+    grow = (3 * weight[0].numel()) ** -0.5 / size  # torch begins with a deviation of 1 / sqrt(3 inputs)
+    weight.mul_(grow.view(-1, 1, 1, 1))
+    norm.running_mean.copy_(mean * grow)
+    norm.running_var.copy_(variance * grow.square())
+    norm.weight.copy_((norm.running_var + norm.eps).sqrt() / grow)
+    norm.bias.add_(mean)
 
 
 def _copy_head(network: Any) -> None:
