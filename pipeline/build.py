@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config import DetectSettings, Settings
+from pipeline.config import Settings
 
 if TYPE_CHECKING:
     from gallery import Gallery
     from gallery.types import Matches
+    from pipeline.detector.region import RegionDetector
+    from pipeline.detector.tiles import TiledDetector
     from pipeline.detector.yolo import YoloDetector
     from pipeline.types import Floats
     from siamese.runtime import Embedder
@@ -17,26 +19,33 @@ if TYPE_CHECKING:
 GALLERY = Path("~/.local/share/recog/gallery.db")  # where the gallery is when nobody says otherwise
 
 
-def detector(settings: Settings) -> YoloDetector:
-    """The face detector.
+def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetector:
+    """The face detector: over the whole frame, or in tiles, or in a region of it.
 
     Raises:
         pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
     """
     import cv2
 
-    from pipeline.detector.yolo import DEFAULT, YoloDetector
+    from pipeline.detector.region import RegionDetector
+    from pipeline.detector.shipped import model_file
+    from pipeline.detector.tiles import TiledDetector
+    from pipeline.detector.yolo import YoloDetector
 
     # OpenCV's pool and onnxruntime's would fight for the same cores; the models need them more.
     cv2.setNumThreads(1)
-    return YoloDetector(
-        _onnx(settings.det) or DEFAULT,
-        settings.det.size,
-        settings.det.confidence,
-        settings.det.overlap,
-        settings.det.max_faces,
+    det = settings.det
+    found: YoloDetector | TiledDetector = YoloDetector(
+        model_file(det.model),
+        det.size,
+        det.confidence,
+        det.overlap,
+        det.max_faces,
         settings.runtime.threads,
     )
+    if det.tiles > 1:
+        found = TiledDetector(found, det.tiles, overlap=det.overlap, max_faces=det.max_faces)
+    return found if det.roi is None else RegionDetector(found, det.roi)
 
 
 def embedder(settings: Settings) -> Embedder:
@@ -118,11 +127,3 @@ def people(path: Path | None, embedder: Embedder) -> Gallery | Awaited:
 def gallery_path(path: Path | None) -> Path:
     """Where the gallery is."""
     return (path or GALLERY).expanduser()
-
-
-def _onnx(settings: DetectSettings) -> Path | None:
-    if settings.model is not None and settings.model.suffix == ".pt":
-        from pipeline.detector.torch_weights import as_onnx
-
-        return as_onnx(settings.model)
-    return settings.model

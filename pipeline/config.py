@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import ConfigError
 from siamese.settings import ModelSettings, TrainSettings
+
+Region = tuple[float, float, float, float]
 
 
 class Section(BaseModel):
@@ -24,11 +26,24 @@ class Section(BaseModel):
 
 
 class DetectSettings(Section):
-    model: Path | None = Field(None, description="YOLO face detector; ours if empty")
+    model: Path | None = Field(None, description="face-n, face-p or a YOLO face detector; face-n if empty")
     size: int = Field(480, ge=64, le=4096, multiple_of=32, description="long side of its input, pixels")
     confidence: float = Field(0.4, gt=0, lt=1, description="score from which a box is a face")
     overlap: float = Field(0.5, gt=0, lt=1, description="IoU above which the weaker of two boxes is dropped")
-    max_faces: int = Field(100, ge=1)
+    max_faces: int = Field(100, ge=1, description="most faces of a frame, the best")
+    roi: Region | None = Field(
+        None, description="x1 y1 x2 y2 of the part of a video to look in, as shares of its width and height"
+    )
+    tiles: int = Field(
+        1, ge=1, le=8, description="also searched in tiles x tiles pieces, for tiny faces; 1 for none"
+    )
+
+    @field_validator("roi")
+    @classmethod
+    def _has_an_area(cls, roi: Region | None) -> Region | None:
+        if roi is None or (0 <= roi[0] < roi[2] <= 1 and 0 <= roi[1] < roi[3] <= 1):
+            return roi
+        raise ValueError("give x1 y1 x2 y2 as shares of the picture, 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1")
 
 
 class EmbedSettings(Section):
@@ -87,6 +102,10 @@ class Settings(Section):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
 
+    def of_photographs(self) -> Settings:
+        """The same for pictures that are no view of the camera for which a region was chosen."""
+        return self.model_copy(update={"det": self.det.model_copy(update={"roi": None})})
+
 
 def load(file: Path | None = None, assignments: Sequence[str] = ()) -> Settings:
     """The effective settings.
@@ -135,7 +154,7 @@ def _explain(error: ValidationError) -> str:
     path = [str(part) for part in first["loc"]]
     name = ".".join(path)
     if first["type"] != "extra_forbidden":
-        return f"{name}: {first['msg'].lower()}"
+        return f"{name}: {first['msg'].lower().removeprefix('value error, ')}"
     known: list[str] = list(Settings.model_fields)
     if len(path) > 1:
         section = Settings.model_fields[path[0]].annotation

@@ -41,7 +41,8 @@ def align_folder(root: Path, out: Path, settings: Settings, named: bool) -> Crop
     )
     if not files:
         raise SourceError(f"{root}: no pictures in this folder")
-    settings = settings.model_copy(update={"det": settings.det.model_copy(update={"size": SIZE})})
+    det = settings.of_photographs().det.model_copy(update={"size": SIZE, "tiles": 1})
+    settings = settings.model_copy(update={"det": det})
     detector = build.detector(settings)
     alignment = f"{align.VERSION}, detector {detector.digest[:16]} at {SIZE}"
     with contextlib.suppress(DataError):  # none yet, or a damaged one: it is made anew

@@ -12,6 +12,7 @@ import torch
 
 from siamese.calibration import Calibration
 from siamese.model import Siamese
+from siamese.shipped import record
 
 
 class Exported(torch.nn.Module):
@@ -26,7 +27,7 @@ class Exported(torch.nn.Module):
 
 
 def export(network: Siamese, out: Path, calibration: Calibration, card: dict[str, Any]) -> Path:
-    """Write `network` to `out`.
+    """Write `network` to `out`, and its checksum into the list of checksums where one stands beside it.
 
     Args:
         calibration: on people that the network never saw.
@@ -63,4 +64,5 @@ def export(network: Siamese, out: Path, calibration: Calibration, card: dict[str
         entry.key, entry.value = key, value if isinstance(value, str) else json.dumps(value)
     onnx.save(graph, str(temporary))
     os.replace(temporary, out)
+    record(out)
     return out

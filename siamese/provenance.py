@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -50,3 +51,15 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def machine() -> dict[str, Any]:
+    """The processor, as far as the system names it, its cores, and what runs on it."""
+    name = platform.processor() or platform.machine()
+    listed = Path("/proc/cpuinfo")
+    if listed.is_file():
+        models = [
+            line.partition(":")[2].strip() for line in listed.read_text().splitlines() if "model name" in line
+        ]
+        name = next(iter(models), name)
+    return {"processor": name, "cores": os.cpu_count(), "system": platform.platform(terse=True)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from siamese.errors import ModelError
@@ -27,8 +28,7 @@ def verified(path: Path) -> str:
     actual = sha256(path)
     sums = path.parent / SUMS
     if sums.is_file():
-        lines = (line.partition(" ") for line in sums.read_text().splitlines())
-        expected = {name.lstrip(" *"): sum_ for sum_, _, name in lines}
+        expected = {_named(line): line.partition(" ")[0] for line in sums.read_text().splitlines()}
         if expected.get(path.name, actual) != actual:
             raise ModelError(
                 f"{path}: wrong checksum; the file is damaged or was changed, install recog again"
@@ -36,7 +36,21 @@ def verified(path: Path) -> str:
     return actual
 
 
-def list_sums(folder: Path) -> None:
-    """Write the list for every `.onnx` in a folder, in the format of `sha256sum`."""
-    lines = [f"{sha256(path)}  {path.name}\n" for path in sorted(folder.glob("*.onnx"))]
-    (folder / SUMS).write_text("".join(lines))
+def record(path: Path) -> None:
+    """Put a model file's checksum into the list beside it; where there is no list, none is begun.
+
+    The list is in the format of `sha256sum`, sorted by name; what it says of other files stays.
+    """
+    sums = path.parent / SUMS
+    if not sums.is_file():
+        return
+    others = [line for line in sums.read_text().splitlines() if line and _named(line) != path.name]
+    lines = sorted([*others, f"{sha256(path)}  {path.name}"], key=_named)
+    temporary = sums.with_suffix(".tmp")
+    temporary.write_text("".join(f"{line}\n" for line in lines))
+    os.replace(temporary, sums)
+
+
+def _named(line: str) -> str:
+    """The file that a line of the list is about."""
+    return line.partition(" ")[2].lstrip(" *")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import AsJson, DetectorFile
+from pipeline.commands.options import AsJson
 
 app = typer.Typer(help="Train, evaluate and export the face detector.", no_args_is_help=True)
 
@@ -20,6 +21,14 @@ Wild = Annotated[
 YunetFile = Annotated[
     Path, typer.Option("--yunet", metavar="FILE", help="YuNet (.onnx), the independent detector.")
 ]
+
+
+class Shape(StrEnum):
+    """What an exported detector takes."""
+
+    DYNAMIC = "dynamic"
+    SQUARE = "square"
+    WIDE = "wide"
 
 
 @app.command("prepare")
@@ -52,7 +61,7 @@ def prepare(
         people, _ = view1_split(lfw)  # people of the test half stay out here as well
         random.Random(0).shuffle(people)  # noqa: S311 (a choice, not a secret)
         single = [lfw / FOLDER / image_name(name, 1) for name in people[:faces]]
-    proposers: list[preparing.Proposer] = [YuNet(yunet, size, 0.5) for size in (256, 448, 832, 1280)]
+    proposers: list[preparing.Proposer] = [YuNet(yunet, size, 0.5) for size in preparing.SCALES]
     without = list_photos(negatives) if negatives is not None else []
     with progress() as display:
         task = display.add_task("labelling", total=len(photos) + len(single) + len(without))
@@ -69,21 +78,43 @@ def train(
         "runs/detector"
     ),
     model: Annotated[
-        str, typer.Option(help="Ultralytics model description, or weights to go on from.")
-    ] = "yolo26n-pose.yaml",
+        str, typer.Option(help="face-n, face-p, an ultralytics description, or weights (.pt) to go on from.")
+    ] = "face-n",
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An exported detector (.onnx) of this architecture to begin with."),
+    ] = None,
     size: Annotated[int, typer.Option(help="Long side of the training images, pixels.")] = 320,
-    epochs: Annotated[int, typer.Option(min=1)] = 40,
-    hours: Annotated[float | None, typer.Option(min=0.01, help="End after this time instead.")] = None,
+    vary: Annotated[
+        float, typer.Option(help="Share by which the size of each batch may differ from --size.")
+    ] = 0.4,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 100,
+    hours: Annotated[float | None, typer.Option(help="End after this time instead.")] = None,
+    batch: Annotated[int, typer.Option(help="Images in a batch.")] = 16,
+    mosaic: Annotated[
+        bool, typer.Option(help="Four photographs in one for most batches, until the last three passes.")
+    ] = True,
+    rate: Annotated[float, typer.Option(help="Initial learning rate.")] = 0.0015,
+    validate_each: Annotated[
+        bool, typer.Option("--validate-each/--validate-last", help="Validate each pass and keep the best.")
+    ] = True,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 for all.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, or a CUDA device number.")] = "cpu",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
     ] = False,
 ) -> None:
     """Train the face detector with ultralytics' pose task: one class, five landmarks."""
-    from pipeline.detector.train import DetectorTraining
+    from pipeline.detector.train import settings_from
     from pipeline.detector.train import train as run
 
-    settings = DetectorTraining(model=model, size=size, epochs=epochs, hours=hours, device=device)
+    settings = settings_from(
+        {
+            "model": model, "start": start, "size": size, "vary": vary, "epochs": epochs, "hours": hours,
+            "batch": batch, "mosaic": mosaic, "rate": rate, "validate_each": validate_each,
+            "threads": threads, "device": device,
+        }
+    )  # fmt: skip
     best = run(data, out, settings, resume)
     print(f"{best}: the best weights; next: recog detector export --weights {best} --out face.onnx")
 
@@ -92,26 +123,59 @@ def train(
 def export(
     weights: Annotated[Path, typer.Option(metavar="FILE", help="Weights (.pt) that ultralytics trained.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The .onnx file to write.")],
+    shape: Annotated[
+        Shape, typer.Option(help="Shape of its input: any, or fixed to a square or to 16:9 of --size.")
+    ] = Shape.DYNAMIC,
+    size: Annotated[int, typer.Option(help="Long side of a fixed input, pixels; a multiple of 32.")] = 320,
 ) -> None:
-    """Write trained weights as ONNX, which `--detector` takes and which runs without ultralytics."""
+    """Write trained weights as ONNX, which `--detector` takes and which runs without ultralytics.
+
+    Where SHA256SUMS stands beside --out, the file's checksum is put into it.
+    """
     from pipeline.detector.train import export as write
+    from pipeline.detector.train import input_shape
+    from siamese.shipped import record
 
     described = {"recog.kind": "face detector", "recog.licence": "AGPL-3.0 (ultralytics)"}
-    print(f"written: {write(weights, out, described)}")
+    written = write(weights, out, described, input_shape(shape, size))
+    record(written)
+    print(f"written: {written}")
 
 
 @app.command("evaluate")
 def evaluate(
     wild: Wild,
-    detector: DetectorFile = None,
+    detector: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--detector", metavar="FILE", help="face-n, face-p, or a YOLO face detector; may be repeated."
+        ),
+    ] = None,
     yunet: Annotated[
-        Path | None, typer.Option("--yunet", metavar="FILE", help="YuNet, to stand beside.")
+        Path | None,
+        typer.Option("--yunet", metavar="FILE", help="YuNet, to stand beside and to propose landmarks."),
     ] = None,
     size: Annotated[list[int] | None, typer.Option(help="Long side of the input; may be repeated.")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR")] = Path("runs/detector-evaluation"),
+    lfw: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="LFW's folder: count images without a face, compare landmarks."),
+    ] = None,
+    lfw_images: Annotated[
+        int | None, typer.Option(min=1, help="A sample of so many of LFW's images instead of all.")
+    ] = None,
+    failures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Receives pictures of the worst misses and false alarms."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives detector.json and the curves.")
+    ] = Path("runs/detector-evaluation"),
     as_json: AsJson = False,
 ) -> None:
-    """Average precision on the test fifth of the photographs with human boxes."""
-    from pipeline.commands.detector_report import evaluate_on
+    """Average precision, recall, landmarks and time, beside YuNet, on the test fifth of the photographs."""
+    from pipeline.commands.detector_report import Wanted, evaluate_on
 
-    evaluate_on(wild, detector, yunet, size or [320, 480, 640], out, as_json)
+    wanted = Wanted(
+        wild, detector or [Path("face-n")], yunet, size or [320, 480, 640], lfw, lfw_images, failures
+    )
+    evaluate_on(wanted, out, as_json)

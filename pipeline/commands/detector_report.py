@@ -1,55 +1,217 @@
-"""The body of `recog detector evaluate`: ours beside YuNet, on the same photographs."""
+"""The body of `recog detector evaluate`: ours beside YuNet, on the same pictures at the same input size."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import cv2
 
 from pipeline.commands.shared import print_json, progress
 from pipeline.detector import evaluate as evaluating
-from pipeline.detector.yolo import DEFAULT, YoloDetector
+from pipeline.detector import figures, lfw_check, timing
+from pipeline.detector.failures import failures, write_sheet
+from pipeline.detector.prepare import SCALES, Photo, name_of
+from pipeline.detector.shipped import model_file
+from pipeline.detector.yolo import YoloDetector
 from pipeline.detector.yunet import YuNet
-from pipeline.errors import SinkError
+from pipeline.errors import DetectorError, SinkError
+from pipeline.quiet import quiet_opencv
+from pipeline.sheet import letterbox
+from pipeline.types import Image
+from siamese.provenance import commit, machine, versions
+from siamese.shipped import sha256
 
 LOW = 0.01  # average precision ranks whatever is found
+IN_USE = 0.4  # the default of `det.confidence`
+SMALL = 320  # input size of the check on LFW and of the timing, pixels
+FRAME = (640, 360)  # width and height of the picture that calls are timed on
+
+Maker = Callable[[], evaluating.Detector]
 
 
-def evaluate_on(
-    folders: list[Path], model: Path | None, yunet: Path | None, sizes: list[int], out: Path, as_json: bool
-) -> None:
-    """Evaluate on the test fifth of each folder, at each input size; print a table, leave JSON and curves.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be measured."""
+
+    wild: Sequence[Path]
+    detectors: Sequence[Path]  # names or files
+    yunet: Path | None
+    sizes: Sequence[int]
+    lfw: Path | None
+    lfw_images: int | None  # a sample of so many; None for all
+    failures: Path | None  # folder for pictures of the worst
+
+
+def evaluate_on(wanted: Wanted, out: Path, as_json: bool) -> None:
+    """Evaluate on the test fifth of each folder, at each input size; print tables, leave JSON and curves.
 
     Raises:
         DetectorError: no photographs, or a model that cannot be used.
-        SinkError: `out` cannot be written.
+        siamese.errors.DataError: LFW is not where it should be.
+        SinkError: `out` or the folder of failures cannot be written.
     """
-    detectors: dict[str, evaluating.Detector] = {}
-    for size in sizes:
-        detectors[f"{(model or DEFAULT).stem} {size}"] = YoloDetector(
-            model or DEFAULT, size, LOW, max_faces=1000
-        )
-        if yunet is not None:
-            detectors[f"yunet {size}"] = YuNet(yunet, size, LOW)
-    figures = {}
+    quiet_opencv()  # YuNet's loading warns of targets that nobody asked for
+    threads = cv2.getNumThreads()
+    files = _files(wanted)
+    photos = {folder.name: evaluating.held_out([folder]) for folder in wanted.wild}
+    images = lfw_check.choose(wanted.lfw, wanted.lfw_images) if wanted.lfw is not None else None
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        for folder in folders:
-            photos = evaluating.held_out([folder])
-            with progress() as display:
-                advance = partial(display.advance, display.add_task(folder.name, total=len(photos)))
-                reports = evaluating.compare(detectors, photos, progress=advance)
-            evaluating.plot(reports, out / f"{folder.name}.png")
-            figures[folder.name] = {name: report.as_dict() for name, report in reports.items()}
-            if not as_json:
-                _print(folder.name, evaluating.table(reports))
-        (out / "figures.json").write_text(json.dumps(figures, indent=2))
+        for folder in (out, wanted.failures):
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+        reports = {name: _compare(name, of, files, wanted) for name, of in photos.items()}
+        found = {
+            "settings": {
+                "sizes": list(wanted.sizes),
+                "confidence of average precision": LOW,
+                "confidence in use": IN_USE,
+                "threads": os.cpu_count(),
+            },
+            "models": {name: {"file": file.name, "sha256": sha256(file)} for name, file in files.items()},
+            "data": {name: _described(of) for name, of in photos.items()},
+            "figures": {
+                name: {detector: report.as_dict() for detector, report in of.items()}
+                for name, of in reports.items()
+            },
+        }
+        means = figures.mean_of_sets(reports)
+        found["mean of sets"] = {
+            name: {"ap50": value, "ap50_interval": of} for name, (value, of) in means.items()
+        }
+        tables = {name: figures.table(of) for name, of in reports.items()}
+        if len(reports) > 1:
+            tables["mean of sets"] = figures.table_of_means(means)
+        if images is not None:
+            checked = _check_lfw(images, files, wanted)
+            found["lfw"] = {"size": SMALL} | {name: report.as_dict() for name, report in checked.items()}
+            tables[f"LFW at {SMALL}"] = figures.table_of_lfw(checked)
+        frame = _frame(next(iter(photos.values()))[0])
+        times = timing.in_rounds(_makers(files, wanted, [SMALL], IN_USE), frame)
+        reference = f"yunet {SMALL}" if wanted.yunet is not None else next(iter(times))
+        found["milliseconds of a call"] = {
+            "frame": FRAME,
+            "size": SMALL,
+            "reference": reference,
+            **{
+                name: of.as_dict() | {"times the reference": timing.ratio(of, times[reference])}
+                for name, of in times.items()
+            },
+        }
+        tables[f"a call, {FRAME[0]} x {FRAME[1]} at {SMALL}"] = figures.table_of_times(times, reference)
+        found |= {"commit": commit(), "versions": versions(), "machine": machine()}
+        (out / "detector.json").write_text(json.dumps(found, indent=2) + "\n")
+        for name, of in reports.items():
+            figures.plot(of, out / f"detector-{name}.png", f"{name}, test fifth: faces at IoU 0.5")
+        if wanted.failures is not None:
+            _show_failures(photos, files, wanted, wanted.failures)
     except OSError as error:
-        raise SinkError(f"{out}: cannot be written ({error.strerror})") from error
+        raise SinkError(f"{error.filename or out}: cannot be written ({error.strerror})") from error
+    finally:
+        cv2.setNumThreads(threads)
     if as_json:
-        print_json(figures)
-    else:
-        print(f"written: {out / 'figures.json'} and precision-recall curves")
+        print_json(found)
+        return
+    for title, rows in tables.items():
+        _print(title, rows)
+    print(f"written: {out / 'detector.json'} and precision-recall curves")
+
+
+def _files(wanted: Wanted) -> dict[str, Path]:
+    """Each model's file by the name it has in tables; whatever is wrong with one is said before any work.
+
+    Raises:
+        DetectorError: two models of the same name, or one that cannot be used.
+    """
+    files: dict[str, Path] = {}
+    for model in wanted.detectors:
+        if model.stem in files:
+            raise DetectorError(f"{model}: a second detector called {model.stem}; rename one of the files")
+        files[model.stem] = model_file(model)
+        YoloDetector(files[model.stem])
+    if wanted.yunet is not None:
+        files["yunet"] = wanted.yunet
+        YuNet(wanted.yunet)
+    return files
+
+
+def _makers(
+    files: Mapping[str, Path], wanted: Wanted, sizes: Sequence[int], confidence: float
+) -> dict[str, Maker]:
+    """What makes each detector at each size, by its name in tables."""
+
+    def ours(file: Path, size: int) -> evaluating.Detector:
+        cv2.setNumThreads(1)  # as `pipeline.build` sets it: the cores are onnxruntime's
+        return YoloDetector(file, size, confidence, max_faces=1000)
+
+    def yunet(file: Path, size: int) -> evaluating.Detector:
+        cv2.setNumThreads(os.cpu_count() or 1)  # here OpenCV is what runs the network
+        return YuNet(file, size, confidence)
+
+    return {
+        f"{name} {size}": partial(yunet if file == wanted.yunet else ours, file, size)
+        for size in sizes
+        for name, file in files.items()
+    }
+
+
+def _compare(
+    name: str, photos: list[Photo], files: Mapping[str, Path], wanted: Wanted
+) -> dict[str, evaluating.Report]:
+    makers = _makers(files, wanted, wanted.sizes, LOW)
+    proposers = _proposers(wanted)
+    with progress() as display:
+        task = display.add_task(name, total=len(photos) * (len(makers) + bool(proposers)))
+        advance = partial(display.advance, task)
+        given = evaluating.proposed_landmarks(photos, proposers, advance) if proposers else None
+        return evaluating.compare(makers, photos, given, IN_USE, advance)
+
+
+def _check_lfw(
+    images: lfw_check.LfwImages, files: Mapping[str, Path], wanted: Wanted
+) -> dict[str, lfw_check.LfwReport]:
+    proposers = _proposers(wanted)
+    with progress() as display:
+        task = display.add_task("LFW", total=lfw_check.steps(len(files), images, bool(proposers)))
+        advance = partial(display.advance, task)
+        return lfw_check.check(_makers(files, wanted, [SMALL], IN_USE), images, proposers, IN_USE, advance)
+
+
+def _proposers(wanted: Wanted) -> list[evaluating.Detector]:
+    """The independent detector at the scales that it labelled the training set at; none without its file."""
+    return [YuNet(wanted.yunet, size, 0.5) for size in SCALES] if wanted.yunet is not None else []
+
+
+def _show_failures(
+    photos: Mapping[str, list[Photo]], files: Mapping[str, Path], wanted: Wanted, folder: Path
+) -> None:
+    makers = _makers(files, wanted, wanted.sizes, IN_USE)
+    for name, of in photos.items():
+        for detector, make in makers.items():
+            missed, alarms = failures(make(), of, IN_USE)
+            stem = f"{name}-{detector.replace(' ', '-')}"
+            write_sheet(missed, folder / f"{stem}-missed.jpg")
+            write_sheet(alarms, folder / f"{stem}-false.jpg")
+
+
+def _described(photos: Sequence[Photo]) -> dict[str, Any]:
+    """Which photographs, and a checksum of their names, pixels and boxes."""
+    content = hashlib.sha256()
+    for photo in photos:
+        content.update(name_of(photo.path).encode() + photo.path.read_bytes() + photo.boxes.tobytes())
+    faces = sum(len(photo.boxes) for photo in photos)
+    return {"photographs": len(photos), "faces": faces, "sha256": content.hexdigest()}
+
+
+def _frame(photo: Photo) -> Image:
+    """A frame of a video's size with a face in it."""
+    return letterbox(evaluating.read_image(photo.path), FRAME)
 
 
 def _print(title: str, rows: list[list[str]]) -> None:
@@ -57,8 +219,8 @@ def _print(title: str, rows: list[list[str]]) -> None:
     from rich.table import Table
 
     # A column for each detector: there are more figures than a terminal is wide.
-    heading, *figures = zip(*rows, strict=True)
+    heading, *values = zip(*rows, strict=True)
     table = Table(*heading, title=title)
-    for row in figures:
+    for row in values:
         table.add_row(*row)
     Console().print(table, markup=False)

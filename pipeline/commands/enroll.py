@@ -43,7 +43,7 @@ def enroll(
     settings = settings_from(config, assignments, detector, model)
     photos = enrolling.find_photos([*images, *(more or [])])
     embedder = build.embedder(settings)
-    find = build.detector(settings)
+    find = build.detector(settings.of_photographs())
     path = build.gallery_path(gallery)
     if path.exists():  # refuse a damaged or foreign gallery before any work
         build.gallery(path, embedder).close()

@@ -23,6 +23,8 @@ def intersection(a: Floats, b: Floats) -> Floats:
 
 def nested(boxes: Floats, share: float) -> Bools:
     """Whether each box (n, 4) shares `share` of the smaller area with one standing before it, (n,)."""
+    if len(boxes) < 2:
+        return np.zeros(len(boxes), np.bool_)
     areas = area(boxes)
     smaller = np.maximum(np.minimum(areas[:, None], areas[None, :]), 1e-9)
     return np.asarray(np.triu(intersection(boxes, boxes) >= share * smaller, 1).any(axis=0))

@@ -1,8 +1,8 @@
 """How well a detector finds faces: average precision, recall by size, landmarks, time.
 
-Measured on photographs with boxes drawn by people, by COCO's rules, except that precision is interpolated at
-every point of the curve and not at 101. Small background faces that nobody drew count as false: the figures
-compare detectors on the same photographs, and understate each.
+Measured on photographs with boxes drawn by people, as `pipeline.detector.precision` says. Small background
+faces that nobody drew count as false: the figures compare detectors on the same photographs, and understate
+each.
 
 Average precision ranks whatever a detector returns, so give it a low threshold (0.01); recall, landmarks and
 photographs without a face count only what scores at least `confidence`, as in use.
@@ -20,9 +20,10 @@ import cv2
 import numpy as np
 
 from pipeline.detector.boxes import area, iou
-from pipeline.detector.prepare import Photo, is_test, read_photos
+from pipeline.detector.precision import Interval, average_precision, interval, match, redrawn
+from pipeline.detector.prepare import Photo, Proposer, is_test, label, propose, read_photos
 from pipeline.errors import DetectorError
-from pipeline.types import Bools, Detections, Floats, Image, Ints
+from pipeline.types import Bools, Detections, Floats, Image
 
 OVERLAPS = np.arange(50, 100, 5) / 100  # 0.50, 0.55 .. 0.95: COCO's
 SIZES = {"<16": (0, 16), "16-32": (16, 32), "32-96": (32, 96), ">96": (96, np.inf)}  # sqrt(area), pixels
@@ -41,7 +42,9 @@ class Report:
     photos: int
     faces: int
     ap50: float  # average precision at IoU 0.5
+    ap50_interval: Interval  # of the same photographs drawn again
     ap50_95: float  # mean over IoU 0.50, 0.55 .. 0.95
+    ap50_95_interval: Interval
     recall: dict[str, float | None]  # at IoU 0.5, by size of the face in pixels of the photograph
     faces_by_size: dict[str, int]
     landmark_median: float | None  # mean distance of the five points, in distances of the eyes
@@ -52,51 +55,12 @@ class Report:
     confidence: float
     scores: Floats = field(repr=False)  # (n,) of every detection
     hits: Bools = field(repr=False)  # (n,) whether it is a face, at IoU 0.5
+    drawn: Floats = field(repr=False)  # (samples,) AP50 of the photographs drawn again
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures, for JSON; without the arrays that the curve is drawn from."""
-        return {name: getattr(self, name) for name in self.__slots__ if name not in ("scores", "hits")}
-
-
-def precision_recall(scores: Floats, hits: Bools, faces: int) -> tuple[Floats, Floats]:
-    """Precision (n,) and recall (n,) after each detection, the best score first.
-
-    Args:
-        scores: (n,) of the detections of all photographs together.
-        hits: (n,) whether each is a face that no better one had claimed.
-        faces: how many there are to find.
-    """
-    right = np.cumsum(hits[np.argsort(-scores, kind="stable")])
-    precision = right / np.arange(1, len(hits) + 1)
-    return precision.astype(np.float32), (right / max(faces, 1)).astype(np.float32)
-
-
-def average_precision(scores: Floats, hits: Bools, faces: int) -> float:
-    """Area under the precision-recall curve, 0..1; precision is the best of this recall or any greater."""
-    if not faces or not len(scores):
-        return 0.0
-    precision, recall = precision_recall(scores, hits, faces)
-    envelope = np.maximum.accumulate(precision[::-1].astype(np.float64))[::-1]
-    return float((np.diff(recall.astype(np.float64), prepend=0) * envelope).sum())
-
-
-def match(overlaps: Floats, threshold: float) -> Ints:
-    """For each detection, best score first, the row of the face it is, or -1; (n,).
-
-    Greedy, as COCO does it: each takes the face it overlaps most among those that are still free.
-
-    Args:
-        overlaps: (n, m) IoU of the detections with the faces.
-        threshold: IoU from which a detection may be a face.
-    """
-    free = overlaps.copy()
-    matched = np.full(len(overlaps), -1, np.int64)
-    for row in range(len(overlaps) if overlaps.size else 0):
-        face = int(free[row].argmax())
-        if free[row, face] >= threshold:
-            matched[row] = face
-            free[:, face] = -1
-    return matched
+        """The figures, for JSON; without the arrays that the curve and the intervals come from."""
+        arrays = ("scores", "hits", "drawn")
+        return {name: getattr(self, name) for name in self.__slots__ if name not in arrays}
 
 
 def landmark_errors(found: Floats, given: Floats) -> Floats:
@@ -111,6 +75,22 @@ def held_out(folders: Sequence[Path]) -> list[Photo]:
     return [photo for folder in folders for photo in read_photos(folder) if is_test(photo.path)]
 
 
+def proposed_landmarks(
+    photos: Sequence[Photo], proposers: Sequence[Proposer], progress: Callable[[], None] = lambda: None
+) -> list[Floats]:
+    """For each photograph the landmarks (m, 5, 2) that the proposers give to its boxes; NaN where none fits.
+
+    Raises:
+        DetectorError: a photograph cannot be read.
+    """
+    landmarks = []
+    for photo in photos:
+        _, points = label(photo.boxes, propose(read_image(photo.path), proposers))
+        landmarks.append(points[: len(photo.boxes)])
+        progress()
+    return landmarks
+
+
 def evaluate(
     detector: Detector,
     photos: Sequence[Photo],
@@ -118,44 +98,60 @@ def evaluate(
     confidence: float = 0.4,
 ) -> Report:
     """Measure one detector; see `compare`."""
-    return compare({"": detector}, photos, landmarks, confidence)[""]
+    return compare({"": lambda: detector}, photos, landmarks, confidence)[""]
 
 
 def compare(
-    detectors: Mapping[str, Detector],
+    makers: Mapping[str, Callable[[], Detector]],
     photos: Sequence[Photo],
     landmarks: Sequence[Floats] | None = None,
     confidence: float = 0.4,
     progress: Callable[[], None] = lambda: None,
 ) -> dict[str, Report]:
-    """Measure detectors side by side: each photograph is read once and shown to each in turn.
+    """Measure detectors on the same photographs.
+
+    Each is made, measured and dropped before the next one is made: the idle threads of a second one would
+    spin on the cores that the first is timed on.
 
     Args:
         landmarks: for each photograph (m, 5, 2), row by row with its boxes; NaN where they are not known.
         confidence: score from which a detection counts in use.
-        progress: called after each photograph.
+        progress: called after each photograph of each detector.
 
     Raises:
         DetectorError: there are no photographs, or one cannot be read.
     """
     if not photos:
         raise DetectorError("there are no photographs to evaluate the detector on")
-    tallies = {name: _Tally(confidence) for name in detectors}
-    for number, photo in enumerate(photos):
-        image = cv2.imread(str(photo.path))
-        if image is None:
-            raise DetectorError(f"{photo.path}: cannot be read as an image")
-        picture = image.astype(np.uint8, copy=False)
-        given = landmarks[number] if landmarks is not None else np.full((len(photo.boxes), 5, 2), np.nan)
-        for name, detector in detectors.items():
+    reports = {}
+    for name, make in makers.items():
+        tally = _Tally(confidence)
+        detector = make()
+        for number, photo in enumerate(photos):
+            picture = read_image(photo.path)
+            given = np.full((len(photo.boxes), 5, 2), np.nan) if landmarks is None else landmarks[number]
             if not number:
                 detector.detect(picture)  # the first pass allocates: it is not timed
             started = time.perf_counter()
             found = detector.detect(picture)
             seconds = time.perf_counter() - started
-            tallies[name].add(found, photo.boxes, np.asarray(given, np.float32), seconds)
-        progress()
-    return {name: tally.report() for name, tally in tallies.items()}
+            tally.add(found, photo.boxes, np.asarray(given, np.float32), seconds)
+            progress()
+        del detector
+        reports[name] = tally.report()
+    return reports
+
+
+def read_image(path: Path) -> Image:
+    """A photograph as BGR.
+
+    Raises:
+        DetectorError: it cannot be read.
+    """
+    image = cv2.imread(str(path))
+    if image is None:
+        raise DetectorError(f"{path}: cannot be read as an image")
+    return image.astype(np.uint8, copy=False)
 
 
 class _Tally:
@@ -192,12 +188,16 @@ class _Tally:
         sides, found = np.concatenate(self.sides), np.concatenate(self.found)
         errors = np.concatenate(self.errors)
         precisions = [average_precision(scores, of_overlap, len(sides)) for of_overlap in hits]
+        photos = np.repeat(np.arange(len(self.scores)), [len(each) for each in self.scores])
+        drawn = redrawn(scores, hits, photos, np.array([len(each) for each in self.sides]))
         of_size = {name: (sides >= low) & (sides < high) for name, (low, high) in SIZES.items()}
         return Report(
             photos=len(self.seconds),
             faces=len(sides),
             ap50=precisions[0],
+            ap50_interval=interval(drawn[0]),
             ap50_95=float(np.mean(precisions)),
+            ap50_95_interval=interval(drawn.mean(axis=0)),
             recall={
                 name: float(found[rows].mean()) if rows.any() else None for name, rows in of_size.items()
             },
@@ -210,44 +210,5 @@ class _Tally:
             confidence=self.confidence,
             scores=scores,
             hits=hits[0],
+            drawn=drawn[0],
         )
-
-
-def table(reports: Mapping[str, Report]) -> list[list[str]]:
-    """A heading and a line for each detector, as text, for whatever prints tables."""
-
-    def share(value: float | None) -> str:
-        return "-" if value is None else f"{value:.3f}"
-
-    heading = ["detector", "AP50", "AP50-95", *(f"recall {name} px" for name in SIZES)]
-    heading += ["landmarks, median", "landmarks, 90 %", "ms a photo", "photos without a face"]
-    lines = [
-        [
-            name,
-            *map(share, (report.ap50, report.ap50_95, *report.recall.values())),
-            *map(share, (report.landmark_median, report.landmark_p90)),
-            f"{report.milliseconds:.1f}",
-            f"{report.without_faces} of {report.photos}",
-        ]
-        for name, report in reports.items()
-    ]
-    return [heading, *lines]
-
-
-def plot(reports: Mapping[str, Report], out: Path) -> None:
-    """Draw the precision-recall curves at IoU 0.5 of several detectors into one image file."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(
-        xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), title="Faces at IoU 0.5"
-    )
-    axes.grid(alpha=0.3)
-    for name, report in reports.items():
-        precision, recall = precision_recall(report.scores, report.hits, report.faces)
-        axes.plot(recall, precision, label=f"{name}: AP {report.ap50:.3f}")
-    axes.legend(loc="lower left")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=120)

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from pipeline.detector.boxes import area, iou
-from pipeline.detector.evaluate import Detector
+from pipeline.detector.evaluate import Detector, read_image
 from pipeline.detector.prepare import Photo
-from pipeline.errors import DetectorError, SinkError
+from pipeline.errors import SinkError
 from pipeline.sheet import contact_sheet
 from pipeline.types import Floats, Image
 
@@ -41,7 +41,7 @@ def failures(
     """
     missed, alarms = [], []
     for photo in photos:
-        found = detector.detect(_read(photo.path))
+        found = detector.detect(read_image(photo.path))
         found = found[found.scores >= confidence]
         overlaps = iou(found.boxes, photo.boxes)
         for row in np.flatnonzero(overlaps.max(axis=0, initial=0) < FOUND):
@@ -69,7 +69,7 @@ def write_sheet(worst: Sequence[Failure], path: Path, count: int = 24) -> bool:
 
 def _surroundings(failure: Failure) -> Image:
     """The box, with its own size around it on every side."""
-    image = _read(failure.photo)
+    image = read_image(failure.photo)
     x1, y1, x2, y2 = (round(float(value)) for value in failure.box)
     cv2.rectangle(image, (x1, y1), (x2, y2), COLOUR, 1 + max(image.shape) // 600)
     margin = max(x2 - x1, y2 - y1, 16)
@@ -77,10 +77,3 @@ def _surroundings(failure: Failure) -> Image:
     return image[
         max(0, y1 - margin) : min(height, y2 + margin), max(0, x1 - margin) : min(width, x2 + margin)
     ]
-
-
-def _read(path: Path) -> Image:
-    image = cv2.imread(str(path))
-    if image is None:
-        raise DetectorError(f"{path}: cannot be read as an image")
-    return image.astype(np.uint8, copy=False)

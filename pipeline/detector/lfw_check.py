@@ -11,14 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from pipeline.detector.boxes import iou
-from pipeline.detector.evaluate import Detector, landmark_errors
-from pipeline.detector.prepare import MATCH, propose
-from pipeline.errors import DetectorError
-from pipeline.types import Detections, Floats, Image
+from pipeline.detector.evaluate import Detector, landmark_errors, read_image
+from pipeline.detector.precision import Interval, interval
+from pipeline.detector.prepare import MATCH, Proposer, propose
+from pipeline.types import Detections, Floats
 from siamese import lfw
 
 
@@ -29,6 +28,7 @@ class LfwReport:
     images: int
     without_faces: int  # at `confidence`
     landmark_median: float | None
+    landmark_interval: Interval | None  # of the same faces drawn again
     landmark_p90: float | None
     landmarks_compared: int  # of one image each of the people of View 1's test half
     confidence: float
@@ -38,49 +38,80 @@ class LfwReport:
         return asdict(self)
 
 
-def check(
-    detectors: Mapping[str, Detector],
-    root: Path,
-    proposers: Sequence[Detector],
-    confidence: float = 0.4,
-    progress: Callable[[], None] = lambda: None,
-) -> dict[str, LfwReport]:
-    """Show every image of LFW to each detector; compare landmarks on people that none of ours was trained on.
+@dataclass(frozen=True, slots=True)
+class LfwImages:
+    """Which images of LFW are looked at."""
+
+    folder: Path
+    searched: frozenset[str]  # for a face at all
+    compared: frozenset[str]  # landmarks of people of whom no detector of ours has seen any image
+
+    def files(self) -> list[str]:
+        """All of them, in a fixed order."""
+        return sorted(self.searched | self.compared)
+
+
+def choose(root: Path, images: int | None = None, seed: int = 0) -> LfwImages:
+    """All images to search and one each of the test people to compare landmarks on, or a sample of either.
 
     Args:
         root: LFW's folder, with the protocol files.
-        proposers: the independent detector, at each scale it is to be asked at.
-        confidence: score from which a detection counts.
-        progress: called after each image.
+        images: how many to draw at most of either kind; None for all.
 
     Raises:
         siamese.errors.DataError: LFW or its protocol is not there.
+    """
+    random = np.random.default_rng(seed)
+
+    def drawn(files: list[str]) -> frozenset[str]:
+        count = len(files) if images is None else min(images, len(files))
+        return frozenset(files[row] for row in random.permutation(len(files))[:count])
+
+    folder = root / lfw.FOLDER
+    every = [photo.file for photo in lfw.images(folder)]
+    people = [lfw.image_name(person, 1) for person in lfw.view1_split(root)[1]]
+    return LfwImages(folder, drawn(every), drawn(people))
+
+
+def check(
+    makers: Mapping[str, Callable[[], Detector]],
+    images: LfwImages,
+    proposers: Sequence[Proposer],
+    confidence: float = 0.4,
+    progress: Callable[[], None] = lambda: None,
+) -> dict[str, LfwReport]:
+    """Show LFW's images to each detector; compare landmarks with the proposers' where there are any.
+
+    Args:
+        proposers: the independent detector, at each scale it is to be asked at; none to compare nothing.
+        confidence: score from which a detection counts.
+        progress: called after each image of each detector, and of the proposers.
+
+    Raises:
         DetectorError: an image cannot be read.
     """
-    compared = {lfw.image_name(person, 1) for person in lfw.view1_split(root)[1]}
-    photos = lfw.find_photos(root / lfw.FOLDER)
-    missed = dict.fromkeys(detectors, 0)
-    errors: dict[str, list[Floats]] = {name: [] for name in detectors}
-    for photo in photos:
-        image = _read(root / lfw.FOLDER / photo.file)
-        wanted = photo.file in compared
-        given = _surest(propose(image, proposers), image.shape) if wanted else Detections.empty()
-        for name, detector in detectors.items():
-            found = detector.detect(image)
-            found = found[found.scores >= confidence]
-            missed[name] += not len(found)
-            if len(given) and len(found):
-                overlaps = iou(found.boxes, given.boxes)[:, 0]
-                best = int(overlaps.argmax())
-                if overlaps[best] >= MATCH:
-                    errors[name].append(landmark_errors(found.landmarks[[best]], given.landmarks))
+    given: dict[str, Detections] = {}
+    for file in sorted(images.compared) if proposers else ():
+        image = read_image(images.folder / file)
+        given[file] = _surest(propose(image, proposers), image.shape)
         progress()
-    return {name: _report(len(photos), missed[name], errors[name], confidence) for name in detectors}
+    reports = {}
+    for name, make in makers.items():
+        detector, missed, errors = make(), 0, []
+        for file in images.files():
+            found = detector.detect(read_image(images.folder / file))
+            found = found[found.scores >= confidence]
+            missed += file in images.searched and not len(found)
+            errors.append(_error(found, given.get(file, Detections.empty())))
+            progress()
+        del detector
+        reports[name] = _report(len(images.searched), missed, np.concatenate(errors), confidence)
+    return reports
 
 
-def count(root: Path) -> int:
-    """How many images `check` goes through."""
-    return len(lfw.find_photos(root / lfw.FOLDER))
+def steps(detectors: int, images: LfwImages, proposed: bool) -> int:
+    """How often `check` reports progress."""
+    return detectors * len(images.files()) + proposed * len(images.compared)
 
 
 def _surest(proposals: Detections, shape: tuple[int, ...]) -> Detections:
@@ -90,15 +121,29 @@ def _surest(proposals: Detections, shape: tuple[int, ...]) -> Detections:
     return proposals[np.flatnonzero(holds)[:1]]
 
 
-def _report(images: int, missed: int, errors: list[Floats], confidence: float) -> LfwReport:
-    every = np.concatenate(errors) if errors else np.zeros(0, np.float32)
-    every = every[np.isfinite(every)]
-    median, p90 = (float(np.quantile(every, q)) if len(every) else None for q in (0.5, 0.9))
-    return LfwReport(images, missed, median, p90, len(every), confidence)
+def _error(found: Detections, given: Detections) -> Floats:
+    """The landmark error of the detection that fits the given face best, (1,); (0,) where none fits."""
+    if not (len(found) and len(given)):
+        return np.zeros(0, np.float32)
+    overlaps = iou(found.boxes, given.boxes)[:, 0]
+    best = int(overlaps.argmax())
+    if overlaps[best] < MATCH:
+        return np.zeros(0, np.float32)
+    error = landmark_errors(found.landmarks[[best]], given.landmarks)
+    return error[np.isfinite(error)]
 
 
-def _read(path: Path) -> Image:
-    image = cv2.imread(str(path))
-    if image is None:
-        raise DetectorError(f"{path}: cannot be read as an image")
-    return image.astype(np.uint8, copy=False)
+def _report(images: int, missed: int, errors: Floats, confidence: float, samples: int = 1000) -> LfwReport:
+    if not len(errors):
+        return LfwReport(images, missed, None, None, None, 0, confidence)
+    random = np.random.default_rng(0)
+    medians = [np.median(random.choice(errors, len(errors))) for _ in range(samples)]
+    return LfwReport(
+        images,
+        missed,
+        float(np.median(errors)),
+        interval(np.array(medians, np.float32)),
+        float(np.quantile(errors, 0.9)),
+        len(errors),
+        confidence,
+    )

@@ -29,6 +29,7 @@ from pipeline.detector.boxes import area, intersection, iou
 from pipeline.errors import DetectorError
 from pipeline.types import Detections, Floats, Image
 
+SCALES = (256, 448, 832, 1280)  # long sides that YuNet proposes landmarks at, pixels
 MATCH = 0.4  # IoU from which a proposal is the face that a person drew
 BACKGROUND = 0.75  # score from which a proposal in no human box counts as a face nobody drew
 DOUBT = 0.5  # score from which a small proposal in no box may be a face or not

@@ -6,18 +6,21 @@ is why its own configuration folder is pointed into the run's folder first.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.detector.warm_start import unfold
-from pipeline.detector.yolo import letterbox
-from pipeline.errors import DetectorError
+from pipeline.detector.yolo import STRIDE, letterbox
+from pipeline.errors import ConfigError, DetectorError
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +45,27 @@ class DetectorTraining(BaseModel):
     mosaic: bool = Field(True, description="four photographs in one, until the last three passes")
     rate: float = Field(0.0015, gt=0, description="initial learning rate of AdamW")
     validate_each: bool = Field(True, description="validate each pass, and keep the best; else the last")
+    threads: int = Field(
+        0,
+        ge=0,
+        description="CPU threads; 0 for all. Two trainings of one thread each side "
+        "by side get further than one of two threads after the other",
+    )
     device: str = Field("cpu", description="cpu, or a CUDA device as ultralytics names it")
+
+
+def settings_from(chosen: Mapping[str, Any]) -> DetectorTraining:
+    """The settings, from what a user chose.
+
+    Raises:
+        ConfigError: one that cannot be.
+    """
+    try:
+        return DetectorTraining.model_validate(chosen)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise ConfigError(f"--{name} {first['input']}: {first['msg'].lower()}") from error
 
 
 def quiet_ultralytics(folder: Path) -> None:
@@ -69,7 +92,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         model.save(out / "start.pt")
         model = YOLO(str(out / "start.pt"), task="pose")
     if settings.device == "cpu":
-        model.add_callback("on_train_start", _fast_on_cpu)
+        model.add_callback("on_train_start", partial(_fast_on_cpu, threads=settings.threads))
     if resume:
         # Of a finished training ultralytics would begin a new one, on a data set of its own.
         if model.ckpt.get("epoch", -1) < 0 or model.ckpt.get("optimizer") is None:
@@ -139,7 +162,7 @@ def sample(dataset: Path, batches: int = 8, batch: int = 16, size: int = 320) ->
     return [torch.cat(planes[start : start + batch]) for start in range(0, len(planes), batch)]
 
 
-def _fast_on_cpu(trainer: Any) -> None:
+def _fast_on_cpu(trainer: Any, threads: int) -> None:
     """Train in bfloat16 with channels last: about twice as fast on CPUs that have it (docs/experiments.md).
 
     Ultralytics offers bfloat16 on CUDA only. The loss and the averaged weights stay in float32.
@@ -147,7 +170,9 @@ def _fast_on_cpu(trainer: Any) -> None:
     import torch
 
     trainer.model.to(memory_format=torch.channels_last)
-    torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one core to whoever else is there
+    torch.set_num_threads(
+        threads or os.cpu_count() or 1
+    )  # ultralytics leaves one core to whoever else is there
     plain = trainer.model.predict
 
     def predict(x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -167,14 +192,36 @@ def _float32(value: Any) -> Any:
     return value.float() if hasattr(value, "float") else value
 
 
-def export(weights: Path, out: Path, metadata: dict[str, str]) -> Path:
-    """Write `weights` as an ONNX graph with a dynamic input size; `metadata` goes into the file.
+def input_shape(shape: str, size: int) -> tuple[int, int] | None:
+    """Height and width of a graph's input; None for any.
+
+    Args:
+        shape: `dynamic`, `square`, or `wide` for 16:9.
+        size: long side in pixels.
 
     Raises:
-        DetectorError: the weights are missing or are not an ultralytics model.
+        ConfigError: the size is no multiple of the network's stride.
+    """
+    if shape == "dynamic":
+        return None
+    if size < STRIDE or size % STRIDE:
+        raise ConfigError(f"--size {size}: not a multiple of {STRIDE}")
+    return (size, size) if shape == "square" else (math.ceil(size * 9 / 16 / STRIDE) * STRIDE, size)
+
+
+def export(weights: Path, out: Path, metadata: dict[str, str], shape: tuple[int, int] | None = None) -> Path:
+    """Write `weights` as an ONNX graph; `metadata` goes into the file.
+
+    Args:
+        shape: height and width of its input in pixels; None for a graph that takes any.
+
+    Raises:
+        DetectorError: the weights are missing or are not an ultralytics model, or `out` cannot be written.
     """
     if not weights.is_file():
         raise DetectorError(f"{weights}: no such weights; train them with: recog detector train")
+    if not out.parent.is_dir():
+        raise DetectorError(f"{out}: cannot be written, there is no folder {out.parent}")
     with tempfile.TemporaryDirectory() as scratch:
         quiet_ultralytics(Path(scratch) / "ultralytics")
         import onnx
@@ -182,8 +229,9 @@ def export(weights: Path, out: Path, metadata: dict[str, str]) -> Path:
 
         # Ultralytics writes beside the weights; what else it leaves there goes with the folder.
         copy = Path(shutil.copyfile(weights, Path(scratch) / "detector.pt"))
+        size = {"dynamic": True} if shape is None else {"imgsz": shape}
         try:
-            written = YOLO(str(copy)).export(format="onnx", dynamic=True, simplify=False, opset=17)
+            written = YOLO(str(copy)).export(format="onnx", simplify=False, opset=17, **size)
         except Exception as error:  # whatever unpickling a foreign file raises
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise DetectorError(
@@ -193,5 +241,6 @@ def export(weights: Path, out: Path, metadata: dict[str, str]) -> Path:
         described = {entry.key: entry.value for entry in graph.metadata_props}
         described.pop("description", None)  # it names the path of the training data on this machine
         onnx.helper.set_model_props(graph, described | metadata)
-        onnx.save(graph, str(out))
+        onnx.save(graph, str(written))
+        shutil.copyfile(written, out)
     return out

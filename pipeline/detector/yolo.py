@@ -8,17 +8,19 @@ from __future__ import annotations
 import ast
 import math
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from pipeline.detector.boxes import nested
+from pipeline.detector.shipped import model_file
 from pipeline.errors import DetectorError
-from pipeline.types import Detections, Floats, Image
+from pipeline.types import Detections, Floats, Image, Ints
 from siamese.session import open_session
 from siamese.shipped import verified
 
-DEFAULT = Path(__file__).parents[1] / "weights" / "face-n.onnx"
+DEFAULT = model_file(None)
 STRIDE = 32
 
 
@@ -41,6 +43,7 @@ class YoloDetector:
             size: long side of the network's input, in pixels; a multiple of 32.
             confidence: score from which a box is a face.
             overlap: IoU above which the weaker of two boxes is dropped.
+            max_faces: most faces of an image, the best.
             threads: CPU threads; 0 for all.
             nested: share of a box inside a stronger one from which it is dropped: a face has no face in it.
 
@@ -71,40 +74,60 @@ class YoloDetector:
         self._fixed = (shape[2], shape[3]) if all(isinstance(side, int) for side in shape[2:]) else None
 
     def detect(self, image: Image) -> Detections:
-        """Find faces in a BGR frame; coordinates are in pixels of the frame, inside it, best first."""
+        """Find faces in a BGR frame; coordinates are in pixels of the frame, inside it, best first.
+
+        Raises:
+            ValueError: not (height, width, 3) uint8.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(
+                f"a detector takes BGR images (height, width, 3) uint8, not {image.shape} {image.dtype}; "
+                "convert grey and BGRA images with cv2.cvtColor first"
+            )
+        height, width = image.shape[:2]
+        if not (height and width):
+            return Detections.empty()
         planes, scale, left, top = letterbox(image, self.size, self._fixed)
         (output,) = self._session.run(None, {self._input: planes})
         boxes, scores, landmarks = self._decode(output[0])
         offset = np.array([left, top], np.float32)
-        height, width = image.shape[:2]
         corners = (boxes.reshape(-1, 2, 2) - offset) / scale
         boxes = np.clip(corners, 0, np.array([width, height], np.float32)).reshape(-1, 4)
-        keep = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         landmarks = (landmarks - offset) / scale
-        found = Detections(boxes[keep], scores[keep], landmarks[keep])
-        found = found[np.argsort(-found.scores, kind="stable")]
-        return found[~nested(found.boxes, self.nested)][: self.max_faces]
+        inside = np.flatnonzero((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
+        best = inside[np.argsort(-scores[inside], kind="stable")]
+        apart = best[~nested(boxes[best], self.nested)][: self.max_faces]
+        return Detections(boxes[apart], scores[apart], landmarks[apart])
 
     def _decode(self, output: Floats) -> tuple[Floats, Floats, Floats]:
         """Boxes (n, 4) x1 y1 x2 y2, scores (n,) and landmarks (n, 5, 2), in pixels of the network's input."""
         if self._finished:
             rows = output[(output[:, 4] >= self.confidence) & (output[:, 5] == self._class)]
             return rows[:, :4], rows[:, 4], self._landmarks(rows[:, 6:])
-        rows = output.T
-        # OpenCV counts any two boxes as one where their areas sum to nothing or less: one box inside out
-        # would suppress all others.
-        rows = rows[(rows[:, 4 + self._class] >= self.confidence) & (rows[:, 2:4] > 0).all(axis=1)]
-        scores = rows[:, 4 + self._class]
-        boxes = np.concatenate([rows[:, :2] - rows[:, 2:4] / 2, rows[:, :2] + rows[:, 2:4] / 2], axis=1)
-        corner_and_size = np.concatenate([boxes[:, :2], rows[:, 2:4]], axis=1)
-        rated = corner_and_size.tolist(), scores.tolist()
-        kept = np.asarray(cv2.dnn.NMSBoxes(*rated, self.confidence, self.overlap), np.int64).reshape(-1)
-        return boxes[kept], scores[kept], self._landmarks(rows[kept][:, 4 + self._classes :])
+        score = 4 + self._class
+        rows = output.take(np.flatnonzero(output[score] >= self.confidence), axis=1).T
+        half = rows[:, 2:4] / 2
+        boxes = np.concatenate([rows[:, :2] - half, rows[:, :2] + half], axis=1)
+        kept = suppress(boxes, rows[:, score], self.overlap)
+        return boxes[kept], rows[kept, score], self._landmarks(rows[kept, 4 + self._classes :])
 
     def _landmarks(self, columns: Floats) -> Floats:
         if not self.has_landmarks:
             return np.full((len(columns), 5, 2), np.nan, np.float32)
         return columns.reshape(-1, 5, 3)[:, :, :2]
+
+
+def suppress(boxes: Floats, scores: Floats, overlap: float) -> Ints:
+    """Rows of boxes (n, 4) that no better one overlaps by more than `overlap` (IoU), best first.
+
+    Of equal scores the earlier row is the better one. Boxes without an area are left out.
+    """
+    # OpenCV counts any two boxes as one where their areas sum to nothing or less: one box inside out would
+    # suppress all others. It takes arrays as they are, and is faster than NumPy from one box to thousands.
+    proper = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+    corner_and_size: Any = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)[proper]
+    ranked: Any = np.ascontiguousarray(scores[proper])
+    return proper[np.asarray(cv2.dnn.NMSBoxes(corner_and_size, ranked, 0.0, overlap), np.int64).reshape(-1)]
 
 
 def letterbox(
@@ -128,16 +151,15 @@ def letterbox(
     inner = max(1, round(height * scale)), max(1, round(width * scale))
     if not fixed:
         padded_height, padded_width = (math.ceil(side / STRIDE) * STRIDE for side in inner)
-    interpolation = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
-    resized = cv2.resize(image, (inner[1], inner[0]), interpolation=interpolation)
     top, left = (padded_height - inner[0]) // 2, (padded_width - inner[1]) // 2
-    padded = cv2.copyMakeBorder(
-        resized, top, padded_height - inner[0] - top, left, padded_width - inner[1] - left,
-        cv2.BORDER_CONSTANT, value=(114, 114, 114),
-    )  # fmt: skip
-    planes = cv2.dnn.blobFromImage(padded, 1 / 255, swapRB=True)
-    scales = np.array([inner[1] / width, inner[0] / height], np.float32)
-    return np.asarray(planes, np.float32), scales, left, top
+    padded = np.full((padded_height, padded_width, 3), 114, np.uint8)
+    room = padded[top : top + inner[0], left : left + inner[1]]
+    interpolation = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+    cv2.resize(image, (inner[1], inner[0]), dst=room, interpolation=interpolation)
+    planes = np.empty((1, 3, padded_height, padded_width), np.float32)
+    for plane, channel in zip(planes[0], reversed(cv2.split(padded)), strict=True):
+        np.multiply(channel, np.float32(1 / 255), out=plane)
+    return planes, np.array([inner[1] / width, inner[0] / height], np.float32), left, top
 
 
 def _face_class(model: Path, names: dict[int, str]) -> int:
