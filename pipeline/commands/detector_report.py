@@ -24,7 +24,6 @@ from pipeline.detector.yunet import YuNet
 from pipeline.errors import DetectorError, SinkError
 from pipeline.quiet import quiet_opencv
 from pipeline.sheet import letterbox
-from pipeline.types import Image
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256
 
@@ -34,6 +33,7 @@ SMALL = 320  # input size of the check on LFW and of the timing, pixels
 FRAME = (640, 360)  # width and height of the picture that calls are timed on
 
 Maker = Callable[[], evaluating.Detector]
+Tables = dict[str, list[list[str]]]  # by title
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,52 +60,18 @@ def evaluate_on(wanted: Wanted, out: Path, as_json: bool) -> None:
     quiet_opencv()  # YuNet's loading warns of targets that nobody asked for
     threads = cv2.getNumThreads()
     files = _files(wanted)
-    photos = {folder.name: evaluating.held_out([folder]) for folder in wanted.wild}
+    photos = _photos(wanted)
     images = lfw_check.choose(wanted.lfw, wanted.lfw_images) if wanted.lfw is not None else None
     try:
         for folder in (out, wanted.failures):
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
+        found, tables = _described(photos, files, wanted), Tables()
         reports = {name: _compare(name, of, files, wanted) for name, of in photos.items()}
-        found = {
-            "settings": {
-                "sizes": list(wanted.sizes),
-                "confidence of average precision": LOW,
-                "confidence in use": IN_USE,
-                "threads": os.cpu_count(),
-            },
-            "models": {name: {"file": file.name, "sha256": sha256(file)} for name, file in files.items()},
-            "data": {name: _described(of) for name, of in photos.items()},
-            "figures": {
-                name: {detector: report.as_dict() for detector, report in of.items()}
-                for name, of in reports.items()
-            },
-        }
-        means = figures.mean_of_sets(reports)
-        found["mean of sets"] = {
-            name: {"ap50": value, "ap50_interval": of} for name, (value, of) in means.items()
-        }
-        tables = {name: figures.table(of) for name, of in reports.items()}
-        if len(reports) > 1:
-            tables["mean of sets"] = figures.table_of_means(means)
+        _tell_sets(reports, found, tables)
         if images is not None:
-            checked = _check_lfw(images, files, wanted)
-            found["lfw"] = {"size": SMALL} | {name: report.as_dict() for name, report in checked.items()}
-            tables[f"LFW at {SMALL}"] = figures.table_of_lfw(checked)
-        frame = _frame(next(iter(photos.values()))[0])
-        times = timing.in_rounds(_makers(files, wanted, [SMALL], IN_USE), frame)
-        reference = f"yunet {SMALL}" if wanted.yunet is not None else next(iter(times))
-        found["milliseconds of a call"] = {
-            "frame": FRAME,
-            "size": SMALL,
-            "reference": reference,
-            **{
-                name: of.as_dict() | {"times the reference": timing.ratio(of, times[reference])}
-                for name, of in times.items()
-            },
-        }
-        tables[f"a call, {FRAME[0]} x {FRAME[1]} at {SMALL}"] = figures.table_of_times(times, reference)
-        found |= {"commit": commit(), "versions": versions(), "machine": machine()}
+            _tell_lfw(_check_lfw(images, files, wanted), found, tables)
+        _tell_times(_time(next(iter(photos.values()))[0], files, wanted), found, tables)
         (out / "detector.json").write_text(json.dumps(found, indent=2) + "\n")
         for name, of in reports.items():
             figures.plot(of, out / f"detector-{name}.png", f"{name}, test fifth: faces at IoU 0.5")
@@ -121,6 +87,52 @@ def evaluate_on(wanted: Wanted, out: Path, as_json: bool) -> None:
     for title, rows in tables.items():
         _print(title, rows)
     print(f"written: {out / 'detector.json'} and precision-recall curves")
+
+
+def _tell_sets(
+    reports: Mapping[str, Mapping[str, evaluating.Report]], found: dict[str, Any], tables: Tables
+) -> None:
+    found["figures"] = {
+        name: {detector: report.as_dict() for detector, report in of.items()} for name, of in reports.items()
+    }
+    means = figures.mean_of_sets(reports)
+    found["mean of sets"] = {
+        name: {"ap50": value, "ap50_interval": of} for name, (value, of) in means.items()
+    }
+    tables |= {name: figures.table(of) for name, of in reports.items()}
+    if len(reports) > 1:
+        tables["mean of sets"] = figures.table_of_means(means)
+
+
+def _tell_lfw(checked: Mapping[str, lfw_check.LfwReport], found: dict[str, Any], tables: Tables) -> None:
+    found["lfw"] = {name: report.as_dict() for name, report in checked.items()}
+    tables[f"LFW at {SMALL}"] = figures.table_of_lfw(checked)
+
+
+def _tell_times(times: Mapping[str, timing.Timing], found: dict[str, Any], tables: Tables) -> None:
+    reference = f"yunet {SMALL}" if f"yunet {SMALL}" in times else next(iter(times))
+    found["milliseconds of a call"] = {"frame": FRAME, "reference": reference} | {
+        name: of.as_dict() | {"times the reference": timing.ratio(of, times[reference])}
+        for name, of in times.items()
+    }
+    tables[f"a call, {FRAME[0]} x {FRAME[1]} at {SMALL}"] = figures.table_of_times(times, reference)
+
+
+def _photos(wanted: Wanted) -> dict[str, list[Photo]]:
+    """The test fifths, by the names of their folders.
+
+    Raises:
+        DetectorError: a folder is none of photographs with boxes, holds none of the fifth, or is named twice.
+    """
+    photos: dict[str, list[Photo]] = {}
+    for folder in wanted.wild:
+        name = folder.resolve().name
+        if name in photos:
+            raise DetectorError(f"{folder}: a second set of photographs called {name}; rename one of them")
+        photos[name] = evaluating.held_out([folder])
+        if not photos[name]:
+            raise DetectorError(f"{folder}: no photographs of the test fifth, by the numbers of their files")
+    return photos
 
 
 def _files(wanted: Wanted) -> dict[str, Path]:
@@ -200,8 +212,27 @@ def _show_failures(
             write_sheet(alarms, folder / f"{stem}-false.jpg")
 
 
-def _described(photos: Sequence[Photo]) -> dict[str, Any]:
-    """Which photographs, and a checksum of their names, pixels and boxes."""
+def _described(
+    photos: Mapping[str, Sequence[Photo]], files: Mapping[str, Path], wanted: Wanted
+) -> dict[str, Any]:
+    """What the figures are of: settings, models, data, code and machine."""
+    return {
+        "settings": {
+            "sizes": list(wanted.sizes),
+            "confidence of average precision": LOW,
+            "confidence in use": IN_USE,
+            "size on LFW and for times": SMALL,
+        },
+        "models": {name: {"file": file.name, "sha256": sha256(file)} for name, file in files.items()},
+        "data": {name: _summed(of) for name, of in photos.items()},
+        "commit": commit(),
+        "versions": versions(),
+        "machine": machine(),
+    }
+
+
+def _summed(photos: Sequence[Photo]) -> dict[str, Any]:
+    """How many photographs and faces, and a checksum of their names, files and boxes."""
     content = hashlib.sha256()
     for photo in photos:
         content.update(name_of(photo.path).encode() + photo.path.read_bytes() + photo.boxes.tobytes())
@@ -209,9 +240,10 @@ def _described(photos: Sequence[Photo]) -> dict[str, Any]:
     return {"photographs": len(photos), "faces": faces, "sha256": content.hexdigest()}
 
 
-def _frame(photo: Photo) -> Image:
-    """A frame of a video's size with a face in it."""
-    return letterbox(evaluating.read_image(photo.path), FRAME)
+def _time(photo: Photo, files: Mapping[str, Path], wanted: Wanted) -> dict[str, timing.Timing]:
+    """Whole calls on a frame of a video's size with a face in it."""
+    frame = letterbox(evaluating.read_image(photo.path), FRAME)
+    return timing.in_rounds(_makers(files, wanted, [SMALL], IN_USE), frame)
 
 
 def _print(title: str, rows: list[list[str]]) -> None:

@@ -54,6 +54,8 @@ def test_an_assignment_wins_over_the_file_and_a_later_one_over_an_earlier(tmp_pa
         ("quality.max_turn=1", "quality.max_turn", 1.0),
         ("train.rate=1e-3", "train.rate", 0.001),
         ("train.optimizer=adam", "train.optimizer", "adam"),
+        ("det.roi=[0, 0.25, 1, 1]", "det.roi", (0, 0.25, 1, 1)),
+        ("det.model=face-p", "det.model", Path("face-p")),
         ("model.widths=[8, 16, 32, 64]", "model.widths", (8, 16, 32, 64)),
     ],
 )
@@ -88,6 +90,8 @@ def test_a_setting_that_does_not_exist_is_refused_with_the_nearest_one(
         ("det.confidence=1.5", "det.confidence: input should be less than 1"),
         ("track.confirm=0", "track.confirm: input should be greater than or equal to 1"),
         ("train.optimizer=sgd", "train.optimizer: input should be 'adamw' or 'adam'"),
+        ("det.roi=[0, 0.25, 1, 1]", "det.roi", (0, 0.25, 1, 1)),
+        ("det.model=face-p", "det.model", Path("face-p")),
         ("model.widths=[8, 16]", "model.widths.2: field required"),
     ],
 )
@@ -142,3 +146,21 @@ def test_every_file_in_configs_loads_and_holds_only_what_differs(file: Path) -> 
     for section, values in tomllib.loads(file.read_text()).items():
         for key in values:
             assert settings[section][key] != usual[section][key], f"{section}.{key} is the default"
+
+
+@pytest.mark.parametrize(
+    "roi", ["[0.5, 0, 0.2, 1]", "[0, 0, 1, 1.2]", "[-0.1, 0, 1, 1]", "[0, 0.3, 1, 0.3]", "[nan, 0, 1, 1]"]
+)
+def test_a_region_without_an_area_or_beyond_the_picture_is_refused(roi: str) -> None:
+    said = refused(None, f"det.roi={roi}")
+    assert said.startswith("settings: det.roi: give x1 y1 x2 y2 as shares of the picture")
+
+
+def test_a_region_takes_four_numbers() -> None:
+    assert "det.roi" in refused(None, "det.roi=[0, 0, 1]")
+    assert "det.roi" in refused(None, "det.roi=left")
+
+
+def test_the_cameras_region_means_nothing_in_photographs() -> None:
+    settings = load(None, ["det.roi=[0, 0, 0.5, 0.5]", "det.tiles=2", "track.confirm=4"])
+    assert settings.of_photographs() == load(None, ["det.tiles=2", "track.confirm=4"])

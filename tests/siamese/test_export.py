@@ -17,6 +17,7 @@ from siamese.export import export
 from siamese.model import Siamese
 from siamese.runtime import BATCH, Embedder
 from siamese.settings import ModelSettings
+from siamese.shipped import SUMS, sha256
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,9 @@ def test_a_failed_export_leaves_the_model_there_was(
     with pytest.raises(OSError, match="no space"):
         export(network, out, Calibration(1, 1, 1, 1, 1), {})
     assert out.read_bytes() == b"the old one"
+
+
+def test_exporting_over_a_listed_file_keeps_the_list_in_step(network: Siamese, tmp_path: Path) -> None:
+    (tmp_path / SUMS).write_text(f"{'0' * 64}  face.onnx\n")
+    out = export(network, tmp_path / "face.onnx", Calibration(4.0, 0.5, 7.0, 100, 3000), {})
+    assert (tmp_path / SUMS).read_text() == f"{sha256(out)}  face.onnx\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from siamese.errors import ModelError
-from siamese.shipped import SUMS, list_sums, sha256, verified
+from siamese.shipped import SUMS, record, sha256, verified
 
 
 @pytest.fixture
@@ -22,16 +22,26 @@ def test_the_checksum_is_that_of_the_content(model: Path) -> None:
     assert sha256(model) == hashlib.sha256(b"weights").hexdigest()
 
 
-def test_the_list_names_every_model_as_sha256sum_does(model: Path) -> None:
-    model.with_name("box.onnx").write_bytes(b"other")
-    model.with_name("notes.txt").write_text("no model")
-    list_sums(model.parent)
-    other = hashlib.sha256(b"other").hexdigest()
-    assert (model.parent / SUMS).read_text() == f"{other}  box.onnx\n{sha256(model)}  face.onnx\n"
+def test_a_model_is_recorded_as_sha256sum_does_and_others_stay_as_they_are(model: Path) -> None:
+    sums = model.parent / SUMS
+    sums.write_text(f"{'1' * 64}  zebra.onnx\n{'2' * 64} *face.onnx\n")
+    record(model)
+    assert sums.read_text() == f"{sha256(model)}  face.onnx\n{'1' * 64}  zebra.onnx\n"
+    other = model.with_name("box.onnx")
+    other.write_bytes(b"other")
+    record(other)
+    assert sums.read_text().splitlines()[0] == f"{hashlib.sha256(b'other').hexdigest()}  box.onnx"
+    assert sorted(path.name for path in model.parent.iterdir()) == [SUMS, "box.onnx", "face.onnx"]
+
+
+def test_where_there_is_no_list_none_is_begun(model: Path) -> None:
+    record(model)
+    assert [path.name for path in model.parent.iterdir()] == ["face.onnx"]
 
 
 def test_a_listed_model_is_verified(model: Path) -> None:
-    list_sums(model.parent)
+    (model.parent / SUMS).touch()
+    record(model)
     assert verified(model) == sha256(model)
     model.write_bytes(b"Weights")
     with pytest.raises(ModelError, match=r"face\.onnx: wrong checksum"):

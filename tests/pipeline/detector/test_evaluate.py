@@ -8,11 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.detector import evaluate as evaluation
-from pipeline.detector.evaluate import average_precision, compare, evaluate, landmark_errors, match
+from pipeline.detector import figures
+from pipeline.detector.evaluate import compare, evaluate, landmark_errors
+from pipeline.detector.precision import average_precision, match, redrawn
 from pipeline.detector.prepare import Photo
 from pipeline.errors import DetectorError
 from pipeline.types import Detections, Floats, Image
@@ -196,12 +198,13 @@ def test_detectors_see_the_same_photographs_and_keep_their_names(tmp_path: Path)
     good = ByShade(found((0, 0, 40, 40, 0.9)), found((0, 0, 40, 40, 0.9)))
     blind = ByShade(Detections.empty(), Detections.empty())
     seen: list[int] = []
-    reports = compare({"good": good, "blind": blind}, photos, progress=lambda: seen.append(len(good.asked)))
-    assert seen == [2, 3]
+    makers = {"good": lambda: good, "blind": lambda: blind}
+    reports = compare(makers, photos, progress=lambda: seen.append(len(good.asked)))
+    assert seen == [2, 3, 3, 3]
     assert {name: report.ap50 for name, report in reports.items()} == {"good": 1.0, "blind": 0.0}
     assert reports["blind"].without_faces == 2
     assert good.asked == blind.asked == [0, 0, 1]  # the first one twice: a pass to warm up
-    heading, *lines = evaluation.table(reports)
+    heading, *lines = figures.table(reports)
     assert [len(line) for line in lines] == [len(heading)] * 2
     assert [line[:2] for line in lines] == [["good", "1.000"], ["blind", "0.000"]]
 
@@ -212,15 +215,14 @@ def test_a_report_is_plain_json_and_holds_no_arrays(tmp_path: Path) -> None:
     plain = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert plain["ap50"] == 1
     assert plain["recall"] == {"<16": None, "16-32": None, "32-96": 1, ">96": None}
-    assert not {"scores", "hits"} & plain.keys()
+    assert not {"scores", "hits", "drawn"} & plain.keys()
 
 
 def test_the_curves_are_drawn_without_a_screen(tmp_path: Path) -> None:
     photos = photographs(tmp_path, boxes((0, 0, 40, 40)))
-    reports = compare(
-        {"good": ByShade(found((0, 0, 40, 40, 0.9))), "blind": ByShade(Detections.empty())}, photos
-    )
-    evaluation.plot(reports, tmp_path / "made" / "curve.png")
+    good, blind = ByShade(found((0, 0, 40, 40, 0.9))), ByShade(Detections.empty())
+    reports = compare({"good": lambda: good, "blind": lambda: blind}, photos)
+    figures.plot(reports, tmp_path / "made" / "curve.png", "two detectors")
     image = cv2.imread(str(tmp_path / "made" / "curve.png"))
     assert image is not None
     assert image.std() > 5
@@ -243,3 +245,92 @@ def test_no_photographs_or_an_unreadable_one_is_an_error(tmp_path: Path) -> None
     (tmp_path / "1.jpg").write_text("no image")
     with pytest.raises(DetectorError, match=r"1\.jpg: cannot be read"):
         evaluate(ByShade(), [Photo(tmp_path / "1.jpg", boxes((0, 0, 1, 1)))])
+
+
+def slow_redrawn(
+    scores: Floats, hits: Floats, photos: Floats, faces: Floats, samples: int, seed: int
+) -> list[float]:
+    """Each draw written out: the detections of a photograph as often as it was drawn."""
+    random = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(samples):
+        chosen = random.integers(len(faces), size=len(faces))
+        rows = np.concatenate([np.flatnonzero(photos == photo) for photo in chosen]).astype(int)
+        drawn.append(average_precision(scores[rows], hits[rows], int(faces[chosen].sum())))
+    return drawn
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 12))
+def test_a_draw_is_the_precision_of_the_drawn_photographs(seed: int, photos: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    of = random.integers(photos, size=count)
+    scores = random.permutation(count).astype(np.float32) / count  # equal scores rank by their order
+    hits = random.random((2, count)) < 0.6
+    faces = np.maximum(1, np.bincount(of, hits[0], photos).astype(int) + random.integers(0, 2, photos))
+    drawn = redrawn(scores, hits, of, faces, samples=20, seed=7)
+    assert drawn.shape == (2, 20)
+    for row in range(2):
+        expected = slow_redrawn(scores, hits[row], of, faces, 20, 7)
+        np.testing.assert_allclose(drawn[row], expected, atol=1e-5)
+
+
+def test_the_interval_holds_the_figure_and_narrows_with_more_photographs(tmp_path: Path) -> None:
+    truth = boxes((0, 0, 40, 40), (100, 100, 140, 140))
+    answers = [
+        found((0, 0, 40, 40, 0.9), (60, 0, 90, 40, 0.5 + n / 30), (100, 100, 140, 140, 0.6)) if n % 3 else
+        found((0, 0, 40, 40, 0.8))
+        for n in range(12)
+    ]  # fmt: skip
+    few = evaluate(ByShade(*answers), photographs(tmp_path, *[truth] * 6))
+    many = evaluate(ByShade(*answers), photographs(tmp_path, *[truth] * 12))
+    for report in (few, many):
+        low, high = report.ap50_interval
+        assert low < report.ap50 < high
+    assert np.ptp(many.ap50_interval) < np.ptp(few.ap50_interval)
+
+
+def test_a_detector_that_finds_nothing_has_no_precision_and_is_sure_of_it(tmp_path: Path) -> None:
+    report = evaluate(ByShade(Detections.empty()), photographs(tmp_path, boxes((0, 0, 40, 40))))
+    assert (report.ap50, tuple(report.ap50_interval)) == (0, (0, 0))
+
+
+def test_sets_weigh_the_same_in_the_mean_whatever_their_size(tmp_path: Path) -> None:
+    truth = boxes((0, 0, 40, 40))
+    good, blind = found((0, 0, 40, 40, 0.9)), Detections.empty()
+    sets = {
+        "large": {"d": evaluate(ByShade(good, good, good), photographs(tmp_path, truth, truth, truth))},
+        "small": {"d": evaluate(ByShade(blind), photographs(tmp_path, truth))},
+    }
+    value, (low, high) = figures.mean_of_sets(sets)["d"]
+    assert (value, low, high) == (0.5, 0.5, 0.5)
+
+
+def test_one_detector_is_alive_at_a_time(tmp_path: Path) -> None:
+    alive: list[str] = []
+
+    class Counted(ByShade):
+        def __init__(self, name: str) -> None:
+            super().__init__(Detections.empty())
+            self.name = name
+            alive.append(name)
+            assert alive == [name]
+
+        def __del__(self) -> None:
+            alive.remove(self.name)
+
+    makers = {name: lambda name=name: Counted(name) for name in ("one", "two")}  # type: ignore[misc]
+    compare(makers, photographs(tmp_path, boxes((0, 0, 40, 40))))
+    assert alive == []
+
+
+def test_proposed_landmarks_go_with_the_boxes_that_people_drew(tmp_path: Path) -> None:
+    points = np.array([[[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]]], np.float32)
+    seen = found(
+        (0, 0, 40, 40, 0.9), (100, 0, 140, 40, 0.95), landmarks=np.concatenate([points, points + 100])
+    )
+    photos = photographs(tmp_path, boxes((150, 150, 190, 190), (0, 0, 40, 42)))
+    (landmarks,) = evaluation.proposed_landmarks(photos, [ByShade(seen)])
+    assert landmarks.shape == (2, 5, 2)  # the proposal that nobody drew is no row
+    assert np.isnan(landmarks[0]).all()
+    np.testing.assert_array_equal(landmarks[1], points[0])

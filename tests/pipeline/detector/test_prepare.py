@@ -10,9 +10,12 @@ import pytest
 
 from pipeline.detector.prepare import (
     Photo,
+    doubtful,
+    empty_piece,
     is_test,
     label,
     name_of,
+    paint_over,
     prepare,
     propose,
     read_photos,
@@ -164,8 +167,12 @@ def test_the_test_fifth_is_left_out_and_every_tenth_photograph_chooses_the_epoch
     written = {part: sorted(p.stem for p in (out / "images" / part).iterdir()) for part in ("train", "val")}
     assert written["val"] == ["set_images_00001", "set_images_00011"]
     expected = [f"set_images_{n:05}" for n in range(1, 21) if n % 5 and n % 10 != 1]
+    expected += [f"{name}_without" for name in expected if int(name[-5:]) % 3 == 0]
     assert written["train"] == sorted([*expected, "Ann_Ann_0001"])
-    assert counts == {"train": 15, "val": 2, "faces": 17, "with landmarks": 17}
+    # Beside the faces of 10..40 of 100 pixels there is room: every third photograph gives a piece of it.
+    assert counts == {
+        "train": 15, "val": 2, "faces": 17, "with landmarks": 17, "painted over": 0, "without faces": 4,
+    }  # fmt: skip
     assert len(seen) == 17
     for part, names in written.items():
         assert sorted(p.stem for p in (out / "labels" / part).iterdir()) == names
@@ -230,3 +237,87 @@ def test_no_photograph_of_the_committed_list_is_ever_written(tmp_path: Path) -> 
     prepare(wild, [], tmp_path / "out", [Says(Detections.empty())])
     written = {path.name for path in (tmp_path / "out" / "images").rglob("*.jpg")}
     assert written == {name.replace("/", "_images_") for name in beside}
+
+
+def test_small_proposals_that_may_be_faces_are_doubtful_unless_they_touch_a_labelled_box() -> None:
+    several = proposals(
+        (50, 50, 70, 70, 0.6),  # doubtful
+        (0, 0, 20, 20, 0.6),  # a labelled face
+        (15, 0, 35, 20, 0.6),  # its neighbour
+        (50, 10, 90, 50, 0.6),  # would have been drawn
+        (80, 60, 95, 75, 0.4),  # hardly a proposal
+    )
+    doubts = doubtful(boxes((0, 0, 20, 20)), several)
+    np.testing.assert_array_equal(doubts, boxes((50, 50, 70, 70)))
+    assert len(doubtful(NOBODY, several)) == 3
+    assert doubtful(NOBODY, Detections.empty()).shape == (0, 4)
+
+
+def test_what_is_painted_over_has_the_colour_around_it_and_the_original_stays() -> None:
+    image = np.full((80, 100, 3), (10, 90, 200), np.uint8)
+    image[20:40, 30:50] = 255
+    image[70:, 90:] = 255
+    before = image.copy()
+    painted = paint_over(image, boxes((30, 20, 50, 40), (90, 70, 100, 80)))
+    np.testing.assert_array_equal(image, before)
+    assert (painted[15:45, 25:55] == (10, 90, 200)).all()
+    assert painted[79, 99].tolist() in ([10, 90, 200], [255, 255, 255])  # a corner: half of it is the face
+    np.testing.assert_array_equal(paint_over(image, NOBODY), image)
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"),
+    [
+        (boxes((60, 10, 90, 70)), (0, 0, 60, 80)),  # left of it
+        (boxes((5, 10, 30, 70)), (30, 0, 100, 80)),  # right
+        (boxes((5, 50, 95, 78)), (0, 0, 100, 50)),  # above
+        (boxes((5, 2, 95, 30)), (0, 30, 100, 80)),  # below
+        (boxes((60.5, 10, 90, 70), (70, 5, 99, 20)), (0, 0, 60, 80)),  # whole pixels that touch none
+        (boxes((20, 10, 80, 70)), None),  # too narrow on every side
+        (boxes((-5, -5, 200, 200)), None),
+        (NOBODY, (0, 0, 100, 80)),
+    ],
+)
+def test_the_largest_strip_beside_all_faces_is_empty(
+    taken: Floats, expected: tuple[int, int, int, int] | None
+) -> None:
+    assert empty_piece((80, 100, 3), taken) == expected
+
+
+def test_doubtful_faces_are_painted_over_in_what_teaches_and_not_in_what_chooses(tmp_path: Path) -> None:
+    wild = []
+    for n in (1, 2):
+        path = paint(tmp_path / "set" / "images" / f"{n:05}.png")
+        image = cv2.imread(str(path))
+        assert image is not None
+        image[40:60, 70:90] = 255
+        cv2.imwrite(str(path), image)
+        wild.append(Photo(path, boxes((0, 0, 30, 40))))
+    says = Says(proposals((0, 0, 30, 40, 0.9), (70, 40, 90, 60, 0.6)))
+    counts = prepare(wild, [], tmp_path / "out", [says])
+    assert counts["painted over"] == 1
+    (train,) = (tmp_path / "out" / "images" / "train").iterdir()
+    (val,) = (tmp_path / "out" / "images" / "val").iterdir()
+    brightest = [int(cv2.imread(str(path))[45:55, 75:85].max()) for path in (train, val)]  # type: ignore[index]
+    assert brightest[0] < 130 < brightest[1]
+    assert len(read_label(tmp_path / "out" / "labels" / "train" / f"{train.stem}.txt")) == 1
+
+
+def test_pieces_without_faces_and_negatives_are_written_with_empty_labels(tmp_path: Path) -> None:
+    photo = Photo(paint(tmp_path / "set" / "images" / "00003.png"), boxes((60, 10, 90, 70)))
+    cat = paint(tmp_path / "others" / "cat.png")
+    out = tmp_path / "out"
+    counts = prepare([photo], [], out, [Says(Detections.empty())], [cat])
+    assert counts["without faces"] == 2
+    for name, width in (("set_images_00003_without", 60), ("negative_cat", 100)):
+        image = cv2.imread(str(out / "images" / "train" / f"{name}.jpg"))
+        assert image is not None
+        assert image.shape == (80, width, 3)
+        assert (out / "labels" / "train" / f"{name}.txt").read_text() == ""
+
+
+def test_a_negative_in_which_a_face_is_proposed_is_none(tmp_path: Path) -> None:
+    crowd = paint(tmp_path / "others" / "crowd.png")
+    counts = prepare([], [], tmp_path / "out", [Says(proposals((0, 0, 30, 40, 0.6)))], [crowd])
+    assert counts["without faces"] == 0
+    assert list((tmp_path / "out" / "images" / "train").iterdir()) == []

@@ -14,9 +14,9 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.detector.prepare import Photo, prepare
-from pipeline.detector.train import DetectorTraining, export, train
+from pipeline.detector.train import DetectorTraining, export, input_shape, settings_from, train
 from pipeline.detector.yolo import YoloDetector
-from pipeline.errors import DetectorError
+from pipeline.errors import ConfigError, DetectorError
 from pipeline.types import Detections, Image
 
 # Torch's own, and of the trainer that ultralytics builds on it.
@@ -70,6 +70,7 @@ class Trained:
     def __init__(self, ultralytics: Any, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.connections: list[object] = []
         self.precisions: list[tuple[bool, Any]] = []
+        self.threads = 0
         self.data = dataset(folder)
         model = narrow(ultralytics, folder)
         (folder / "here").mkdir()
@@ -80,7 +81,7 @@ class Trained:
         self.watch(patch)
         before = files(folder)
         self.out = folder / "runs" / "face"
-        settings = DetectorTraining(model=str(model), size=64, epochs=2, batch=4)
+        settings = DetectorTraining(model=str(model), size=64, epochs=2, batch=4, threads=1)
         with self.interrupted(), pytest.raises(KeyboardInterrupt):
             train(self.data, self.out, settings)
         self.epochs_before = self.epochs()
@@ -127,6 +128,7 @@ class Trained:
         def watched(module: Any, x: Any) -> Any:
             result = forward(module, x)
             if torch.is_grad_enabled():
+                self.threads = torch.get_num_threads()
                 self.precisions.append((module.training, result.dtype))
             return result
 
@@ -221,7 +223,7 @@ def test_weights_that_are_missing_or_are_none_cannot_be_exported(ultralytics: An
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
-    for wrong in ({"size": 100}, {"epochs": 0}, {"hours": 0}, {"speed": 1}):
+    for wrong in ({"threads": -1}, {"size": 100}, {"epochs": 0}, {"hours": 0}, {"speed": 1}):
         with pytest.raises(ValidationError):
             DetectorTraining.model_validate(wrong)
 
@@ -230,3 +232,45 @@ def test_ultralytics_keeps_its_settings_where_we_say(
     ultralytics: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     assert ultralytics.utils.USER_CONFIG_DIR.is_relative_to(tmp_path_factory.getbasetemp())
+
+
+def test_what_a_user_chose_wrongly_is_said_in_one_line() -> None:
+    assert settings_from({"rate": 0.002, "start": None}).rate == 0.002
+    with pytest.raises(ConfigError, match=r"^--size 100: input should be a multiple of 32$"):
+        settings_from({"size": 100})
+    with pytest.raises(ConfigError, match=r"^--validate-each maybe: "):
+        settings_from({"validate_each": "maybe"})
+
+
+def test_the_commands_defaults_are_the_settings() -> None:
+    import inspect
+
+    from pipeline.commands.detector import train as command
+
+    given = inspect.signature(command).parameters
+    for name, field in DetectorTraining.model_fields.items():
+        assert given[name].default == field.default, name
+
+
+def test_fixed_inputs_are_squares_or_sixteen_to_nine_in_whole_strides() -> None:
+    assert input_shape("dynamic", 100) is None
+    assert input_shape("square", 320) == (320, 320)
+    assert [input_shape("wide", size) for size in (320, 640, 1280)] == [(192, 320), (384, 640), (736, 1280)]
+    with pytest.raises(ConfigError, match="--size 100: not a multiple of 32"):
+        input_shape("wide", 100)
+
+
+def test_a_graph_of_a_fixed_shape_takes_any_frame(trained: Trained, tmp_path: Path) -> None:
+    written = export(trained.best, tmp_path / "face.onnx", {}, (64, 96))
+    detector = YoloDetector(written, 320, confidence=1e-6, max_faces=5, nested=2)
+    assert detector._fixed == (64, 96)
+    assert len(detector.detect(np.zeros((100, 70, 3), np.uint8))) == 5
+
+
+def test_a_folder_that_is_not_there_is_said_before_any_work(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="there is no folder"):
+        export(trained.best, tmp_path / "nowhere" / "face.onnx", {})
+
+
+def test_threads_are_those_that_were_asked_for(trained: Trained) -> None:
+    assert trained.threads == 1
