@@ -4,8 +4,9 @@ Quantised statically by onnxruntime, convolutions only: one scale for coordinate
 last layers would get, leaves nothing of the scores. Calibrated on images of the training split, measured on
 the test fifths and, for time, on whole calls of a 640 x 360 frame at --size.
 
-    uv run python benchmarks/detector_graphs.py --model face-n --train data/detector --wild ilc448 --wild mask853
-    uv run python benchmarks/detector_graphs.py ... --weights runs/detector/weights/best.pt    # shapes as well
+    uv run python benchmarks/detector_graphs.py --model face-n --train data/detector --wild ilc448
+
+With `--weights best.pt`, of which graphs of each shape are exported, shapes are compared as well.
 """
 
 from __future__ import annotations
