@@ -11,7 +11,7 @@ from pipeline.detector import yolo
 from siamese import runtime
 from siamese.shipped import SUMS, sha256
 
-MODELS = [yolo.DEFAULT, runtime.DEFAULT]
+MODELS = [path for default in (yolo.DEFAULT, runtime.DEFAULT) for path in default.parent.glob("*.onnx")]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.name)

@@ -30,6 +30,7 @@ from siamese.shipped import sha256
 LOW = 0.01  # average precision ranks whatever is found
 IN_USE = 0.4  # the default of `det.confidence`
 SMALL = 320  # input size of the check on LFW and of the timing, pixels
+YUNET = "yunet"  # its name in tables
 FRAME = (640, 360)  # width and height of the picture that calls are timed on
 
 Maker = Callable[[], evaluating.Detector]
@@ -110,7 +111,7 @@ def _tell_lfw(checked: Mapping[str, lfw_check.LfwReport], found: dict[str, Any],
 
 
 def _tell_times(times: Mapping[str, timing.Timing], found: dict[str, Any], tables: Tables) -> None:
-    reference = f"yunet {SMALL}" if f"yunet {SMALL}" in times else next(iter(times))
+    reference = f"{YUNET} {SMALL}" if f"{YUNET} {SMALL}" in times else next(iter(times))
     found["milliseconds of a call"] = {"frame": FRAME, "reference": reference} | {
         name: of.as_dict() | {"times the reference": timing.ratio(of, times[reference])}
         for name, of in times.items()
@@ -143,12 +144,12 @@ def _files(wanted: Wanted) -> dict[str, Path]:
     """
     files: dict[str, Path] = {}
     for model in wanted.detectors:
-        if model.stem in files:
+        if model.stem in files or (model.stem == YUNET and wanted.yunet is not None):
             raise DetectorError(f"{model}: a second detector called {model.stem}; rename one of the files")
         files[model.stem] = model_file(model)
         YoloDetector(files[model.stem])
     if wanted.yunet is not None:
-        files["yunet"] = wanted.yunet
+        files[YUNET] = wanted.yunet
         YuNet(wanted.yunet)
     return files
 
@@ -167,7 +168,7 @@ def _makers(
         return YuNet(file, size, confidence)
 
     return {
-        f"{name} {size}": partial(yunet if file == wanted.yunet else ours, file, size)
+        f"{name} {size}": partial(yunet if name == YUNET and wanted.yunet is not None else ours, file, size)
         for size in sizes
         for name, file in files.items()
     }

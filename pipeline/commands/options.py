@@ -26,7 +26,7 @@ GalleryFile = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 DetectorFile = Annotated[
     Path | None,
-    typer.Option("--detector", metavar="FILE", help="A YOLO face detector of your own (.onnx, or .pt)."),
+    typer.Option("--detector", metavar="FILE", help="face-n, face-p, or a YOLO face detector (.onnx, .pt)."),
 ]
 EmbedderFile = Annotated[
     Path | None,
