@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ import numpy as np
 import pytest
 
 from pipeline.demo import photographs
+from pipeline.detector import timing
 from pipeline.detector.yolo import DEFAULT, YoloDetector
+
+
+@pytest.fixture(autouse=True)
+def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few timed calls instead of hundreds."""
+    monkeypatch.setattr(timing, "in_rounds", partial(timing.in_rounds, rounds=2, calls=3))
 
 
 @pytest.fixture
