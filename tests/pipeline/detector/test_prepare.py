@@ -163,7 +163,7 @@ def test_the_test_fifth_is_left_out_and_every_tenth_photograph_chooses_the_epoch
     ]
     single = [paint(tmp_path / "people" / "Ann" / "Ann_0001.png")]
     out, seen = tmp_path / "out", []
-    counts = prepare(wild, single, out, [Says(proposals((10, 10, 40, 50, 0.9)))], seen.append)
+    counts = prepare(wild, single, out, [Says(proposals((10, 10, 40, 50, 0.9)))], progress=seen.append)
     written = {part: sorted(p.stem for p in (out / "images" / part).iterdir()) for part in ("train", "val")}
     assert written["val"] == ["set_images_00001", "set_images_00011"]
     expected = [f"set_images_{n:05}" for n in range(1, 21) if n % 5 and n % 10 != 1]
