@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -188,6 +188,7 @@ corner = st.integers(0, 12)
 rows = st.lists(st.tuples(corner, corner, corner, corner, st.integers(1, 4)), max_size=12)
 
 
+@settings(deadline=None)
 @given(rows, st.sampled_from([0.31, 0.52, 0.73]))
 def test_suppression_is_what_its_definition_says_ties_included(
     table: list[tuple[int, ...]], overlap: float
@@ -197,6 +198,7 @@ def test_suppression_is_what_its_definition_says_ties_included(
     assert kept.tolist() == slow_suppress(values[:, :4], values[:, 4], overlap)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 900), st.integers(1, 900), st.floats(0, 1), st.floats(0, 1))
 def test_what_letterboxing_does_to_a_point_decoding_undoes(
     height: int, width: int, across: float, down: float

@@ -260,7 +260,7 @@ def slow_redrawn(
     return drawn
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 12))
 def test_a_draw_is_the_precision_of_the_drawn_photographs(seed: int, photos: int, count: int) -> None:
     random = np.random.default_rng(seed)
