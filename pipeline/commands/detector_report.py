@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -54,10 +55,12 @@ def evaluate_on(wanted: Wanted, out: Path, as_json: bool) -> None:
     """Evaluate on the test fifth of each folder, at each input size; print tables, leave JSON and curves.
 
     Raises:
-        DetectorError: no photographs, or a model that cannot be used.
+        DetectorError: no photographs, a model that cannot be used, or matplotlib is not installed.
         siamese.errors.DataError: LFW is not where it should be.
         SinkError: `out` or the folder of failures cannot be written.
     """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise DetectorError("the curves need matplotlib: install recog[train]")
     quiet_opencv()  # YuNet's loading warns of targets that nobody asked for
     threads = cv2.getNumThreads()
     files = _files(wanted)

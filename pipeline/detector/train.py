@@ -6,6 +6,7 @@ is why its own configuration folder is pointed into the run's folder first.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import shutil
@@ -69,7 +70,13 @@ def settings_from(chosen: Mapping[str, Any]) -> DetectorTraining:
 
 
 def quiet_ultralytics(folder: Path) -> None:
-    """Keep ultralytics from installing packages, asking the network or writing outside `folder`."""
+    """Keep ultralytics from installing packages, asking the network or writing outside `folder`.
+
+    Raises:
+        DetectorError: it is not installed.
+    """
+    if importlib.util.find_spec("ultralytics") is None:
+        raise DetectorError("training and exporting a detector need ultralytics: install recog[train]")
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
     os.environ["YOLO_AUTOINSTALL"] = "false"

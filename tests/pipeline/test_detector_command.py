@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from functools import partial
@@ -175,3 +176,25 @@ def test_training_and_export_say_what_is_wrong(
     assert (ended.code, ended.err.count("\n")) == (1, 1)
     assert message in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("matplotlib", ["evaluate", "--wild", "nowhere"]),
+        ("ultralytics", ["train", "--data", "set.yaml"]),
+        ("ultralytics", ["export", "--weights", "set.yaml", "--out", "a.onnx"]),
+    ],
+)
+def test_without_the_extra_the_commands_name_it(
+    recog: Any, missing: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("set.yaml").touch()
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else found(name))
+    ended = recog("detector", *words)
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert missing in ended.err
+    assert "install recog[train]" in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["set.yaml"]
