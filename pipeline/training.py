@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,14 @@ from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
 from pipeline.training_data import align_folder, make_folder
 from siamese.crops import CropSet
-from siamese.lfw import FOLDER, split_people, view1_split
+from siamese.lfw import FOLDER, view1_split
+from siamese.split import VIEW1, split
 
 if TYPE_CHECKING:
     from siamese.calibration import Calibration
     from siamese.evaluate import Report
     from siamese.runtime import Embedder
+    from siamese.teacher import Floats, Teacher
 
 CALIBRATION_IMAGES = 8  # of each person: LFW has people with a hundred, whose pairs would be all that counts
 
@@ -33,8 +36,10 @@ def train_on_lfw(
     resume: bool,
     start: Path | None,
     device: str,
-    teachers: list[Path],
+    teachers: list[str],
     extra: Path | None,
+    hold_out: str = VIEW1,
+    yunet: Path | None = None,
 ) -> Path:
     """Train; return the best checkpoint.
 
@@ -46,8 +51,6 @@ def train_on_lfw(
 
     from siamese.checkpoint import load
     from siamese.faces import assemble
-    from siamese.shipped import sha256
-    from siamese.teacher import Teacher
     from siamese.train import Step, train
 
     if extra is not None and not teachers:
@@ -56,26 +59,30 @@ def train_on_lfw(
         raise ConfigError(f"--device {device}: give auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: there is no CUDA device here; use cpu or auto")
+    models = [read_teacher(given, settings.train.threads) for given in teachers]
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    people, _ = view1_split(root)
-    fit, validation = split_people(people)
+    people = split(root, hold_out)
     make_folder(out)
-    lfw = lfw_crops(root, settings)
-    more = align_folder(extra, extra / "crops", settings, named=False) if extra else None
-    models = [Teacher(path, settings.train.threads) for path in teachers]
-    with progress() as display:
-        task = display.add_task("asking the teachers", total=None, visible=bool(teachers))
-        faces, left_out = assemble(lfw, fit, more, models, lambda done: display.update(task, completed=done))
+    kept = "crops" if yunet is None else "crops-yunet"
+    lfw = align_folder(root / FOLDER, root / kept, settings, True, yunet)
+    more = align_folder(extra, extra / kept, settings, False, yunet) if extra else None
+    taught = [
+        (ask(model, lfw, root / kept), ask(model, more, extra / kept) if extra and more else None)
+        for model in models
+    ]
+    faces, left_out = assemble(lfw, people.fit, more, taught, tuple(model.weight for model in models))
     provenance: dict[str, Any] = {
-        "data": f"LFW View 1, {len(fit)} people of the training half; {len(faces.images)} images in all",
+        "data": f"LFW, {len(people.fit)} people; {len(faces.images)} images in all",
+        "held out": people.hold_out,
         "outside data": "labelled (through teachers)" if teachers else "none (but the detector's)",
         "extra faces": 0 if more is None else len(more) - left_out,
         "extra faces left out because they resemble held-out people": left_out,
-        "teachers": {path.name: sha256(path) for path in teachers},
+        "teachers": {model.path.name: model.digest for model in models},
+        "weights of the teachers": list(faces.weights),
         "alignment": lfw.alignment,
         "began with": load(start)["provenance"] if start else None,
     }
-    held_out = lfw.of_people(validation)
+    held_out = lfw.of_people(people.validation).at_most(CALIBRATION_IMAGES)
     with progress() as display:
         task = display.add_task("training", total=None)
 
@@ -88,6 +95,35 @@ def train_on_lfw(
         return train(
             faces, held_out, settings.model, settings.train, out, resume, start, chosen, provenance, show
         )
+
+
+def read_teacher(given: str, threads: int) -> Teacher:
+    """The teacher that FILE,weight=2,divisor=128 means.
+
+    Raises:
+        ConfigError: not of this form.
+        ModelError: not a teacher.
+    """
+    from siamese.teacher import Teacher
+
+    file, *options = given.split(",")
+    numbers = {"weight": 1.0, "divisor": 127.5}
+    for option in options:
+        key, _, value = option.partition("=")
+        try:
+            numbers[key] = float(value) if key in numbers else math.nan
+        except ValueError:
+            numbers[key] = math.nan
+        if not 0 < numbers[key] < math.inf:
+            raise ConfigError(f"--teacher {given}: give FILE, FILE,weight=2 or FILE,divisor=128")
+    return Teacher(Path(file), threads, numbers["weight"], numbers["divisor"])
+
+
+def ask(teacher: Teacher, crops: CropSet, folder: Path) -> Floats:
+    """What a teacher says of a crop set; asked once, then read from the set's folder."""
+    with progress() as display:
+        task = display.add_task(f"asking {teacher.path.name}", total=len(crops))
+        return teacher.cached(crops, folder, lambda done: display.update(task, completed=done))
 
 
 def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Settings) -> Calibration:
@@ -108,9 +144,9 @@ def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Setting
         raise SinkError(f"{out} is a folder; give a file inside it")
     make_folder(out.parent)
     network = build(state)
-    people, _ = view1_split(root)
-    _, validation = split_people(people)
-    held = lfw_crops(root, settings).of_people(validation).at_most(CALIBRATION_IMAGES)
+    # Checkpoints of before there was a choice hold out View 1's test half.
+    people = split(root, state["provenance"].get("held out", VIEW1))
+    held = lfw_crops(root, settings).of_people(people.validation).at_most(CALIBRATION_IMAGES)
     distances, same = metrics.every_pair(embed(network, held.images), held.labels())
     try:
         fitted = calibration.fit(distances, same)

@@ -7,23 +7,28 @@ import os
 from pathlib import Path
 
 from pipeline import align, build
-from pipeline.align_set import align_files
+from pipeline.align_set import Detector, align_files
 from pipeline.commands.shared import progress
 from pipeline.config import Settings
+from pipeline.detector.yunet import YuNet
 from pipeline.errors import SinkError, SourceError
 from pipeline.photos import PHOTO_SUFFIXES
 from siamese import crops
 from siamese.crops import CropSet
 from siamese.errors import DataError
+from siamese.shipped import sha256
 
 SIZE = 320  # of the detector's input: in pictures of one person the face is large
 
 
-def align_folder(root: Path, out: Path, settings: Settings, named: bool) -> CropSet:
+def align_folder(
+    root: Path, out: Path, settings: Settings, named: bool, yunet: Path | None = None
+) -> CropSet:
     """Align the subject of every picture below `root` into the crop set `out`; one that fits is kept.
 
     Args:
         named: folders below `root` are people's names; else nobody's name is known.
+        yunet: a YuNet model whose landmarks shall be used instead of our own detector's.
 
     Raises:
         SourceError: no pictures there, or one that cannot be read.
@@ -43,8 +48,13 @@ def align_folder(root: Path, out: Path, settings: Settings, named: bool) -> Crop
         raise SourceError(f"{root}: no pictures in this folder")
     det = settings.of_photographs().det.model_copy(update={"size": SIZE, "tiles": 1})
     settings = settings.model_copy(update={"det": det})
-    detector = build.detector(settings)
-    alignment = f"{align.VERSION}, detector {detector.digest[:16]} at {SIZE}"
+    detector: Detector
+    if yunet is None:
+        ours = build.detector(settings)
+        detector, named_detector = ours, f"detector {ours.digest[:16]}"
+    else:
+        detector, named_detector = YuNet(yunet, SIZE), f"yunet {sha256(yunet)[:16]}"
+    alignment = f"{align.VERSION}, {named_detector} at {SIZE}"
     with contextlib.suppress(DataError):  # none yet, or a damaged one: it is made anew
         present = crops.read(out)
         if present.alignment == alignment and present.files == tuple(files):

@@ -26,6 +26,8 @@ def augment(images: Tensor, kind: str, generator: Generator) -> Tensor:
     Args:
         kind: `none`; `affine`: mirrored, turned, scaled and shifted; `strong`: also recoloured,
             blurred, shrunk, compressed, covered and noisy;
+            `moderate`: as strong, but milder and rarer, nothing covered; about a third of the rows are
+            affine only;
             `mixed`: strong for the first half of the rows, affine for the rest.
     """
     if kind == "none":
@@ -34,6 +36,13 @@ def augment(images: Tensor, kind: str, generator: Generator) -> Tensor:
         half = len(images) // 2
         parts = zip((images[:half], images[half:]), ("strong", "affine"), strict=True)
         return torch.cat([augment(part, each, generator) for part, each in parts])
+    if kind == "moderate":
+        plain = torch.rand(len(images), generator=generator) < 0.35
+        x = _affine(planes(_compress(images, generator, share=0.08)), generator)
+        changed = _shrink(x, generator, share=0.25, smallest=20)
+        changed = _recolour(_blur(changed, generator, share=0.15), generator, extent=0.6)
+        changed = _noise(changed, generator, share=0.15).clamp(-1, 1)
+        return torch.where(plain.view(-1, 1, 1, 1), x, changed)
     if kind == "strong":
         images = _compress(images, generator, share=0.15)
     x = _affine(planes(images), generator)
@@ -67,12 +76,12 @@ def _affine(x: Tensor, generator: Generator) -> Tensor:
     return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
-def _shrink(x: Tensor, generator: Generator, share: float) -> Tensor:
-    """Down to 14 to 56 pixels and up again: a face far from the camera."""
+def _shrink(x: Tensor, generator: Generator, share: float, smallest: int = 14) -> Tensor:
+    """Down to `smallest` to 56 pixels and up again: a face far from the camera."""
     x = x.clone()
     for part in _some(len(x), share, generator).chunk(3):
         if len(part):
-            side = int(torch.randint(14, 57, (1,), generator=generator))
+            side = int(torch.randint(smallest, 57, (1,), generator=generator))
             small = functional.interpolate(x[part], size=(side, side), mode="area")
             x[part] = functional.interpolate(small, size=x.shape[2:], mode="bilinear", align_corners=False)
     return x
@@ -96,12 +105,13 @@ def _blur(x: Tensor, generator: Generator, share: float) -> Tensor:
     return x
 
 
-def _recolour(x: Tensor, generator: Generator) -> Tensor:
+def _recolour(x: Tensor, generator: Generator, extent: float = 1.0) -> Tensor:
+    """Contrast, brightness, tint and saturation, by up to `extent` of the most there is."""
     n = len(x)
-    contrast = _uniform(n, 0.6, 1.35, generator).view(n, 1, 1, 1)
-    brightness = _uniform(n, -0.3, 0.3, generator).view(n, 1, 1, 1)
-    tint = _uniform(n * 3, 0.88, 1.12, generator).view(n, 3, 1, 1)
-    saturation = _uniform(n, 0.3, 1.3, generator)
+    contrast = 1 + extent * _uniform(n, -0.4, 0.35, generator).view(n, 1, 1, 1)
+    brightness = extent * _uniform(n, -0.3, 0.3, generator).view(n, 1, 1, 1)
+    tint = 1 + extent * _uniform(n * 3, -0.12, 0.12, generator).view(n, 3, 1, 1)
+    saturation = 1 + extent * _uniform(n, -0.7, 0.3, generator)
     saturation[_some(n, 0.1, generator)] = 0.0
     grey = x.mean(dim=1, keepdim=True)
     x = grey + (x - grey) * saturation.view(n, 1, 1, 1)

@@ -51,21 +51,22 @@ def every_pair(
     return loss, logits, same
 
 
-def distillation(guesses: list[Tensor], targets: list[Tensor]) -> Tensor:
+def distillation(guesses: list[Tensor], targets: list[Tensor], weights: tuple[float, ...] = ()) -> Tensor:
     """One minus the cosine between what the student guesses of each teacher's embedding and that embedding.
 
     Args:
         guesses: for each teacher t, (n, d_t).
         targets: for each teacher t, (n, d_t), rows of length one.
+        weights: how much each teacher counts; none: all the same.
     """
     terms = [
         1 - functional.cosine_similarity(guess, target, dim=1).mean()
         for guess, target in zip(guesses, targets, strict=True)
     ]
-    return torch.stack(terms).mean()
+    return _mean(terms, weights)
 
 
-def batch_similarity(embeddings: Tensor, targets: list[Tensor]) -> Tensor:
+def batch_similarity(embeddings: Tensor, targets: list[Tensor], weights: tuple[float, ...] = ()) -> Tensor:
     """Mean squared difference between the student's and the teachers' mean cosine of every two rows.
 
     After Park et al., "Relational knowledge distillation", 2019, with cosines for distances.
@@ -73,7 +74,14 @@ def batch_similarity(embeddings: Tensor, targets: list[Tensor]) -> Tensor:
     Args:
         embeddings: (n, d), rows of length one.
         targets: for each teacher t, (n, d_t), rows of length one.
+        weights: how much each teacher counts; none: all the same.
     """
-    wanted = torch.stack([target @ target.T for target in targets]).mean(dim=0)
-    off_diagonal = ~torch.eye(len(embeddings), dtype=torch.bool)
+    wanted = _mean([target @ target.T for target in targets], weights)
+    off_diagonal = ~torch.eye(len(embeddings), dtype=torch.bool, device=embeddings.device)
     return functional.mse_loss((embeddings @ embeddings.T)[off_diagonal], wanted[off_diagonal])
+
+
+def _mean(parts: list[Tensor], weights: tuple[float, ...]) -> Tensor:
+    """The weighted mean of what each teacher contributes."""
+    shares = torch.tensor(weights or (1.0,) * len(parts), device=parts[0].device)
+    return torch.einsum("t,t...->...", shares / shares.sum(), torch.stack(parts))

@@ -1,7 +1,7 @@
 """The Siamese network: a backbone that embeds one face, and an L1 head that judges two.
 
-- `Residual`: dense 3 x 3 convolutions with PReLU, a global depthwise convolution, unit-length output. Dense
-  convolutions train about twice as fast on a CPU as depthwise ones.
+- `Residual`: dense 3 x 3 convolutions with PReLU or ReLU, a global depthwise convolution, unit-length
+  output. Dense convolutions train about twice as fast on a CPU as depthwise ones.
 - `Koch`: the network of Koch, Zemel and Salakhutdinov, "Siamese neural networks for one-shot image
   recognition", 2015, as the reference row.
 - `L1Head`: `logit = b - sum_i w_i |a_i - c_i|` with `w = softplus(v) >= 0`, so that nearest neighbours under
@@ -23,12 +23,12 @@ from siamese.settings import ModelSettings
 class Block(nn.Module):
     """Two 3 x 3 convolutions with a shortcut: (n, c, h, w) -> (n, d, h / stride, w / stride)."""
 
-    def __init__(self, inside: int, outside: int, stride: int) -> None:
+    def __init__(self, inside: int, outside: int, stride: int, activation: str) -> None:
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(inside, outside, 3, stride, 1, bias=False),
             nn.BatchNorm2d(outside),
-            nn.PReLU(outside),
+            _activation(activation, outside),
             nn.Conv2d(outside, outside, 3, 1, 1, bias=False),
             nn.BatchNorm2d(outside),
         )
@@ -37,11 +37,17 @@ class Block(nn.Module):
             self.shortcut = nn.Sequential(
                 nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside)
             )
+        self.after = nn.ReLU() if activation == "relu" else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut: Tensor = self.shortcut(x)
         changed: Tensor = self.body(x)
-        return shortcut + changed
+        summed: Tensor = self.after(shortcut + changed)
+        return summed
+
+
+def _activation(kind: str, channels: int) -> nn.Module:
+    return nn.PReLU(channels) if kind == "prelu" else nn.ReLU()
 
 
 class Residual(nn.Module):
@@ -53,12 +59,13 @@ class Residual(nn.Module):
         layers: list[nn.Module] = [
             nn.Conv2d(3, widths[0], 3, 2, 1, bias=False),
             nn.BatchNorm2d(widths[0]),
-            nn.PReLU(widths[0]),
+            _activation(settings.activation, widths[0]),
         ]
         channels = widths[0]
         for stage, (width, count) in enumerate(zip(widths, settings.blocks, strict=True)):
             for block in range(count):
-                layers.append(Block(channels, width, 2 if block == 0 and stage > 0 else 1))
+                stride = 2 if block == 0 and stage > 0 else 1
+                layers.append(Block(channels, width, stride, settings.activation))
                 channels = width
         self.features = nn.Sequential(*layers)
         # Each channel weighs the 7 x 7 places of the face on its own (MobileFaceNet, Chen et al. 2018): a

@@ -47,19 +47,21 @@ def check_same_faces(state: dict[str, Any], faces: Faces, per_epoch: int, path: 
 def continue_from(
     state: dict[str, Any], path: Path, network: Siamese, averaged: Siamese, guess: nn.ModuleList
 ) -> None:
-    """Begin with the averaged weights of another training, of the same network and the same teachers.
+    """Begin with the averaged weights of another training of the same network.
+
+    What was learned of its teachers comes along if they are as many and as wide as now.
 
     Raises:
-        ModelError: it was another network, or had other teachers.
+        ModelError: it was another network.
     """
     try:
         network.load_state_dict(state["averaged"])
         averaged.load_state_dict(state["averaged"])
-        guess.load_state_dict(state["guess"])
     except RuntimeError as error:
-        raise ModelError(
-            f"{path}: is of another network or other teachers; start from one that fits"
-        ) from error
+        raise ModelError(f"{path}: is of another network; start from one that fits") from error
+    before, now = state["guess"], guess.state_dict()
+    if {name: value.shape for name, value in before.items()} == {n: v.shape for n, v in now.items()}:
+        guess.load_state_dict(before)
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,11 @@ class ModelSettings(BaseModel):
     embedding: int = Field(128, ge=8, description="length of the embedding (residual; koch has 4096)")
     widths: tuple[int, int, int, int] = (32, 64, 128, 256)
     blocks: tuple[int, int, int, int] = (0, 2, 2, 2)
+    activation: Literal["prelu", "relu"] = Field(
+        "prelu",
+        description="relu runs a quarter faster in onnxruntime, which fuses it with the convolution; "
+        "it also follows each shortcut",
+    )
 
 
 class TrainSettings(BaseModel):
@@ -35,7 +40,7 @@ class TrainSettings(BaseModel):
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = Field(5e-4, ge=0)
     averaging: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0 for none")
-    augment: Literal["none", "affine", "mixed", "strong"] = "strong"
+    augment: Literal["none", "affine", "moderate", "mixed", "strong"] = "strong"
     hard_share: float = Field(0.1, gt=0, le=1, description="share of the negatives, the hardest, that count")
     distill: float = Field(4.0, ge=0, description="weight of the teacher's embeddings in the loss")
     similarity: float = Field(20.0, ge=0, description="weight of the teacher's similarities within a batch")

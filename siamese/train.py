@@ -185,8 +185,10 @@ def step_losses(
     if faces.targets:
         targets = [torch.from_numpy(target[rows]).to(device) for target in faces.targets]
         guesses = [layer(embeddings) for layer in guess]
-        parts["distill"] = settings.distill * losses.distillation(guesses, targets)
-        parts["similarity"] = settings.similarity * losses.batch_similarity(embeddings, targets)
+        parts["distill"] = settings.distill * losses.distillation(guesses, targets, faces.weights)
+        parts["similarity"] = settings.similarity * losses.batch_similarity(
+            embeddings, targets, faces.weights
+        )
     return parts, logits.detach(), same
 
 

@@ -25,15 +25,27 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the faces.")] = None,
     teacher: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            metavar="FILE",
-            help="An ONNX face embedder to imitate; may be repeated. This is outside knowledge.",
+            metavar="FILE[,...]",
+            help="An ONNX face embedder to imitate; may be repeated. This is outside knowledge. "
+            "FILE,weight=2,divisor=128 weighs it twice, and feeds it (x - 127.5) / 128.",
         ),
     ] = None,
     extra: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="More face photographs, without names; only with --teacher."),
+    ] = None,
+    hold_out: Annotated[
+        str,
+        typer.Option(
+            metavar="view1|fold:N,...",
+            help="Whom not to learn from: View 1's test half, or folds of View 2, such as fold:9,10.",
+        ),
+    ] = "view1",
+    yunet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Align the faces learned from by YuNet's landmarks instead."),
     ] = None,
     detector: DetectorFile = None,
     config: ConfigFile = None,
@@ -41,8 +53,8 @@ def train(
 ) -> None:
     """Fit the Siamese network on LFW. Ctrl-C saves; --resume goes on exactly.
 
-    Learns from nine tenths of the people of View 1's training half, chooses the best epoch by the tenth, and
-    never sees the test half. Watch with: tensorboard --logdir runs
+    Learns from nine tenths of the people who are not held out and chooses the best epoch by the tenth.
+    Watch with: tensorboard --logdir runs
     """
     from pipeline.commands.shared import settings_from
     from pipeline.training import train_on_lfw
@@ -50,7 +62,7 @@ def train(
     settings = settings_from(config, assignments, detector)
     if epochs is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": epochs})})
-    best = train_on_lfw(root, out, settings, resume, start, device, teacher or [], extra)
+    best = train_on_lfw(root, out, settings, resume, start, device, teacher or [], extra, hold_out, yunet)
     print(f"{best}: the best checkpoint; next: recog export --checkpoint {best} --out my-model.onnx")
 
 
