@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,12 +86,19 @@ def train_on_lfw(
     held_out = lfw.of_people(people.validation).at_most(CALIBRATION_IMAGES)
     with progress() as display:
         task = display.add_task("training", total=None)
+        speeds: list[float] = []  # of the steps of this epoch
 
         def show(step: Step) -> None:
-            description = f"epoch {step.epoch}, loss {step.loss:.2f}"
+            speeds.append(step.speed)
+            description = f"epoch {step.epoch}, loss {step.loss:.2f}, {step.speed:.0f} images/s"
             display.update(task, completed=step.step, total=step.steps, description=description)
             if step.validation is not None:
-                print(f"epoch {step.epoch}: area under ROC on validation people {step.validation:.4f}")
+                print(
+                    f"epoch {step.epoch}: area under ROC on validation people {step.validation:.4f}, "
+                    f"{statistics.median(speeds):.0f} images a second",
+                    flush=True,  # a run of hours is followed in a file
+                )
+                speeds.clear()
 
         return train(
             faces, held_out, settings.model, settings.train, out, resume, start, chosen, provenance, show

@@ -83,5 +83,6 @@ def batch_similarity(embeddings: Tensor, targets: list[Tensor], weights: tuple[f
 
 def _mean(parts: list[Tensor], weights: tuple[float, ...]) -> Tensor:
     """The weighted mean of what each teacher contributes."""
-    shares = torch.tensor(weights or (1.0,) * len(parts), device=parts[0].device)
-    return torch.einsum("t,t...->...", shares / shares.sum(), torch.stack(parts))
+    shares = weights or (1.0,) * len(parts)
+    terms = [share / sum(shares) * part for share, part in zip(shares, parts, strict=True)]
+    return torch.stack(terms).sum(dim=0)

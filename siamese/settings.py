@@ -44,5 +44,11 @@ class TrainSettings(BaseModel):
     hard_share: float = Field(0.1, gt=0, le=1, description="share of the negatives, the hardest, that count")
     distill: float = Field(4.0, ge=0, description="weight of the teacher's embeddings in the loss")
     similarity: float = Field(20.0, ge=0, description="weight of the teacher's similarities within a batch")
+    margin_weight: float = Field(
+        0.0, ge=0, description="weight of naming the person among all who are learned from; 0: no such task"
+    )
+    margin: float = Field(
+        0.2, ge=0, lt=1, description="by how much cosine the right person has to lead there"
+    )
     threads: int = Field(0, ge=0, description="CPU threads; 0 for all")
     seed: int = 0

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +19,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from siamese import checkpoint, losses, metrics
-from siamese.augment import augment
-from siamese.batches import FacePairs, Ints, pair_batches, people_batches
+from siamese import checkpoint, metrics
+from siamese.batches import FacePairs
 from siamese.crops import CropSet
 from siamese.embed import embed
 from siamese.errors import DataError
 from siamese.faces import Faces
 from siamese.interrupt import stop_requested
 from siamese.model import Siamese
+from siamese.prefetch import ahead
 from siamese.resume import check_resumable, check_same_faces, continue_from
 from siamese.settings import ModelSettings, TrainSettings
 from siamese.sheet import pair_sheet
+from siamese.step import Helpers, batches, cost, rows_of_epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Step:
     epoch: int
     loss: float
     validation: float | None  # area under the ROC curve on the validation people, where just measured
+    speed: float  # images a second, with the making of the batch as far as it was waited for
 
 
 def train(
@@ -78,24 +81,24 @@ def train(
     torch.manual_seed(settings.seed)
     out.mkdir(parents=True, exist_ok=True)
     network = Siamese(model_settings).to(device).to(memory_format=torch.channels_last)
-    guess = nn.ModuleList(
-        nn.Linear(network.backbone.dimension, target.shape[1]) for target in faces.targets
-    ).to(device)
-    parameters = [*network.named_parameters(), *guess.named_parameters(prefix="guess")]
+    helpers = Helpers(network.backbone.dimension, faces, settings).to(device)
+    parameters = [*network.named_parameters(), *helpers.named_parameters(prefix="helpers")]
     optimizer = make_optimizer(parameters, settings)
     averaged = deepcopy(network)
     pairs = make_pairs(faces, settings) if settings.batches == "pairs" else None
-    per_epoch = sum(1 for _ in epoch_batches(faces, pairs, settings, 0))
+    per_epoch = sum(1 for _ in rows_of_epoch(faces, pairs, settings, 0))
     steps, step, best = per_epoch * settings.epochs, 0, -math.inf
     if start is not None and not resume:
-        continue_from(checkpoint.load(start), start, network, averaged, guess)
+        continue_from(checkpoint.load(start), start, network, averaged, helpers.guess)
     if resume:
         state = checkpoint.load(out / "last.pt")
         check_resumable(state, model_settings, settings, out / "last.pt")
         check_same_faces(state, faces, per_epoch, out / "last.pt")
         network.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
-        guess.load_state_dict(state["guess"])
+        helpers.guess.load_state_dict(state["guess"])
+        if helpers.margin is not None:
+            helpers.margin.load_state_dict(state["margin"])
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         step, best = state["step"], state["best"]
@@ -113,7 +116,8 @@ def train(
                 "train_settings": settings.model_dump(),
                 "network": network.state_dict(),
                 "averaged": averaged.state_dict(),
-                "guess": guess.state_dict(),
+                "guess": helpers.guess.state_dict(),
+                "margin": helpers.margin.state_dict() if helpers.margin is not None else {},
                 "optimizer": optimizer.state_dict(),
                 "random": torch.get_rng_state(),
                 "step": step,
@@ -124,72 +128,37 @@ def train(
         )
 
     try:
-        with stop_requested() as stop:
-            while step < steps:
-                epoch, first = divmod(step, per_epoch)
-                for place, rows in enumerate(epoch_batches(faces, pairs, settings, epoch)):
-                    if place < first:
-                        continue  # seen before the training was stopped
-                    started = time.perf_counter()
-                    for group in optimizer.param_groups:
-                        group["lr"] = settings.rate * schedule(step / steps, settings)
-                    parts, logits, same = step_losses(network, guess, faces, rows, settings, step, device)
-                    loss = torch.stack(list(parts.values())).sum()
-                    optimizer.zero_grad()
-                    loss.backward()  # type: ignore[no-untyped-call]
-                    nn.utils.clip_grad_norm_([p for _, p in parameters], 5.0)
-                    optimizer.step()
-                    step += 1
-                    average(averaged, network, settings.averaging, step)
-                    score = None
-                    if step % per_epoch == 0:
-                        score = validate(averaged, validation, board, step)
-                        if score > best:
-                            best = score
-                            save("best.pt")
-                        save("last.pt")
-                    log(board, step, parts, logits, same, optimizer.param_groups[0]["lr"], len(rows), started)
-                    progress(Step(step, steps, epoch + 1, float(loss.detach()), score))
-                    if stop.is_set():
-                        save("last.pt")
-                        raise KeyboardInterrupt
+        with stop_requested() as stop, closing(ahead(batches(faces, pairs, settings, step, steps))) as shown:
+            started = time.perf_counter()
+            for batch in shown:
+                for group in optimizer.param_groups:
+                    group["lr"] = settings.rate * schedule(step / steps, settings)
+                parts, logits, same = cost(network, helpers, batch, faces.weights, settings)
+                loss = torch.stack(list(parts.values())).sum()
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_([p for _, p in parameters], 5.0)
+                optimizer.step()
+                step += 1
+                average(averaged, network, settings.averaging, step)
+                speed = len(batch.labels) / (time.perf_counter() - started)
+                score = None
+                if step % per_epoch == 0:
+                    score = validate(averaged, validation, board, step)
+                    if score > best:
+                        best = score
+                        save("best.pt")
+                    save("last.pt")
+                log(board, step, parts, logits, same, optimizer.param_groups[0]["lr"], speed)
+                epoch = (step - 1) // per_epoch + 1
+                progress(Step(step, steps, epoch, float(loss.detach()), score, speed))
+                if stop.is_set():
+                    save("last.pt")
+                    raise KeyboardInterrupt
+                started = time.perf_counter()
     finally:
         board.close()
     return out / "best.pt"
-
-
-def step_losses(
-    network: Siamese,
-    guess: nn.ModuleList,
-    faces: Faces,
-    rows: Ints,
-    settings: TrainSettings,
-    step: int,
-    device: str,
-) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """The terms of the loss for the faces in `rows`, and the head's logits with their targets."""
-    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-    planes = augment(torch.from_numpy(faces.images[rows]), settings.augment, generator)
-    planes = planes.to(device).contiguous(memory_format=torch.channels_last)
-    labels = torch.from_numpy(faces.labels[rows]).to(device)
-    network.train()
-    # bfloat16 is half again as fast on CPUs that have it; losses and weights stay in float32.
-    with torch.autocast(torch.device(device).type, torch.bfloat16):
-        embeddings = network.embed_planes(planes)
-    if settings.batches == "pairs":
-        same = (labels[0::2] == labels[1::2]).float()
-        bce, logits, same = losses.listed_pairs(network.head, embeddings, same)
-    else:
-        bce, logits, same = losses.every_pair(network.head, embeddings, labels, settings.hard_share)
-    parts = {"bce": bce}
-    if faces.targets:
-        targets = [torch.from_numpy(target[rows]).to(device) for target in faces.targets]
-        guesses = [layer(embeddings) for layer in guess]
-        parts["distill"] = settings.distill * losses.distillation(guesses, targets, faces.weights)
-        parts["similarity"] = settings.similarity * losses.batch_similarity(
-            embeddings, targets, faces.weights
-        )
-    return parts, logits.detach(), same
 
 
 def make_pairs(faces: Faces, settings: TrainSettings) -> FacePairs:
@@ -198,15 +167,6 @@ def make_pairs(faces: Faces, settings: TrainSettings) -> FacePairs:
         return FacePairs(faces.images, faces.labels, len(faces.labels) // 2, settings.seed)
     except ValueError as error:
         raise DataError(f"these faces cannot be trained on: {error}") from error
-
-
-def epoch_batches(
-    faces: Faces, pairs: FacePairs | None, settings: TrainSettings, epoch: int
-) -> Iterator[Ints]:
-    """Rows of each step of an epoch."""
-    if pairs is not None:
-        return pair_batches(pairs, settings.batch, epoch)
-    return people_batches(faces.labels, settings.batch, settings.seed, epoch)
 
 
 def make_optimizer(
@@ -263,8 +223,7 @@ def log(
     logits: Tensor,
     same: Tensor,
     rate: float,
-    images: int,
-    started: float,
+    speed: float,
 ) -> None:
     """Scalars of one step. Accuracy weighs both kinds of pairs the same."""
     for name, value in parts.items():
@@ -274,7 +233,7 @@ def log(
     if halves:
         board.add_scalar("train/accuracy", float(torch.stack(halves).mean()), step)
     board.add_scalar("train/learning rate", rate, step)
-    board.add_scalar("train/images per second", images / (time.perf_counter() - started), step)
+    board.add_scalar("train/images per second", speed, step)
 
 
 def check_validation(faces: CropSet) -> None:

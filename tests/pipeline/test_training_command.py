@@ -12,9 +12,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
-from siamese import crops, lfw_archive
+from siamese import checkpoint, crops, lfw_archive, runtime
 from siamese.lfw import split_people
 
 SMALL = ["--set", "model.widths=[8,8,8,8]", "--set", "model.blocks=[0,1,1,1]", "--set", "model.embedding=8"]
@@ -38,7 +40,10 @@ def write_lfw(root: Path, world: Any, people: dict[str, int], test: list[str]) -
             x, y = random.integers(40, 70, 2)
             picture = world.face(world.empty(192, 192), tuple(colour.tolist()), int(x), int(y), 80)
             cv2.imwrite(str(folder / f"{name}_{number:04d}.jpg"), picture)
-    for part, chosen in (("Train", [n for n in people if n not in test]), ("Test", test)):
+    halves = [n for n in people if n not in test], test
+    folds = [line for half in halves for line in (str(len(half)), *(f"{n}\t{people[n]}" for n in half))]
+    (root / "people.txt").write_text("\n".join(["2", *folds]) + "\n")
+    for part, chosen in zip(("Train", "Test"), halves, strict=True):
         lines = [str(len(chosen)), *(f"{name}\t{people[name]}" for name in chosen)]
         (root / f"peopleDev{part}.txt").write_text("\n".join(lines) + "\n")
     return root
@@ -114,6 +119,12 @@ def test_a_network_is_trained_exported_and_recognises(
         (["--out", "file/run"], "cannot be written"),
         (["--resume"], "no such checkpoint"),
         (["--teacher", "no.onnx"], "no.onnx"),
+        (["--teacher", "no.onnx,weight=0"], "give FILE, FILE,weight=2"),
+        (["--teacher", "no.onnx,weight=much"], "give FILE, FILE,weight=2"),
+        (["--teacher", "no.onnx,height=2"], "give FILE, FILE,weight=2"),
+        (["--hold-out", "fold:3"], "people.txt has 2 folds"),
+        (["--hold-out", "fold"], "give view1, or folds"),
+        (["--yunet", "no.onnx"], "no.onnx"),
     ],
     ids=" ".join,
 )
@@ -125,6 +136,44 @@ def test_what_cannot_be_trained_is_one_line(
     (tmp_path / "file").write_text("precious")
     one_line(recog("train", "--root", root, "--out", "run", *SMALL, *QUICK, *arguments), words)
     assert (tmp_path / "file").read_text() == "precious"
+
+
+def colour_teacher(path: Path) -> Path:
+    """A model that embeds a face as its mean colour."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["faces"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["embedding"]),
+    ]
+    ends = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)]
+        for name, shape in (("faces", ["n", 3, 112, 112]), ("embedding", ["n", 3]))
+    ]
+    graph = helper.make_graph(nodes, "teacher", *ends)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    return path
+
+
+def test_with_a_teacher_and_more_faces_folds_are_held_out_and_the_model_says_so(
+    tmp_path: Path, world: Any, root: Path, detector: Any, recog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher, more, run = colour_teacher(tmp_path / "colour.onnx"), tmp_path / "more", tmp_path / "run"
+    more.mkdir()
+    for number in range(4):
+        world.picture(more / f"{number}.png", world.RED)
+    monkeypatch.setattr("siamese.faces.RESEMBLES", 1.01)  # all is alike in colour
+    arguments = ["--root", root, "--out", run, "--hold-out", "fold:2", "--extra", more, *SMALL, *QUICK]
+    ended = recog("train", *arguments, "--teacher", f"{teacher},weight=3,divisor=128")
+    assert (ended.code, ended.err) == (0, "")
+    assert "images a second" in ended.out
+    kept = checkpoint.load(run / "best.pt")["provenance"]
+    assert (kept["held out"], kept["extra faces"]) == ("fold:2", 4)
+    assert (list(kept["teachers"]), kept["weights of the teachers"]) == (["colour.onnx"], [3.0])
+    assert kept["outside data"] == "labelled (through teachers)"
+    assert len(list((root / "crops").glob("teacher-*.npy"))) == 1
+    assert len(list((more / "crops").glob("teacher-*.npy"))) == 1
+    ended = recog("export", "--checkpoint", run / "best.pt", "--root", root, "--out", tmp_path / "a.onnx")
+    assert (ended.code, ended.err) == (0, "")
+    assert runtime.Embedder(tmp_path / "a.onnx").card["held out"] == "fold:2"
 
 
 def test_without_a_checkpoint_there_is_nothing_to_export(tmp_path: Path, root: Path, recog: Any) -> None:

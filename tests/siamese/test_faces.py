@@ -9,12 +9,10 @@ from siamese.crops import CropSet
 from siamese.faces import assemble
 
 
-class ColourTeacher:
-    """Embeds a crop by its mean colour, as a vector of length one."""
-
-    def embed(self, images: np.ndarray) -> np.ndarray:
-        means = images.astype(np.float32).mean(axis=(1, 2)) + 1e-3
-        return means / np.linalg.norm(means, axis=1, keepdims=True)
+def colours(crops: CropSet) -> np.ndarray:
+    """What a teacher who sees nothing but colour says: (n, 3), rows of length one."""
+    means = np.asarray(crops.images, np.float32).mean(axis=(1, 2)) + 1e-3
+    return means / np.linalg.norm(means, axis=1, keepdims=True)
 
 
 BLUE, GREEN, RED = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -35,17 +33,31 @@ def test_only_people_to_fit_are_learned_from() -> None:
 
 
 def test_extra_faces_are_nobody_and_have_the_teachers_targets() -> None:
-    lfw = crop_set([("anna", BLUE), ("ben", GREEN)])
-    faces, left_out = assemble(lfw, ["anna"], crop_set([("", RED), ("", BLUE)]), [ColourTeacher()])  # type: ignore[list-item]
+    lfw, extra = crop_set([("anna", BLUE), ("ben", GREEN)]), crop_set([("", RED), ("", BLUE)])
+    faces, left_out = assemble(lfw, ["anna"], extra, [(colours(lfw), colours(extra))], (2.0,))
     assert faces.labels.tolist() == [0, -1, -1]
     assert [target.shape for target in faces.targets] == [(3, 3)]
     assert faces.targets[0][1] == pytest.approx([0, 0, 1], abs=1e-4)
-    assert left_out == 0
+    assert (left_out, faces.weights) == (0, (2.0,))
 
 
 def test_extra_faces_that_resemble_somebody_held_out_are_left_out() -> None:
     lfw = crop_set([("anna", BLUE), ("ben", GREEN)])  # ben is held out
     extra = crop_set([("", RED), ("", GREEN), ("", BLUE)])
-    faces, left_out = assemble(lfw, ["anna"], extra, [ColourTeacher()])  # type: ignore[list-item]
+    faces, left_out = assemble(lfw, ["anna"], extra, [(colours(lfw), colours(extra))])
     assert left_out == 1
     assert [tuple(image[0, 0]) for image in faces.images] == [BLUE, RED, BLUE]
+
+
+def test_whom_extra_faces_resemble_is_what_the_teachers_find_together() -> None:
+    lfw, extra = crop_set([("anna", BLUE), ("ben", GREEN)]), crop_set([("", RED), ("", GREEN)])
+    blind = np.tile(np.array([[1, 0, 0]], np.float32), (2, 1))
+    apart = (np.eye(3, dtype=np.float32)[[0, 1]], np.eye(3, dtype=np.float32)[[2, 2]])
+    # 1 and 0 to ben: the green face is half alike, the red one as well once the other teacher says so.
+    assert assemble(lfw, ["anna"], extra, [(colours(lfw), colours(extra)), apart])[1] == 1
+    assert assemble(lfw, ["anna"], extra, [(colours(lfw), colours(extra)), (blind, blind)])[1] == 2
+
+
+def test_when_nobody_is_held_out_no_face_is_left_out() -> None:
+    lfw, extra = crop_set([("anna", BLUE)]), crop_set([("", BLUE)])
+    assert assemble(lfw, ["anna"], extra, [(colours(lfw), colours(extra))])[1] == 0

@@ -95,6 +95,17 @@ def test_distillation_is_one_minus_the_mean_cosine() -> None:
     assert float(losses.distillation(guesses, targets)) == pytest.approx(1 - sum(cosines) / 2)
 
 
+def test_teachers_count_by_their_weights() -> None:
+    guesses = [rows(4, 3), rows(4, 4, 7)]
+    targets = [torch.nn.functional.normalize(rows(4, 5)), torch.nn.functional.normalize(rows(4, 6, 7))]
+    single = [float(losses.distillation([g], [t])) for g, t in zip(guesses, targets, strict=True)]
+    weighted = float(losses.distillation(guesses, targets, (3.0, 1.0)))
+    assert weighted == pytest.approx((3 * single[0] + single[1]) / 4)
+    own = torch.nn.functional.normalize(rows(4, 8))
+    alone = float(losses.batch_similarity(own, targets[:1]))
+    assert float(losses.batch_similarity(own, targets, (1.0, 1e-9))) == pytest.approx(alone, rel=1e-5)
+
+
 def test_batch_similarity_is_the_squared_difference_of_cosines_without_the_diagonal() -> None:
     own = torch.nn.functional.normalize(rows(4, 3))
     targets = [torch.nn.functional.normalize(rows(4, 5)), torch.nn.functional.normalize(rows(4, 6, 7))]

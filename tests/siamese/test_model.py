@@ -111,6 +111,17 @@ def test_crops_that_are_mapped_from_a_file_can_be_embedded(network: Siamese) -> 
     assert embed(network, images).shape == (2, 16)
 
 
+def test_with_relu_the_network_has_no_slopes_to_learn_and_follows_shortcuts_with_it(
+    small: ModelSettings,
+) -> None:
+    made = Siamese(small.model_copy(update={"activation": "relu"}))
+    kinds = [type(layer).__name__ for layer in made.modules()]
+    assert "PReLU" not in kinds
+    assert kinds.count("ReLU") == 1 + 2 * 3  # the first, and two in each of three blocks
+    features = made.backbone.features(torch.randn(2, 3, 112, 112))  # type: ignore[union-attr]
+    assert float(features.detach().min()) == 0.0
+
+
 def test_the_original_network_sees_105_pixels_and_says_4096_numbers_in_0_to_1() -> None:
     made = Siamese(ModelSettings(backbone="koch")).eval()
     assert made.input_size == 105

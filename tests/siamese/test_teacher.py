@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from siamese.crops import CropSet
 from siamese.errors import ModelError
-from siamese.teacher import Teacher, teach, unit
+from siamese.teacher import Teacher, unit
 
 
 def write(path: Path, shape: list[int | str | None]) -> Path:
@@ -56,15 +58,55 @@ def test_the_embedding_is_the_unit_mean_over_the_crop_and_its_mirror_image(teach
     np.testing.assert_allclose(teacher.embed(image)[0], expected, atol=1e-5)
 
 
-def test_all_teachers_see_all_faces_in_order(teacher: Teacher) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (70, 112, 112, 3), np.uint8)
-    told: list[int] = []
-    both = teach([teacher, teacher], images, told.append)
-    assert [part.shape for part in both] == [(70, 3), (70, 3)]
-    assert both[0].dtype == np.float32
-    np.testing.assert_allclose(both[1][69:], teacher.embed(images[69:]), atol=1e-6)
+def test_a_teacher_that_was_trained_on_another_scale_is_shown_that_scale(tmp_path: Path) -> None:
+    path = write(tmp_path / "teacher.onnx", ["n", 3, 112, 112])
+    image = np.zeros((1, 112, 112, 3), np.uint8)
+    seen: list[float] = []
+    for divisor in (127.5, 128.0):
+        teacher = Teacher(path, 1, divisor=divisor)
+        session = teacher._session
+        teacher._session = Spy(session, seen)
+        teacher.embed(image)
+    assert seen == pytest.approx([-1, -1, -127.5 / 128, -127.5 / 128])
+
+
+class Spy:
+    """A session that notes the least value it is shown."""
+
+    def __init__(self, session: Any, seen: list[float]) -> None:
+        self.session, self.seen = session, seen
+
+    def run(self, outputs: None, inputs: dict[str, np.ndarray]) -> Any:
+        self.seen.append(float(next(iter(inputs.values())).min()))
+        return self.session.run(outputs, inputs)
+
+
+def crop_set(count: int, alignment: str = "one") -> CropSet:
+    images = np.random.default_rng(0).integers(0, 256, (count, 112, 112, 3), np.uint8)
+    files = tuple(f"{row}.jpg" for row in range(count))
+    return CropSet(images, files, ("",) * count, np.ones(count, np.bool_), alignment)
+
+
+def test_a_crop_set_is_asked_about_once_and_kept_beside_the_crops(teacher: Teacher, tmp_path: Path) -> None:
+    crops, told = crop_set(70), list[int]()
+    first = teacher.cached(crops, tmp_path, told.append)
+    assert (first.shape, first.dtype, told) == ((70, 3), np.float32, [64, 70])
+    np.testing.assert_allclose(first[69:], teacher.embed(crops.images[69:]), atol=1e-6)
+    again = teacher.cached(crops, tmp_path, told.append)
     assert told == [64, 70]
-    assert teach([], images) == []
+    assert np.array_equal(again, first)
+    assert not list(tmp_path.glob("*.tmp*"))
+
+
+def test_what_was_kept_is_not_taken_for_other_crops_or_of_another_teacher(tmp_path: Path) -> None:
+    path = write(tmp_path / "teacher.onnx", ["n", 3, 112, 112])
+    told: list[int] = []
+    Teacher(path, 1).cached(crop_set(2), tmp_path, told.append)
+    Teacher(path, 1).cached(crop_set(2, "aligned otherwise"), tmp_path, told.append)
+    Teacher(path, 1).cached(crop_set(3), tmp_path, told.append)
+    Teacher(path, 1, divisor=128).cached(crop_set(2), tmp_path, told.append)
+    Teacher(path, 1, weight=3).cached(crop_set(2), tmp_path, told.append)  # says the same
+    assert told == [2, 2, 3, 2]
 
 
 def test_vectors_are_scaled_to_length_one_and_nothing_stays_nothing() -> None:

@@ -172,6 +172,7 @@ def test_the_best_epoch_is_kept_and_not_the_last(
     assert checkpoint.load(tmp_path / "last.pt")["step"] == 9
     assert [step.validation for step in told if step.validation] == [0.6, 0.9, 0.7]
     assert [step.epoch for step in told] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert all(step.speed > 0 for step in told)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +242,37 @@ def test_it_does_not_begin_with_another_network(
     first = run(tmp_path / "first", model_settings=other)
     with pytest.raises(ModelError, match="another network"):
         run(tmp_path / "second", start=first)
+
+
+def test_with_other_teachers_it_begins_with_the_network_alone(
+    tmp_path: Path, run: Callable[..., Path], faces: Faces
+) -> None:
+    first = run(tmp_path / "first")
+    still = PLAIN.model_copy(update={"rate": 1e-12, "weight_decay": 0.0, "epochs": 1, "averaging": 0.0})
+    two = Faces(faces.images, faces.labels, [faces.targets[0], faces.targets[0][:, :4].copy()])
+    second = run(tmp_path / "second", still, start=first, faces=two)
+    before, after = checkpoint.load(first), checkpoint.load(second)
+    name = "backbone.project.weight"
+    torch.testing.assert_close(after["averaged"][name], before["averaged"][name])
+    assert [len(after["guess"][f"{teacher}.weight"]) for teacher in (0, 1)] == [6, 4]
+
+
+def test_naming_people_beside_the_pairs_is_learned_saved_and_resumed(
+    tmp_path: Path, run: Callable[..., Path]
+) -> None:
+    settings = PLAIN.model_copy(update={"margin_weight": 0.5})
+    run(tmp_path / "whole", settings)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", settings, progress=interrupt_at(2))
+    run(tmp_path / "parts", settings, resume=True)
+    whole, parts = (checkpoint.load(tmp_path / name / "last.pt") for name in ("whole", "parts"))
+    assert whole["margin"]["directions"].shape == (8, 16)
+    assert same(whole, parts)
+    assert len(scalars(tmp_path / "whole")["loss/margin"]) == STEPS
+    run(tmp_path / "without")
+    without = checkpoint.load(tmp_path / "without" / "last.pt")
+    assert without["margin"] == {}
+    assert not same(without["network"], whole["network"])
 
 
 def test_faces_that_make_no_pairs_cannot_be_trained_on_by_pairs(
