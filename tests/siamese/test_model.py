@@ -111,13 +111,20 @@ def test_crops_that_are_mapped_from_a_file_can_be_embedded(network: Siamese) -> 
     assert embed(network, images).shape == (2, 16)
 
 
-def test_with_relu_the_network_has_no_slopes_to_learn_and_follows_shortcuts_with_it(
-    small: ModelSettings,
+@pytest.mark.parametrize(
+    ("activation", "layers"), [("relu", {"ReLU": 1 + 2 * 3}), ("prelu", {"PReLU": 1 + 3, "Identity": 3})]
+)
+def test_relu_stands_in_each_block_and_after_it_prelu_in_it_alone(
+    small: ModelSettings, activation: str, layers: dict[str, int]
 ) -> None:
-    made = Siamese(small.model_copy(update={"activation": "relu"}))
-    kinds = [type(layer).__name__ for layer in made.modules()]
-    assert "PReLU" not in kinds
-    assert kinds.count("ReLU") == 1 + 2 * 3  # the first, and two in each of three blocks
+    made = Siamese(small.model_copy(update={"activation": activation}))
+    kinds = [type(layer).__name__ for layer in made.modules() if not list(layer.children())]
+    assert {kind: kinds.count(kind) for kind in layers} == layers
+    assert not {"ReLU", "PReLU"} - set(layers) & set(kinds)
+
+
+def test_with_relu_features_are_never_below_zero(small: ModelSettings) -> None:
+    made = Siamese(small)
     features = made.backbone.features(torch.randn(2, 3, 112, 112))  # type: ignore[union-attr]
     assert float(features.detach().min()) == 0.0
 
