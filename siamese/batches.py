@@ -13,6 +13,8 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from siamese.faces import Crops
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -22,7 +24,7 @@ class FacePairs(Dataset[tuple[torch.Tensor, torch.Tensor, float]]):
     Crops come as uint8 tensors (112, 112, 3) BGR. Which faces make pair i follows from (seed, i).
     """
 
-    def __init__(self, images: npt.NDArray[np.uint8], labels: Ints, length: int, seed: int) -> None:
+    def __init__(self, images: Crops, labels: Ints, length: int, seed: int) -> None:
         """
         Args:
             images: (n, 112, 112, 3) BGR.
@@ -55,7 +57,8 @@ class FacePairs(Dataset[tuple[torch.Tensor, torch.Tensor, float]]):
         if not 0 <= index < self.length:
             raise IndexError(index)
         anchor, other, same = self.draw(index)
-        return torch.from_numpy(self.images[[anchor]])[0], torch.from_numpy(self.images[[other]])[0], same
+        both = torch.from_numpy(self.images[np.array([anchor, other])])
+        return both[0], both[1], same
 
 
 def pair_batches(pairs: FacePairs, batch: int, epoch: int) -> Iterator[Ints]:

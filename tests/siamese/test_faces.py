@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from siamese.crops import CropSet
-from siamese.faces import assemble
+from siamese.faces import Joined, assemble
 
 
 def colours(crops: CropSet) -> np.ndarray:
@@ -28,7 +28,7 @@ def test_only_people_to_fit_are_learned_from() -> None:
     lfw = crop_set([("anna", BLUE), ("anna", BLUE), ("ben", GREEN), ("cora", RED)])
     faces, left_out = assemble(lfw, ["anna", "cora"], None, [])
     assert faces.labels.tolist() == [0, 0, 1]
-    assert (faces.images[2] == RED).all()
+    assert (faces.images[np.array([2])] == RED).all()
     assert (faces.targets, left_out) == ([], 0)
 
 
@@ -46,7 +46,7 @@ def test_extra_faces_that_resemble_somebody_held_out_are_left_out() -> None:
     extra = crop_set([("", RED), ("", GREEN), ("", BLUE)])
     faces, left_out = assemble(lfw, ["anna"], extra, [(colours(lfw), colours(extra))])
     assert left_out == 1
-    assert [tuple(image[0, 0]) for image in faces.images] == [BLUE, RED, BLUE]
+    assert [tuple(image[0, 0]) for image in faces.images[np.arange(3)]] == [BLUE, RED, BLUE]
 
 
 def test_whom_extra_faces_resemble_is_what_the_teachers_find_together() -> None:
@@ -61,3 +61,14 @@ def test_whom_extra_faces_resemble_is_what_the_teachers_find_together() -> None:
 def test_when_nobody_is_held_out_no_face_is_left_out() -> None:
     lfw, extra = crop_set([("anna", BLUE)]), crop_set([("", BLUE)])
     assert assemble(lfw, ["anna"], extra, [(colours(lfw), colours(extra))])[1] == 0
+
+
+def test_rows_of_several_sets_can_be_had_in_any_order() -> None:
+    first, second = (
+        np.arange(k, k + 5, dtype=np.uint8)[:, None, None, None] + np.zeros((5, 2, 2, 3), np.uint8)
+        for k in (0, 10)
+    )
+    joined = Joined(((first, np.array([4, 1])), (second, np.array([0, 3, 2]))))
+    assert len(joined) == 5
+    assert joined[np.array([3, 0, 4, 2, 1, 0])][:, 0, 0, 0].tolist() == [13, 4, 12, 10, 1, 4]
+    assert joined[np.array([], np.int64)].shape == (0, 2, 2, 3)
