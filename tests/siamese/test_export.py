@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 from pathlib import Path
 
+import cv2
+import faiss
 import numpy as np
 import onnx
 import onnxruntime
@@ -85,3 +88,39 @@ def test_exporting_over_a_listed_file_keeps_the_list_in_step(network: Siamese, t
     (tmp_path / SUMS).write_text(f"{'0' * 64}  face.onnx\n")
     out = export(network, tmp_path / "face.onnx", Calibration(4.0, 0.5, 7.0, 100, 3000), {})
     assert (tmp_path / SUMS).read_text() == f"{sha256(out)}  face.onnx\n"
+
+
+def test_real_faces_rank_the_same_in_torch_onnx_and_faiss(shared: Path, tmp_path: Path) -> None:
+    photos = []
+    with tarfile.open(shared / "celeba" / "celeba-10k.tgz") as archive:
+        for member in archive:
+            if member.isfile() and len(photos) < 40:
+                packed = np.frombuffer(archive.extractfile(member).read(), np.uint8)  # type: ignore[union-attr]
+                photos.append(cv2.resize(cv2.imdecode(packed, cv2.IMREAD_COLOR), (112, 112)))
+            elif len(photos) == 40:
+                break
+    faces = np.stack(photos)
+    torch.manual_seed(1)
+    network = Siamese(ModelSettings())
+    with torch.no_grad():
+        network.head.raw.uniform_(-2, 2)
+        for layer in network.modules():  # as after a training: embeddings of different faces differ
+            if isinstance(layer, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+                layer.momentum = 1.0
+        network.train()(torch.from_numpy(faces))
+        logits = network.eval().head.every_pair(network(torch.from_numpy(faces))).numpy()
+    path = export(network, tmp_path / "model.onnx", Calibration(4.0, 0.5, 7.0, 100, 3000), {})
+    embedder = Embedder(path, threads=1)
+    embeddings = embedder.embed(faces)
+    index = faiss.IndexFlat(embeddings.shape[1], faiss.METRIC_L1)
+    index.add(embeddings)
+    distances, found = index.search(embeddings, len(faces))
+    assert (found[:, 0] == np.arange(len(faces))).all()
+    assert float(logits.std()) > 0.1
+    np.testing.assert_allclose(
+        embedder.bias - distances, np.take_along_axis(logits, found, axis=1), atol=1e-3
+    )
+    clear = np.diff(np.sort(-logits, axis=1), axis=1) > 1e-3  # neighbours that rounding cannot exchange
+    place = clear[:, :-1] & clear[:, 1:]
+    assert place.mean() > 0.5
+    assert (found[:, 1:-1] == np.argsort(-logits, axis=1)[:, 1:-1])[place].all()
