@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.commands import data, demo, detector, enroll, gallery, network, run
+from pipeline.commands import data, demo, detector, enroll, gallery, models, network, run
 
 
 class _Interruptible(TyperGroup):
@@ -40,6 +40,7 @@ app.command("export")(network.export)
 app.add_typer(data.app, name="data")
 app.command("collect")(data.collect)
 app.add_typer(detector.app, name="detector")
+app.add_typer(models.app, name="models")
 
 
 def _version(wanted: bool) -> None:

@@ -26,14 +26,17 @@ def verified(path: Path) -> str:
     if not path.is_file():
         raise ModelError(f"{path}: no such model file")
     actual = sha256(path)
-    sums = path.parent / SUMS
-    if sums.is_file():
-        expected = {_named(line): line.partition(" ")[0] for line in sums.read_text().splitlines()}
-        if expected.get(path.name, actual) != actual:
-            raise ModelError(
-                f"{path}: wrong checksum; the file is damaged or was changed, install recog again"
-            )
+    if listed(path) not in (None, actual):
+        raise ModelError(f"{path}: wrong checksum; the file is damaged or was changed, install recog again")
     return actual
+
+
+def listed(path: Path) -> str | None:
+    """The SHA-256 that the list beside a file states for it, as hex; None where it states none."""
+    sums = path.parent / SUMS
+    if not sums.is_file():
+        return None
+    return {_named(line): line.partition(" ")[0] for line in sums.read_text().splitlines()}.get(path.name)
 
 
 def record(path: Path) -> None:
