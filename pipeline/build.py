@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipeline.detector.region import RegionDetector
     from pipeline.detector.tiles import TiledDetector
     from pipeline.detector.yolo import YoloDetector
+    from pipeline.recognise import Detector
     from pipeline.types import Floats
     from siamese.runtime import Embedder
 
@@ -21,6 +22,8 @@ GALLERY = Path("~/.local/share/recog/gallery.db")  # where the gallery is when n
 
 def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetector:
     """The face detector: over the whole frame, or in tiles, or in a region of it.
+
+    Where people are to be found first, it is the one that looks for faces inside them.
 
     Raises:
         pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
@@ -35,8 +38,9 @@ def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetecto
     # OpenCV's pool and onnxruntime's would fight for the same cores; the models need them more.
     cv2.setNumThreads(1)
     det = settings.det
+    inside_people = _people_model(settings) is not None
     found: YoloDetector | TiledDetector = YoloDetector(
-        model_file(det.model),
+        model_file(det.person_faces if inside_people else det.model),
         det.size,
         det.confidence,
         det.overlap,
@@ -45,6 +49,27 @@ def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetecto
     )
     if det.tiles > 1:
         found = TiledDetector(found, det.tiles, overlap=det.overlap, max_faces=det.max_faces)
+    return found if det.roi is None or inside_people else RegionDetector(found, det.roi)
+
+
+def finder(settings: Settings, faces: Detector) -> Detector:
+    """What finds whom to follow: the face detector itself or, with a model that finds people, people first.
+
+    Args:
+        faces: as `detector` made it.
+
+    Raises:
+        pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
+    """
+    model, det = _people_model(settings), settings.det
+    if model is None:
+        return faces
+    from pipeline.detector.person import PersonDetector
+    from pipeline.detector.region import RegionDetector
+
+    found = PersonDetector(
+        model, faces, det.person_size, det.person_confidence, det.max_faces, settings.runtime.threads
+    )
     return found if det.roi is None else RegionDetector(found, det.roi)
 
 
@@ -54,9 +79,11 @@ def embedder(settings: Settings) -> Embedder:
     Raises:
         siamese.errors.ModelError: the model cannot be used.
     """
+    from pipeline.models.local import resolve
     from siamese.runtime import DEFAULT, Embedder
 
-    return Embedder(settings.emb.model or DEFAULT, settings.runtime.threads)
+    model = DEFAULT if settings.emb.model is None else resolve(settings.emb.model)
+    return Embedder(model, settings.runtime.threads)
 
 
 def fingerprint(embedder: Embedder) -> str:
@@ -127,3 +154,14 @@ def people(path: Path | None, embedder: Embedder) -> Gallery | Awaited:
 def gallery_path(path: Path | None) -> Path:
     """Where the gallery is."""
     return (path or GALLERY).expanduser()
+
+
+def _people_model(settings: Settings) -> Path | None:
+    """The file of the detector that was asked for, if it finds people."""
+    from pipeline.detector.shipped import model_file
+    from pipeline.models import describe
+
+    if settings.det.model is None:
+        return None
+    model = model_file(settings.det.model)
+    return model if describe.kind(describe.read(model)) == "person detector" else None

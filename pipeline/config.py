@@ -26,7 +26,9 @@ class Section(BaseModel):
 
 
 class DetectSettings(Section):
-    model: Path | None = Field(None, description="face-n, face-p or a YOLO face detector; face-n if empty")
+    model: Path | None = Field(
+        None, description="face-n, face-p, person, or a YOLO of faces or people; face-n if empty"
+    )
     size: int = Field(480, ge=64, le=4096, multiple_of=32, description="long side of its input, pixels")
     confidence: float = Field(0.4, gt=0, lt=1, description="score from which a box is a face")
     overlap: float = Field(0.5, gt=0, lt=1, description="IoU above which the weaker of two boxes is dropped")
@@ -36,6 +38,14 @@ class DetectSettings(Section):
     )
     tiles: int = Field(
         1, ge=1, le=8, description="also searched in tiles x tiles pieces, for tiny faces; 1 for none"
+    )
+    # With a model that finds people:
+    person_size: int = Field(
+        480, ge=64, le=4096, multiple_of=32, description="long side of its input, pixels"
+    )
+    person_confidence: float = Field(0.4, gt=0, lt=1, description="score from which a box is a person")
+    person_faces: Path | None = Field(
+        None, description="detector of the faces inside people; face-n if empty"
     )
 
     @field_validator("roi")

@@ -1,7 +1,8 @@
 """Drawing results onto frames.
 
 A box and a label around every face: green with the name where there is one, muted red for somebody unknown,
-thin amber with a bar of evidence while undecided. Everything is sized by the frame, so that it reads the same
+thin amber with a bar of evidence while undecided. Where people are followed, the box is the person's, with a
+thin one around the face. Everything is sized by the frame, so that it reads the same
 on a thumbnail and in 4K. Labels stay inside the frame and keep off each other and off other faces where they
 can.
 """
@@ -55,6 +56,8 @@ def draw(image: Image, faces: Sequence[TrackedFace], *, landmarks: bool = False)
     # Lines first, labels on top of all lines; big faces choose the place of their label first.
     for face, box in shown:
         _draw_box(canvas, face, box)
+        if face.face is not None and (inner := _box_in(frame, face.face)) is not None:
+            _rounded_outline(canvas, inner, 0, _colour(face.identity.state), 1)
         if landmarks:
             _draw_landmarks(canvas, face)
     labels: list[_Rectangle] = []

@@ -67,7 +67,7 @@ def recognise(
     embedder = build.embedder(settings)
     people = build.people(gallery, embedder)
     try:
-        detector = build.detector(settings)
+        detector = build.finder(settings, build.detector(settings))
         if not people.people_count and not quiet:
             how = "recog enroll --name NAME --images DIR"
             print(f"nobody is enrolled, so everybody is unknown; enroll with: {how}")

@@ -14,7 +14,7 @@ from pipeline.attention import Attention
 from pipeline.config import Settings
 from pipeline.cuts import CutDetector
 from pipeline.evidence import Evidence
-from pipeline.track import Tracker
+from pipeline.track import UNCONFIRMED, Tracker
 from pipeline.types import UNDECIDED, Detections, Floats, Frame, Image, Ints, Result, TrackedFace
 from siamese.calibration import Calibration
 
@@ -101,10 +101,12 @@ class Recogniser:
         tracked = clock()
         self._take_in_enrollments()
         states = [self._evidence.of(int(track)).state for track in tracks]
-        sizes = np.sqrt(np.clip(faces.boxes[:, 2:] - faces.boxes[:, :2], 0, None).prod(axis=1))
-        rows = self._attention.due(tracks, states, sizes.astype(np.float32), frame.seconds)
+        shown, heads = faces.shown(), faces.as_faces()
+        sizes = np.sqrt(np.clip(heads.boxes[:, 2:] - heads.boxes[:, :2], 0, None).prod(axis=1))
+        looking = np.where(shown, tracks, UNCONFIRMED)  # a person whose face is turned away keeps the verdict
+        rows = self._attention.due(looking, states, sizes.astype(np.float32), frame.seconds)
         if rows:
-            self._look(frame, faces[rows], tracks[rows])
+            self._look(frame, heads[rows], tracks[rows])
         looked = clock()
         in_view = [int(track) for track in tracks if track >= 0]
         self._evidence.decide(in_view, self.enrolled)
@@ -115,9 +117,10 @@ class Recogniser:
                 landmarks,
                 float(score),
                 self._evidence.of(int(track)) if track >= 0 else UNDECIDED,
+                faces.faces[row] if faces.faces is not None and shown[row] else None,
             )
-            for track, box, landmarks, score in zip(
-                tracks, faces.boxes, faces.landmarks, faces.scores, strict=True
+            for row, (track, box, landmarks, score) in enumerate(
+                zip(tracks, faces.boxes, faces.landmarks, faces.scores, strict=True)
             )
         )
         spent = {

@@ -34,16 +34,20 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """Faces found in one image. Rows select together: `detections[mask]`, `detections[[2, 0]]`."""
+    """Faces found in one image, or people. Rows select together: `detections[mask]`, `detections[[2, 0]]`.
+
+    Where rows are people, `boxes` are theirs, `faces` and `landmarks` those of the face that each shows.
+    """
 
     boxes: Floats  # (n, 4) x1 y1 x2 y2, pixels
     scores: Floats  # (n,) 0..1
     landmarks: Floats  # (n, 5, 2) pixels; NaN where the detector gives none
+    faces: Floats | None = None  # (n, 4) as boxes, NaN where no face is seen; None where rows are faces
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
         expected = {"boxes": (n, 4), "scores": (n,), "landmarks": (n, 5, 2)}
-        for name, shape in expected.items():
+        for name, shape in (expected if self.faces is None else expected | {"faces": (n, 4)}).items():
             actual = getattr(self, name).shape
             if actual != shape:
                 raise ValueError(f"Detections.{name} has shape {actual}, expected {shape}")
@@ -52,7 +56,18 @@ class Detections:
         return len(self.boxes)
 
     def __getitem__(self, rows: Bools | Ints | list[int] | slice) -> Detections:
-        return Detections(self.boxes[rows], self.scores[rows], self.landmarks[rows])
+        faces = None if self.faces is None else self.faces[rows]
+        return Detections(self.boxes[rows], self.scores[rows], self.landmarks[rows], faces)
+
+    def shown(self) -> Bools:
+        """Whether the face of each row can be looked at, (n,)."""
+        if self.faces is None:
+            return np.ones(len(self), np.bool_)
+        return np.asarray(np.isfinite(self.faces).all(axis=1))
+
+    def as_faces(self) -> Detections:
+        """The same rows with the boxes of faces, NaN where none is seen."""
+        return self if self.faces is None else Detections(self.faces, self.scores, self.landmarks)
 
     @classmethod
     def empty(cls) -> Detections:
@@ -94,6 +109,7 @@ class TrackedFace:
     landmarks: Floats  # (5, 2)
     score: float
     identity: Identity
+    face: Floats | None = None  # (4,) where `box` is a whole person's, and the face is seen
 
 
 @dataclass(frozen=True, slots=True)

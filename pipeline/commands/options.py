@@ -26,7 +26,11 @@ GalleryFile = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 DetectorFile = Annotated[
     Path | None,
-    typer.Option("--detector", metavar="FILE", help="face-n, face-p, or a YOLO face detector (.onnx, .pt)."),
+    typer.Option(
+        "--detector",
+        metavar="FILE|NAME",
+        help="face-n, face-p, person (follows people), or a YOLO of faces or people (.onnx, .pt).",
+    ),
 ]
 EmbedderFile = Annotated[
     Path | None,

@@ -81,7 +81,9 @@ def spans(length: int, count: int, shared: float) -> list[tuple[int, int]]:
 def shifted(found: Detections, x: int, y: int) -> Detections:
     """What was found in a piece of a frame whose corner is at `x`, `y`, in pixels of the frame."""
     offset = np.array([x, y], np.float32)
-    return Detections(found.boxes + np.tile(offset, 2), found.scores, found.landmarks + offset)
+    both = np.tile(offset, 2)
+    faces = None if found.faces is None else found.faces + both
+    return Detections(found.boxes + both, found.scores, found.landmarks + offset, faces)
 
 
 def _cut(boxes: Floats, tile: tuple[int, int, int, int], frame: tuple[int, int]) -> Bools:

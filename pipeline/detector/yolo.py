@@ -36,19 +36,21 @@ class YoloDetector:
         max_faces: int = 100,
         threads: int = 0,
         nested: float = 0.8,
+        target: str = "face",
     ) -> None:
         """
         Args:
-            model: `.onnx` with a class named `face`, or with one class only that is not `person`.
+            model: `.onnx` with a class named as `target`, or for faces with one class only, not `person`.
             size: long side of the network's input, in pixels; a multiple of 32.
             confidence: score from which a box is a face.
             overlap: IoU above which the weaker of two boxes is dropped.
             max_faces: most faces of an image, the best.
             threads: CPU threads; 0 for all.
             nested: share of a box inside a stronger one from which it is dropped: a face has no face in it.
+            target: name of the class to find.
 
         Raises:
-            DetectorError: not a YOLO model, or none for faces.
+            DetectorError: not a YOLO model, or none for the target.
             siamese.errors.ModelError: missing, or wrong checksum.
         """
         self.digest = verified(model)
@@ -60,11 +62,13 @@ class YoloDetector:
             task = described["task"]
             raise DetectorError(f"{model}: a YOLO model for the task {task}; give one for detect or pose")
         names: dict[int, str] = ast.literal_eval(described["names"])
-        self._class = _face_class(model, names)
+        self._class = _class(model, names, target)
         self._classes = len(names)
         # An end-to-end head, or an export with `nms=True`, emits finished boxes: duplicates are already gone.
         arguments = ast.literal_eval(described.get("args", "{}"))
         self._finished = described.get("end2end", "False") == "True" or bool(arguments.get("nms"))
+        if "end2end" not in described:  # older exports do not say; only finished boxes come in rows of six
+            self._finished |= self._session.get_outputs()[0].shape[-1] == 6
         self.has_landmarks = described["task"] == "pose" and described["kpt_shape"] in ("[5, 3]", "(5, 3)")
         self.size, self.confidence, self.overlap, self.max_faces = size, confidence, overlap, max_faces
         self.nested = nested
@@ -162,13 +166,15 @@ def letterbox(
     return planes, np.array([inner[1] / width, inner[0] / height], np.float32), left, top
 
 
-def _face_class(model: Path, names: dict[int, str]) -> int:
+def _class(model: Path, names: dict[int, str], target: str) -> int:
     """The number of the class to look for."""
     for number, name in names.items():
-        if name.lower() == "face":
+        if name.lower() == target:
             return number
-    if len(names) == 1 and "person" not in names.values():
+    if target == "face" and len(names) == 1 and "person" not in names.values():
         return next(iter(names))
     some = ", ".join(list(names.values())[:3])
     more = "..." if len(names) > 3 else ""
-    raise DetectorError(f"{model}: finds {some}{more} but no faces; give a YOLO model with a class face")
+    raise DetectorError(
+        f"{model}: finds {some}{more} but no {target}s; give a YOLO model with a class {target}"
+    )

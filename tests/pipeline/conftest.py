@@ -166,3 +166,72 @@ def recog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
         return Ended(int(ended.value.code or 0), out, err)
 
     return command
+
+
+# In each half of a frame, the box around what is nearly black. The first number of `scores` is a person's.
+PEOPLE = """<ir_version: 8, opset_import: ["" : 17]>
+people (float[1, 3, height, width] images) => (float[1, 84, 2] output0) {
+    limit = Constant<value_float = 0.3>()
+    zero = Constant<value_float = 0.0>()
+    one = Constant<value_float = 1.0>()
+    two = Constant<value_float = 2.0>()
+    far = Constant<value_float = 1000000.0>()
+    along = Constant<value_int = 1>()
+    front = Constant<value_ints = [0]>()
+    which = Constant<value = float[2, 1] {0, 1}>()
+    scores = Constant<value = float[2, 80] {SCORES}>()
+    brightest = ReduceMax<axes = [1], keepdims = 0>(images)
+    dark = Less(brightest, limit)
+    black = Cast<to = 1>(dark)
+    left_half, right_half = Split<axis = 2>(black)
+    halves = Concat<axis = 0>(left_half, right_half)
+    columns = ReduceMax<axes = [1], keepdims = 0>(halves)
+    rows = ReduceMax<axes = [2], keepdims = 0>(halves)
+    x_none = Mul(columns, zero)
+    x_ones = Add(x_none, one)
+    x_ends = CumSum(x_ones, along)
+    x_starts = Sub(x_ends, one)
+    x_hit = Greater(columns, zero)
+    x_first = Where(x_hit, x_starts, far)
+    x_last = Mul(columns, x_ends)
+    x_1 = ReduceMin<axes = [1]>(x_first)
+    x_2 = ReduceMax<axes = [1]>(x_last)
+    x_size = Sub(x_2, x_1)
+    x_sum = Add(x_1, x_2)
+    x_mid = Div(x_sum, two)
+    y_none = Mul(rows, zero)
+    y_ones = Add(y_none, one)
+    y_ends = CumSum(y_ones, along)
+    y_starts = Sub(y_ends, one)
+    y_hit = Greater(rows, zero)
+    y_first = Where(y_hit, y_starts, far)
+    y_last = Mul(rows, y_ends)
+    y_1 = ReduceMin<axes = [1]>(y_first)
+    y_2 = ReduceMax<axes = [1]>(y_last)
+    y_size = Sub(y_2, y_1)
+    y_sum = Add(y_1, y_2)
+    y_mid = Div(y_sum, two)
+    half = ReduceMax<axes = [1]>(x_ends)
+    offset = Mul(half, which)
+    x_middle = Add(x_mid, offset)
+    table = Concat<axis = 1>(x_middle, y_mid, x_size, y_size, scores)
+    places = Transpose<perm = [1, 0]>(table)
+    output0 = Unsqueeze(places, front)
+}"""
+
+
+@pytest.fixture(scope="session")
+def people_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A graph that finds people as a YOLO for COCO's classes would: in each half of a frame, what is black.
+
+    What it computes is exact; all that it says of itself is as ultralytics writes it.
+    """
+    onnx = pytest.importorskip("onnx", reason="needs onnx: install recog[train]")
+    scores = [0.9] + [0] * 79 + [0.8] + [0] * 79
+    graph = onnx.parser.parse_model(PEOPLE.replace("SCORES", ", ".join(map(str, scores))))
+    names = {number: "person" if number == 0 else f"thing {number}" for number in range(80)}
+    said = {"task": "detect", "names": str(names), "end2end": "False", "args": "{'nms': False}"}
+    onnx.helper.set_model_props(graph, said | {"license": "none", "version": "made up"})
+    path = tmp_path_factory.mktemp("people") / "people.onnx"
+    onnx.save(graph, str(path))
+    return path
