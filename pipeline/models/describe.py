@@ -14,8 +14,8 @@ from siamese.provenance import category
 
 # What a card of ours should say; what it does not is named as missing.
 _CARD = {
-    "training data": ("data", "training data", "trained on"),
-    "fold": ("fold", "folds held out", "folds"),
+    "training data": ("data", "trained on"),
+    "fold": ("fold", "held out"),
     "metrics": ("metrics", "figures"),
     "commit": ("commit",),
 }
