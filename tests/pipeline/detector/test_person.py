@@ -187,3 +187,24 @@ def test_nobody_has_two_faces_and_no_face_two_owners() -> None:
 
 def test_boxes_grow_by_a_share_of_their_own_size() -> None:
     np.testing.assert_allclose(grow(np.array([[10, 20, 30, 60]], np.float32), 0.5), [[0, 0, 40, 80]])
+
+
+def test_a_region_of_the_frame_is_one_for_people_and_their_faces_alike(
+    world: Any, people_model: Path, detector: Any
+) -> None:
+    settings = Settings(det=DetectSettings(model=people_model, person_size=320, roi=(0.5, 0.0, 1.0, 1.0)))
+    find = build.finder(settings, build.detector(settings))
+    found = find.detect(scene(world, (40, 30, world.RED), (170, 60, world.GREEN)))
+    np.testing.assert_allclose(found.boxes, [[170, 60, 220, 210]], atol=1.5)
+    np.testing.assert_allclose(found.faces, [[179, 68, 211, 100]], atol=1.5)
+
+
+def test_the_face_detector_inside_people_is_ours_or_another_and_leaves_the_region_to_them(
+    people_model: Path,
+) -> None:
+    det = DetectSettings(model=people_model, roi=(0.5, 0.0, 1.0, 1.0), size=96)
+    ours = build.detector(Settings(det=det))
+    assert isinstance(ours, YoloDetector)
+    assert (ours.size, ours.has_landmarks) == (96, True)
+    with pytest.raises(DetectorError, match="finds person, thing 1"):
+        build.detector(Settings(det=det.model_copy(update={"person_faces": people_model})))
