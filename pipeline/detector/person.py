@@ -1,8 +1,9 @@
 """People first, then their faces: what `--detector person` runs.
 
 A person is found and followed from behind, too, and keeps the name that the face earned. Faces are looked for
-in one pass over the smallest part of the frame that holds everybody: with few people it sees their faces
-larger than a pass over the frame would, with many it costs the same, and where nobody is there is none.
+in one pass over the smallest part of the frame that holds everybody: it sees them larger than a pass over the
+frame would, its cost depends on the shape of that part and not on how many people there are, and where nobody
+is there is none.
 """
 
 from __future__ import annotations

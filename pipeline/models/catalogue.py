@@ -84,7 +84,7 @@ CATALOGUE = (
             f"{_HUB}/face_detection_yunet/resolve/3cc26e7f1014a5ee5d74a42acee58bafc9d0a310/"
             "face_detection_yunet_2023mar.onnx",
         ),
-        "recog detector prepare and evaluate --yunet: proposes landmarks, and stands beside ours",
+        "recog detector evaluate --yunet FILE: stands beside ours",
     ),
 )
 
