@@ -6,13 +6,15 @@ Everything others need is here; `Gallery` is the way in. Importing this loads ne
 from gallery.errors import GalleryError
 from gallery.gallery import Gallery
 from gallery.names import check_name
-from gallery.types import Added, Matches, NewTemplate, Person, Removed, StoredTemplate
+from gallery.types import Added, Change, Matches, Merged, NewTemplate, Person, Removed, StoredTemplate
 
 __all__ = [
     "Added",
+    "Change",
     "Gallery",
     "GalleryError",
     "Matches",
+    "Merged",
     "NewTemplate",
     "Person",
     "Removed",

@@ -1,4 +1,4 @@
-"""The SQLite file itself: how it is laid out, made and opened."""
+"""The SQLite file itself: how it is made and opened."""
 
 from __future__ import annotations
 
@@ -8,31 +8,10 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-APPLICATION_ID = 0x7265636F  # "reco", tells a gallery from every other SQLite file
-FORMAT = 1
-BUSY_SECONDS = 5.0  # how long to wait for another process before calling the gallery locked
+from gallery.schema import SCHEMA
 
-# AUTOINCREMENT: an id is never given twice, so an index that is a moment old cannot mistake one for another.
-# The embedding stands before the crop: a scan for embeddings then never reads the pages that crops spill to.
-_SCHEMA = (
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    """CREATE TABLE people (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        name TEXT NOT NULL UNIQUE,
-        added TEXT NOT NULL)""",
-    """CREATE TABLE templates (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        person INTEGER NOT NULL REFERENCES people (id) ON DELETE CASCADE,
-        embedding BLOB NOT NULL,
-        quality REAL NOT NULL,
-        origin TEXT NOT NULL,
-        digest TEXT NOT NULL,
-        added TEXT NOT NULL,
-        crop BLOB,
-        UNIQUE (person, digest))""",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {FORMAT}",
-)
+APPLICATION_ID = 0x7265636F  # "reco", tells a gallery from every other SQLite file
+BUSY_SECONDS = 5.0  # how long to wait for another process before calling the gallery locked
 
 
 def create(path: Path, fingerprint: str, dimension: int) -> None:
@@ -50,8 +29,9 @@ def create(path: Path, fingerprint: str, dimension: int) -> None:
         with closing(connect(made)) as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("BEGIN")
-            for statement in _SCHEMA:
+            for statement in SCHEMA:
                 db.execute(statement)
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             meta = [("fingerprint", fingerprint), ("dimension", str(dimension))]
             db.executemany("INSERT INTO meta VALUES (?, ?)", meta)
             db.execute("COMMIT")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,3 +44,11 @@ def crop_from_bytes(blob: bytes) -> Image:
     if image is None:
         raise ValueError("a crop cannot be read")
     return np.asarray(image, np.uint8)
+
+
+def details_from_text(text: str) -> dict[str, Any]:
+    """A JSON object. Raises ValueError where the text is none."""
+    details = json.loads(text) if isinstance(text, str) else None
+    if not isinstance(details, dict):
+        raise ValueError("the details of a template cannot be read")
+    return details

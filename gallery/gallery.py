@@ -1,241 +1,173 @@
-"""The gallery: who is enrolled, and who a face is nearest to.
-
-The file is the truth; the index is made from it when first searched, and again when others have written.
-"""
+"""The gallery: `Reader`, and every change that can be made to it."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
+import json
+import shlex
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
+from typing import Any
 
-import numpy as np
-
-from gallery import database, encoding
+from gallery import edits, encoding, history
+from gallery.edits import Row
 from gallery.errors import GalleryError
-from gallery.failures import damaged, explained
-from gallery.matching import Matcher
-from gallery.names import check_name, similar_names
-from gallery.store import Row, Store
-from gallery.types import Added, Floats, Matches, NewTemplate, Person, Removed, StoredTemplate
+from gallery.names import check_name
+from gallery.reader import Reader
+from gallery.store import Store
+from gallery.types import Added, Change, Floats, Merged, NewTemplate, Removed
 
 
-class Gallery:
+class Gallery(Reader):
     """An open gallery. Any thread may use it; one lock makes them take turns.
 
     Every method raises GalleryError where the file cannot be read or written: locked, damaged, disk full.
     """
 
-    def __init__(self, opened: Store, with_model: bool) -> None:
-        """Use `Gallery.open`."""
-        self._store = opened
-        self._with_model = with_model
-        self._lock = threading.RLock()
-        self._matcher: Matcher | None = None
-        self._seen = opened.version()
-
-    @classmethod
-    def open(
-        cls, path: Path, fingerprint: str | None, dimension: int | None, create: bool = False
-    ) -> Gallery:
-        """Open the gallery at `path`, or make it where `create` allows and there is none.
-
-        `fingerprint` names the model and the alignment that embeddings come from, `dimension` their length.
-        With None for both, the gallery can be listed and pruned without a model, but not added to or
-        searched.
-
-        Raises GalleryError where there is no gallery, where another model made it and where it is unusable;
-        ValueError for a fingerprint without a dimension, and for `create` without either.
-        """
-        if (fingerprint is None) != (dimension is None):
-            raise ValueError("fingerprint and dimension go together")
-        with explained(path):
-            if path.is_dir():
-                raise GalleryError(f"{path} is a folder; name a file with --gallery")
-            if not path.exists():
-                if not create:
-                    raise GalleryError(
-                        f"there is no gallery at {path}; make one with: recog enroll --name NAME --images DIR"
-                    )
-                if fingerprint is None or dimension is None or dimension < 1:
-                    raise ValueError("a new gallery needs a fingerprint and a dimension")
-                database.create(path, fingerprint, dimension)
-            opened = Store(path)
-            try:
-                made_with = (opened.fingerprint, opened.dimension)
-                if fingerprint is not None and made_with != (fingerprint, dimension):
-                    raise GalleryError(
-                        f"the gallery {path} was made with the model {made_with[0]} (embeddings of "
-                        f"{made_with[1]}), but {fingerprint} (of {dimension}) is in use; enroll again into "
-                        "a new file with --gallery, or use the model it was made with"
-                    )
-                return cls(opened, with_model=fingerprint is not None)
-            except BaseException:
-                opened.close()
-                raise
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._store.path
-
-    @property
-    def fingerprint(self) -> str:
-        """The model and the alignment that made this gallery."""
-        return self._store.fingerprint
-
-    @property
-    def dimension(self) -> int:
-        """The length of an embedding, d."""
-        return self._store.dimension
-
-    @property
-    def people_count(self) -> int:
-        """How many people are enrolled."""
-        with self._using() as opened:
-            return opened.counts()[0]
-
-    def __len__(self) -> int:
-        """How many templates are stored."""
-        with self._using() as opened:
-            return opened.counts()[1]
-
-    def add(self, name: str, templates: Sequence[NewTemplate]) -> Added:
+    def add(self, name: str, templates: Sequence[NewTemplate], action: str = "enroll") -> Added:
         """Store templates for a person, new or known: all of them or, if anything fails, none.
 
         A template whose digest this person already has is skipped and counted. No templates, no person.
 
         Raises GalleryError for a name that `check_name` refuses; ValueError for embeddings of another length.
         """
+        return self.add_people({name: templates}, action)
+
+    def add_people(self, people: Mapping[str, Sequence[NewTemplate]], action: str) -> Added:
+        """As `add`, for several people in one change."""
         self._need_model()
-        name = check_name(name)
-        for template in templates:
-            if template.embedding.shape != (self.dimension,):
-                raise ValueError(f"embeddings are ({self.dimension},) here, not {template.embedding.shape}")
-        if not templates:
-            return Added(stored=0, duplicates=0)
-        rows = [_to_row(template) for template in templates]  # encodes crops, so before the lock
-        with self._using() as opened:
-            person, ids = opened.add(name, rows)
-            new = [(i, t.embedding) for i, t in zip(ids, templates, strict=True) if i is not None]
-            if new and (matcher := self._following()):
-                fresh = np.array([i for i, _ in new], np.int64)
-                owners = np.full(len(new), person, np.int64)
-                matcher.add(fresh, owners, np.stack([e for _, e in new]), {person: name})
-        return Added(stored=len(new), duplicates=len(rows) - len(new))
+        rows: dict[str, list[Row]] = {}
+        for name, templates in people.items():
+            for template in templates:
+                if template.embedding.shape != (self.dimension,):
+                    raise ValueError(f"embeddings are ({self.dimension},), not {template.embedding.shape}")
+            if templates:  # encodes crops, so before the lock
+                rows.setdefault(check_name(name), []).extend(_to_row(template) for template in templates)
+        with self._changing() as (_, db):
+            stored = edits.add(db, rows, action)
+        return Added(stored, sum(map(len, rows.values())) - stored)
 
-    def remove(self, name: str) -> Removed:
-        """Remove a person with templates and crops, and rewrite the file so that no byte of them is left.
+    def rename(self, name: str, new: str) -> None:
+        """Give a person another name.
 
-        Raises GalleryError for a name nobody has, listing those that come near.
+        Raises GalleryError for a name nobody has, a name that somebody else has, and one that `check_name`
+        refuses.
         """
-        name = check_name(name)
-        with self._using() as opened:
-            removed = opened.remove(name)
-            if removed is None:
-                raise self._unknown(name)
-            person, templates = removed
-            if matcher := self._following():
-                matcher.remove(person)
-            return Removed(templates, erased=opened.erase())
+        new = check_name(new)
+        with self._changing() as (opened, db):
+            person = self._person(opened, name)
+            if edits.person_id(db, new) not in (None, person):
+                raise GalleryError(
+                    f"there is somebody else named {new}; if they are one person, "
+                    f"use: recog gallery merge {shlex.quote(name)} {shlex.quote(new)}"
+                )
+            edits.rename(db, person, new)
 
-    def people(self) -> list[Person]:
-        """Everybody enrolled, by name."""
-        with self._using() as opened:
-            return opened.people()
+    def merge(self, name: str, into: str) -> Merged:
+        """Make one person of two, who goes on as `into`; photos that both have are kept once.
 
-    def templates(self, name: str) -> Iterator[StoredTemplate]:
-        """The templates of a person, oldest first, each read when asked for.
-
-        Raises GalleryError at once for a name nobody has.
+        Raises GalleryError for names that nobody has and for twice the same.
         """
-        name = check_name(name)
-        with self._using() as opened:
-            ids = opened.template_ids(name)
-            if not ids:
-                raise self._unknown(name)
-        return self._read(ids)
+        with self._changing() as (opened, db):
+            person, other = self._person(opened, name), self._person(opened, into)
+            if person == other:
+                raise GalleryError(f"{name} cannot be merged with themselves")
+            return Merged(*edits.merge(db, person, other))
 
-    def search(self, embeddings: Floats, people: int = 5) -> Matches:
-        """The `people` nearest people of each of `embeddings` (m, d) float32, exactly.
+    def remove(self, name: str, templates: Sequence[int] | None = None) -> Removed:
+        """Remove a person, or only the `templates` with these ids, for good.
 
-        Sees what this object has written; call `refresh` to see what other processes have.
+        Templates and crops, and what the history holds of them, are deleted and the file is rewritten, so
+        that no byte of them is left.
 
-        Raises ValueError for embeddings that are misshapen or not finite, and for `people` below 1.
+        Raises GalleryError for a name nobody has, listing those that come near, and for templates that are
+        not theirs or are all they have.
         """
-        self._need_model()
-        with self._using():
-            if self._matcher is None:
-                self._matcher = self._load()
-            return self._matcher.search(embeddings, people)
+        with self._changing() as (opened, db):
+            person = self._person(opened, name)
+            if templates is None:
+                removed, crops = edits.remove(db, person)
+            else:
+                theirs = set(opened.template_ids(person))
+                if not set(templates) <= theirs:
+                    raise GalleryError(
+                        f"{name} has no such photo; see which there are with: recog gallery show"
+                    )
+                if len(set(templates)) == len(theirs):
+                    raise GalleryError(
+                        f"these are all photos of {name}; remove the person instead, or enroll others first"
+                    )
+                removed, crops = edits.remove_templates(db, person, sorted(set(templates)))
+        return Removed(removed, crops, erased=self._erase())
 
-    def refresh(self) -> bool:
-        """Take in what others have written; True if there was anything. Costs microseconds if not."""
-        with self._using() as opened:
-            version = opened.version()
-            if version == self._seen:
-                return False
-            self._seen = version
-            if self._with_model:
-                self._matcher = self._load()
-            return True
+    def undo(self) -> Change | None:
+        """Take back the last change that is no removal; None where there is none.
 
-    def close(self) -> None:
-        """Close the file; a second call does nothing."""
-        with self._using() as opened:
-            self._matcher = None
-            opened.close()
+        What an undone enrolment had stored is erased as by `remove`.
+        """
+        with self._changing() as (_, db):
+            change = history.last_undoable(db)
+            if change is None:
+                return None
+            undone = next(each for each in history.log(db, None) if each.id == change)
+            deleted = history.undo(db, change)
+        if deleted:
+            self._erase()
+        return undone
 
-    def __enter__(self) -> Gallery:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def set_note(
+        self, key: str, value: Any, people: Mapping[str, Any] | None = None, undoable: bool = True
     ) -> None:
-        self.close()
+        """Keep something with the gallery, such as its calibration: JSON values, replaced as a whole.
+
+        Args:
+            key: whose note it is; a letter of the alphabet to a word.
+            value: for the gallery; None takes it away. It must not name people: a removed person's name
+                would stay. Refer to them by `Person.id`.
+            people: for single people, by name; these go when the person goes. Others have none from now on.
+            undoable: whether `undo` takes it back; not for what is merely derived anew.
+
+        Raises GalleryError for a name nobody has.
+        """
+        with self._changing() as (opened, db):
+            notes = {self._person(opened, name): note for name, note in (people or {}).items()}
+            edits.set_note(db, key, value, notes, undoable)
+
+    def migrate(
+        self, embeddings: Mapping[int, Floats], fingerprint: str, dimension: int, leave_out: bool = False
+    ) -> int:
+        """Go over to another model: every template gets a new embedding, in one transaction.
+
+        Args:
+            embeddings: by template, (dimension,) float32; of every template that has a crop.
+            leave_out: delete the templates that have none; how many is returned. Undoing brings them back.
+
+        Raises:
+            GalleryError: templates came or went meanwhile, or some have no embedding and may not be left out.
+        """
+        blobs = {template: encoding.embedding_to_bytes(row) for template, row in embeddings.items()}
+        with self._changing() as (opened, db):
+            everything = set(opened.owners()[0].tolist())
+            missing = sorted(everything - blobs.keys())
+            if not blobs.keys() <= everything or (missing and not leave_out):
+                raise GalleryError(f"the gallery {self.path} was changed meanwhile; start again")
+            edits.migrate(db, blobs, missing, fingerprint, dimension)
+            self._with_model, self._matcher = False, None  # this object was opened for the model before
+        self._store.fingerprint, self._store.dimension = fingerprint, dimension
+        return len(missing)
 
     @contextmanager
-    def _using(self) -> Iterator[Store]:
-        with self._lock, explained(self.path):
-            yield self._store
+    def _changing(self) -> Iterator[tuple[Store, sqlite3.Connection]]:
+        """One change to the file, all or nothing; the index follows."""
+        with self._using() as opened:
+            with opened.writing() as db:
+                yield opened, db
+            if self._matcher is not None:
+                self._catch_up()
 
-    def _need_model(self) -> None:
-        if not self._with_model:
-            raise ValueError("this gallery was opened without a model; give a fingerprint and a dimension")
-
-    def _unknown(self, name: str) -> GalleryError:
-        near = similar_names(name, self._store.names().values())
-        hint = f"did you mean {' or '.join(near)}?" if near else "see who is with: recog gallery list"
-        return GalleryError(f"nobody named {name} is in the gallery {self.path}; {hint}")
-
-    def _read(self, ids: list[int]) -> Iterator[StoredTemplate]:
-        for template in ids:
-            with self._using() as opened:  # not held between templates: a reader must not block an erasure
-                stored = opened.template(template)
-            if stored is not None:  # else it was removed meanwhile
-                yield stored
-
-    def _following(self) -> Matcher | None:
-        """The index, to be told of a write of ours; dropped, and None, where others have written as well."""
-        if self._store.version() != self._seen:
-            self._matcher = None
-        return self._matcher
-
-    def _load(self) -> Matcher:
-        """The index of what the file holds now."""
-        matcher = Matcher(self.dimension)
-        with self._store.snapshot() as version:
-            names = self._store.names()
-            for templates, owners, embeddings in self._store.embeddings():
-                try:
-                    theirs = {owner: names[owner] for owner in owners.tolist()}
-                except KeyError as error:
-                    raise damaged(self.path, "a template belongs to nobody") from error
-                matcher.add(templates, owners, embeddings, theirs)
-        self._seen = version
-        return matcher
+    def _erase(self) -> bool:
+        with self._using() as opened:
+            return opened.erase()
 
 
 def _to_row(template: NewTemplate) -> Row:
@@ -243,4 +175,5 @@ def _to_row(template: NewTemplate) -> Row:
     crop = None if template.crop is None else encoding.crop_to_bytes(template.crop)
     # A file name that is not UTF-8 reaches Python as lone surrogates, which SQLite cannot store.
     origin = template.origin.encode(errors="backslashreplace").decode()
-    return Row(embedding, crop, template.quality, origin, template.digest)
+    details = json.dumps(dict(template.details), allow_nan=False)
+    return Row(embedding, crop, template.quality, origin, template.digest, template.detector, details)

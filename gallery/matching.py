@@ -6,11 +6,10 @@ enough different people have turned up: in a ranking, the first template of a pe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from gallery.index import ExactIndex
+from gallery.live import Difference
 from gallery.types import Floats, Ints, Matches
 
 _WIDEN = 4
@@ -30,23 +29,21 @@ class Matcher:
         self._names: dict[int, str] = {}  # by person
         self._templates: Ints = np.zeros(0, np.int64)  # ascending, so that owners are found by bisection
         self._owners: Ints = np.zeros(0, np.int64)  # person of each template, same order
+        self._people = 0  # who have templates
 
-    def add(self, templates: Ints, owners: Ints, embeddings: Floats, names: Mapping[int, str]) -> None:
-        """Add templates (n,) int64 of owners (n,) int64 with embeddings (n, d) float32.
+    @property
+    def templates(self) -> Ints:
+        """The templates in the index, ascending (t,)."""
+        return self._templates
 
-        Template ids ascend, within the call and from call to call. `names` maps every new owner to a name.
-        """
-        self._index.add(templates, embeddings)
-        self._templates = np.append(self._templates, templates)
-        self._owners = np.append(self._owners, owners)
-        self._names.update(names)
-
-    def remove(self, person: int) -> None:
-        """Forget a person and their templates; one who is not there is no error."""
-        theirs = self._owners == person
-        self._index.remove(self._templates[theirs])
-        self._templates, self._owners = self._templates[~theirs], self._owners[~theirs]
-        self._names.pop(person, None)
+    def apply(self, change: Difference) -> None:
+        """Take in how the file differs from this index."""
+        if len(change.removed):
+            self._index.remove(change.removed)
+        for templates, _, embeddings in change.added:
+            self._index.add(templates, embeddings)
+        self._templates, self._owners, self._names = change.templates, change.owners, change.names
+        self._people = len(np.unique(change.owners))
 
     def search(self, probes: Floats, people: int) -> Matches:
         """The `people` nearest people of each of `probes` (m, d) float32, exactly.
@@ -57,12 +54,12 @@ class Matcher:
             raise ValueError(f"people is at least 1, not {people}")
         if probes.ndim != 2 or probes.shape[1] != self._index.dimension or not np.isfinite(probes).all():
             raise ValueError(f"probes are (m, {self._index.dimension}) and finite, not {probes.shape}")
-        total, wanted = len(self._index), min(people, len(self._names))
+        total, wanted = len(self._index), min(people, self._people)
         distances = np.full((len(probes), people), np.inf, np.float32)
         if not total or not len(probes):
-            return Matches(((),) * len(probes), distances, total, len(self._names))
+            return Matches(((),) * len(probes), distances, total, self._people)
         # The first breadth suits a gallery where everybody has about as many templates as the next one.
-        breadth = min(total, wanted * -(-total // len(self._names)))
+        breadth = min(total, wanted * -(-total // self._people))
         near, owners = self._ranked(probes, breadth)
         names = []
         for row in range(len(probes)):
@@ -75,7 +72,7 @@ class Matcher:
                 first = first_of_each(found[1], wanted)
             distances[row, : len(first)] = found[0][first]
             names.append(tuple(self._names[int(person)] for person in found[1][first]))
-        return Matches(tuple(names), distances, total, len(self._names))
+        return Matches(tuple(names), distances, total, self._people)
 
     def _ranked(self, probes: Floats, k: int) -> tuple[Floats, Ints]:
         """Distances (m, k) and owners (m, k) of the k <= total nearest templates, best first."""

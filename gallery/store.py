@@ -5,32 +5,23 @@ Everything here speaks SQL and raises `sqlite3.Error`; `Gallery` adds the lock, 
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gallery import encoding
-from gallery.database import APPLICATION_ID, FORMAT, connect
+from gallery import edits, encoding, history
+from gallery.database import APPLICATION_ID, connect
 from gallery.errors import GalleryError
 from gallery.failures import damaged
-from gallery.types import Floats, Ints, Person, StoredTemplate
+from gallery.schema import FORMAT, MIGRATIONS, migrate
+from gallery.types import Change, Floats, Ints, Person, StoredTemplate
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A template on its way into the file."""
-
-    embedding: bytes  # little-endian float32
-    crop: bytes | None  # PNG
-    quality: float
-    origin: str
-    digest: str
+_EMBEDDINGS = "SELECT id, person, embedding FROM templates"
 
 
 class Store:
@@ -39,17 +30,16 @@ class Store:
     Raises GalleryError for a file that is not a gallery or is damaged, sqlite3.Error for what SQLite refuses.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, erase: bool = True) -> None:
+        """`erase`: make up for an erasure that an earlier removal could not do, which may take a while."""
         self.path = path
         if path.stat().st_size == 0:  # SQLite would take it for a new database
             raise damaged(path, "the file is empty")
         self._db = connect(path)
         try:
             self._check_format()
-            meta = dict(self._db.execute("SELECT key, value FROM meta"))
-            self.fingerprint = str(meta["fingerprint"])
-            self.dimension = int(meta["dimension"])
-            if "unerased" in meta:
+            self.fingerprint, self.dimension = self.made_with()
+            if erase and self._db.execute("SELECT 1 FROM meta WHERE key = 'unerased'").fetchone():
                 self.erase()
         except (KeyError, ValueError) as error:
             self._db.close()
@@ -61,6 +51,14 @@ class Store:
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         self._db.close()
+
+    def made_with(self) -> tuple[str, int]:
+        """Fingerprint and dimension, as the file says now.
+
+        Raises KeyError or ValueError where it does not.
+        """
+        meta = dict(self._db.execute("SELECT key, value FROM meta"))
+        return str(meta["fingerprint"]), int(meta["dimension"])
 
     def version(self) -> int:
         """A number that changes when another connection has written. One's own writes do not change it."""
@@ -76,7 +74,8 @@ class Store:
     def people(self) -> list[Person]:
         """Everybody, by name."""
         rows = self._db.execute(
-            """SELECT name, count(templates.id), people.added, coalesce(max(templates.added), people.added)
+            """SELECT people.id, name, count(templates.id), people.added,
+                coalesce(max(templates.added), people.added)
             FROM people LEFT JOIN templates ON templates.person = people.id
             GROUP BY people.id ORDER BY name COLLATE NOCASE, name"""
         )
@@ -89,41 +88,6 @@ class Store:
         names = dict(self._db.execute("SELECT id, name FROM people").fetchall())
         self._check_names(names.values())
         return names
-
-    def add(self, name: str, rows: Sequence[Row]) -> tuple[int, list[int | None]]:
-        """Store rows for a person, who is made if new, in one transaction: all or nothing.
-
-        Returns the person's id and the id of each row, None where they already have one with that digest.
-        """
-        added = datetime.now(UTC).isoformat(timespec="seconds")
-        ids: list[int | None] = []
-        with self._transaction():
-            self._db.execute(
-                "INSERT INTO people (name, added) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, added)
-            )
-            person = int(self._value("SELECT id FROM people WHERE name = ?", name))
-            for row in rows:
-                cursor = self._db.execute(
-                    """INSERT INTO templates (person, embedding, quality, origin, digest, added, crop)
-                    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person, digest) DO NOTHING""",
-                    (person, row.embedding, row.quality, row.origin, row.digest, added, row.crop),
-                )
-                ids.append(cursor.lastrowid if cursor.rowcount else None)
-        return person, ids
-
-    def remove(self, name: str) -> tuple[int, int] | None:
-        """Delete a person and their templates: the person's id and the number of templates, None if unknown.
-
-        Call `erase` next. The file remembers that it must be done, even if the process dies in between.
-        """
-        with self._transaction():
-            found = self._db.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
-            if found is None:
-                return None
-            templates = int(self._value("SELECT count(*) FROM templates WHERE person = ?", found[0]))
-            self._db.execute("DELETE FROM people WHERE id = ?", found)
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('unerased', 'yes')")
-        return int(found[0]), templates
 
     def erase(self) -> bool:
         """Rewrite the file without what was deleted; False if another program or a full disk prevented it.
@@ -140,28 +104,48 @@ class Store:
             return False
         return not busy
 
-    def template_ids(self, name: str) -> list[int]:
-        """The templates of a person, oldest first; none for an unknown one."""
-        rows = self._db.execute(
-            """SELECT templates.id FROM templates JOIN people ON people.id = person
-            WHERE name = ? ORDER BY templates.id""",
-            (name,),
-        )
+    def person_id(self, name: str) -> int | None:
+        """Whose name it is."""
+        return edits.person_id(self._db, name)
+
+    def template_ids(self, person: int) -> list[int]:
+        """The templates of a person, oldest first."""
+        rows = self._db.execute("SELECT id FROM templates WHERE person = ? ORDER BY id", (person,))
         return [int(row[0]) for row in rows]
 
     def template(self, template: int) -> StoredTemplate | None:
         """One template, or None if it has been removed."""
         found = self._db.execute(
-            "SELECT embedding, crop, quality, origin, digest, added FROM templates WHERE id = ?", (template,)
+            """SELECT id, embedding, png, quality, origin, digest, added, detector, details
+            FROM templates LEFT JOIN crops ON template = id WHERE id = ?""",
+            (template,),
         ).fetchone()
         if found is None:
             return None
         try:
-            embedding = encoding.embeddings_from_bytes(found[:1], self.dimension)[0]
-            crop = None if found[1] is None else encoding.crop_from_bytes(found[1])
+            embedding = encoding.embeddings_from_bytes(found[1:2], self.dimension)[0]
+            crop = None if found[2] is None else encoding.crop_from_bytes(found[2])
+            details = encoding.details_from_text(found[8])
         except ValueError as error:
             raise damaged(self.path, str(error)) from error
-        return StoredTemplate(embedding, crop, *found[2:])
+        number, _, _, quality, origin, digest, added, detector, _ = found
+        return StoredTemplate(number, embedding, crop, quality, origin, digest, added, detector, details)
+
+    def note(self, key: str) -> Any:
+        """A note of the gallery, None if there is none."""
+        found = self._db.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
+        return None if found is None else self._parsed(found[0])
+
+    def person_notes(self, key: str) -> dict[str, Any]:
+        """The notes of people under a key, by name."""
+        rows = self._db.execute(
+            "SELECT name, value FROM person_notes JOIN people ON id = person WHERE key = ?", (key,)
+        )
+        return {name: self._parsed(value) for name, value in rows.fetchall()}
+
+    def log(self, most: int | None) -> list[Change]:
+        """The latest changes, newest first."""
+        return history.log(self._db, most)
 
     @contextmanager
     def snapshot(self) -> Iterator[int]:
@@ -172,23 +156,44 @@ class Store:
         finally:
             self._db.execute("ROLLBACK")
 
-    def embeddings(self, batch: int = 4096) -> Iterator[tuple[Ints, Ints, Floats]]:
-        """All templates by id, in batches: ids (n,) int64, people (n,) int64, embeddings (n, d) float32."""
-        cursor = self._db.execute("SELECT id, person, embedding FROM templates ORDER BY id")
-        with closing(cursor):
-            while rows := cursor.fetchmany(batch):
-                ids, people, blobs = zip(*rows, strict=True)
-                try:
-                    embeddings = encoding.embeddings_from_bytes(blobs, self.dimension)
-                except ValueError as error:
-                    raise damaged(self.path, str(error)) from error
-                yield np.array(ids, np.int64), np.array(people, np.int64), embeddings
+    def owners(self) -> tuple[Ints, Ints]:
+        """All templates, ascending (t,) int64, and whose they are (t,) int64."""
+        rows = self._db.execute("SELECT id, person FROM templates ORDER BY id").fetchall()
+        table = np.array(rows, np.int64).reshape(-1, 2)
+        return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
+
+    def embeddings(
+        self, wanted: Ints | None = None, batch: int = 4096
+    ) -> Iterator[tuple[Ints, Ints, Floats]]:
+        """Templates by id, all or those `wanted` (w,) int64, in batches.
+
+        Yields ids (n,) int64, people (n,) int64, embeddings (n, d) float32.
+        """
+        if wanted is None:
+            cursors = iter([self._db.execute(f"{_EMBEDDINGS} ORDER BY id")])
+        else:
+            cursors = (
+                self._db.execute(
+                    f"{_EMBEDDINGS} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", (text,)
+                )
+                for text in (json.dumps(part.tolist()) for part in _parts(wanted, batch))
+            )
+        for cursor in cursors:
+            with closing(cursor):
+                while rows := cursor.fetchmany(batch):
+                    ids, people, blobs = zip(*rows, strict=True)
+                    try:
+                        embeddings = encoding.embeddings_from_bytes(blobs, self.dimension)
+                    except ValueError as error:
+                        raise damaged(self.path, str(error)) from error
+                    yield np.array(ids, np.int64), np.array(people, np.int64), embeddings
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, for the functions of `edits` and `history`: all of it or nothing."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield
+            yield self._db
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:  # SQLite rolls back by itself where the disk is full
@@ -197,6 +202,12 @@ class Store:
 
     def _value(self, sql: str, *parameters: object) -> Any:
         return self._db.execute(sql, parameters).fetchone()[0]
+
+    def _parsed(self, value: str) -> Any:
+        try:
+            return json.loads(value)
+        except (TypeError, ValueError) as error:
+            raise damaged(self.path, "a note is not JSON") from error
 
     def _check_names(self, names: Iterable[object]) -> None:
         if not all(isinstance(name, str) for name in names):  # SQLite's columns hold what the file says
@@ -210,5 +221,12 @@ class Store:
         found = int(self._value("PRAGMA user_version"))
         if found > FORMAT:
             raise GalleryError(f"the gallery {self.path} was made by a newer version of recog; update recog")
-        if found != FORMAT:
+        if found in MIGRATIONS:
+            migrate(self._db)
+        elif found != FORMAT:
             raise damaged(self.path, f"format {found}")
+
+
+def _parts(ids: Ints, size: int) -> Iterator[Ints]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

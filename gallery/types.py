@@ -7,7 +7,9 @@ aligned faces, `(height, width, 3)` uint8 in BGR order. Times are UTC in ISO 860
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +24,8 @@ class NewTemplate:
     """One look at a face, about to be stored.
 
     `origin` tells people where it came from (a file, a camera); `digest` identifies the content, so that the
-    same picture is not stored twice for one person.
+    same picture is not stored twice for one person. `detector` is the fingerprint of what found the face,
+    `details` whatever else is worth keeping of it (sharpness, the second of a video), as JSON can hold it.
 
     Raises ValueError where a field has the wrong shape or type or is not finite: a bug, not a user's mistake.
     """
@@ -32,6 +35,8 @@ class NewTemplate:
     quality: float
     origin: str
     digest: str
+    detector: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         embedding = self.embedding
@@ -48,20 +53,24 @@ class NewTemplate:
 
 @dataclass(frozen=True, slots=True)
 class StoredTemplate:
-    """One look at a face as the gallery keeps it; the fields of `NewTemplate`, and when it was added."""
+    """One look at a face as the gallery keeps it: `NewTemplate` with its id and when it was added."""
 
+    id: int  # never given twice
     embedding: Floats  # (d,)
     crop: Image | None  # (h, w, 3) BGR
     quality: float
     origin: str
     digest: str
     added: str  # UTC, ISO 8601
+    detector: str  # "" where an early version of recog did not say
+    details: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody enrolled."""
 
+    id: int  # never given twice, and theirs through every renaming
     name: str
     templates: int
     added: str  # UTC, ISO 8601
@@ -85,7 +94,29 @@ class Removed:
     """
 
     templates: int
+    crops: int
     erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What making one person of two did."""
+
+    moved: int  # templates
+    duplicates: int  # the other had these already
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entry of the log. A name is today's or the last known; None where it is of nobody or was removed."""
+
+    id: int
+    at: str  # UTC, ISO 8601
+    action: str  # enroll, import, rename, merge, remove, remove photos, migrate, note
+    person: str | None  # to whom it was done
+    other: str | None  # into whom they were merged
+    count: int  # templates, or people for an import
+    undone: str | None  # when
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,11 @@ def fingerprint(embedder: Embedder) -> str:
     return f"{embedder.name} {embedder.digest[:16]}, {VERSION}"
 
 
+def detector_fingerprint(detector: YoloDetector) -> str:
+    """Which detector found a face, as templates keep it. Another one does not make them unusable."""
+    return detector.digest[:16]
+
+
 def gallery(path: Path | None, embedder: Embedder, create: bool = False) -> Gallery:
     """The gallery at `path`, or the user's own.
 

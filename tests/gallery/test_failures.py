@@ -128,7 +128,7 @@ def test_a_damaged_crop_is_reported_when_read(path: Path, template: Callable[...
     with Gallery.open(path, "model", 16, create=True) as gallery:
         gallery.add("Ada", [template(1, with_crop=True)])
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
-            db.execute("UPDATE templates SET crop = x'0102'")
+            db.execute("UPDATE crops SET png = x'0102'")
         with pytest.raises(GalleryError, match="a crop cannot be read"):
             list(gallery.templates("Ada"))
 

@@ -80,7 +80,7 @@ def test_removing_takes_a_person_out_of_file_and_search(path: Path, template: Te
         gallery.add("Ada", [template(1), template(2)])
         gallery.add("Grace", [template(3)])
         assert gallery.search(template(1).embedding[None]).names[0][0] == "Ada"
-        assert gallery.remove("Ada") == Removed(templates=2, erased=True)
+        assert gallery.remove("Ada") == Removed(templates=2, crops=0, erased=True)
         assert gallery.search(template(1).embedding[None]).names == (("Grace",),)
         assert (len(gallery), gallery.people_count) == (1, 1)
         assert gallery.refresh() is False, "one's own writing is no news"

@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gallery.live import Difference
 from gallery.matching import Matcher, first_of_each
+
+
+def difference(templates: np.ndarray, owners: np.ndarray, embeddings: np.ndarray) -> Difference:
+    """That of a file with these templates from an index of none."""
+    names = {int(owner): f"person {owner}" for owner in owners}
+    return Difference(templates[:0], ((templates, owners, embeddings),), templates, owners, names)
 
 
 def matcher_of(owners: np.ndarray, embeddings: np.ndarray) -> Matcher:
     matcher = Matcher(embeddings.shape[1])
-    matcher.add(np.arange(len(owners)) * 3, owners, embeddings, {int(o): f"person {o}" for o in owners})
+    matcher.apply(difference(np.arange(len(owners)) * 3, owners, embeddings))
     return matcher
 
 
@@ -78,13 +87,20 @@ def test_no_probes_give_no_matches() -> None:
 
 def test_who_is_removed_is_not_matched_and_who_stays_is() -> None:
     embeddings = np.eye(6, dtype=np.float32)
-    matcher = matcher_of(np.array([1, 2, 1, 3, 2, 1]), embeddings)
-    matcher.remove(1)
+    owners = np.array([1, 2, 1, 3, 2, 1])
+    matcher = matcher_of(owners, embeddings)
+    stays = np.flatnonzero(owners != 1)
+    left = difference(3 * stays, owners[stays], embeddings[:0])
+    matcher.apply(replace(left, added=(), removed=3 * np.flatnonzero(owners == 1)))
     matches = matcher.search(embeddings, 3)
     assert {name for row in matches.names for name in row} == {"person 2", "person 3"}
     assert [row[0] for row in matches.names][3] == "person 3"
     assert (matches.templates, matches.people) == (3, 2)
-    matcher.add(np.array([100]), np.array([7]), embeddings[:1], {7: "person 7"})
+    templates, owners = np.append(3 * stays, 100), np.append(owners[stays], 7)
+    fresh = (np.array([100]), np.array([7]), embeddings[:1])
+    matcher.apply(
+        Difference(templates[:0], (fresh,), templates, owners, {o: f"person {o}" for o in range(9)})
+    )
     assert matcher.search(embeddings[:1], 1).names == (("person 7",),)
 
 

@@ -1,0 +1,173 @@
+"""Every change to the file, each inside one transaction of `Store` and entered into its history."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gallery import history
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A template on its way into the file."""
+
+    embedding: bytes  # little-endian float32
+    crop: bytes | None  # PNG
+    quality: float
+    origin: str
+    digest: str
+    detector: str
+    details: str  # a JSON object
+    added: str | None = None  # now, if nothing else
+
+
+def add(db: sqlite3.Connection, people: Mapping[str, Sequence[Row]], action: str) -> int:
+    """Store rows for each person, who is made if new; how many were new.
+
+    A row whose digest the person already has is left out.
+    """
+    at = history.now()
+    change = history.begin(db, action)
+    stored, last = 0, None
+    for name, rows in people.items():
+        found = person_id(db, name)
+        last = found or db.execute("INSERT INTO people (name, added) VALUES (?, ?)", (name, at)).lastrowid
+        assert last is not None
+        ids = []
+        for row in rows:
+            cursor = db.execute(
+                """INSERT INTO templates
+                    (person, embedding, quality, origin, digest, added, detector, details)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person, digest) DO NOTHING""",
+                (last, row.embedding, row.quality, row.origin, row.digest, row.added or at, row.detector,
+                 row.details),
+            )  # fmt: skip
+            if cursor.rowcount:
+                assert cursor.lastrowid is not None
+                ids.append(cursor.lastrowid)
+                if row.crop is not None:
+                    db.execute("INSERT INTO crops VALUES (?, ?)", (cursor.lastrowid, row.crop))
+        history.keep_absent(db, change, None if found else last, ids)
+        stored += len(ids)
+    if not stored:
+        db.execute("DELETE FROM changes WHERE id = ?", (change,))  # nothing happened
+    single = last if len(people) == 1 else None
+    db.execute("UPDATE changes SET person = ?, count = ? WHERE id = ?", (single, stored, change))
+    return stored
+
+
+def rename(db: sqlite3.Connection, person: int, name: str) -> None:
+    """Give a person another name, which nobody has."""
+    history.keep_person(db, history.begin(db, "rename", person), person)
+    db.execute("UPDATE people SET name = ? WHERE id = ?", (name, person))
+
+
+def merge(db: sqlite3.Connection, person: int, into: int) -> tuple[int, int]:
+    """Make one person of two: how many templates moved, how many the other had already."""
+    double = _column(
+        db,
+        """SELECT id FROM templates WHERE person = ? AND digest IN
+        (SELECT digest FROM templates WHERE person = ?)""",
+        (person, into),
+    )
+    everything = _column(db, "SELECT id FROM templates WHERE person = ?", (person,))
+    moved = sorted(set(everything) - set(double))
+    change = history.begin(db, "merge", person, into, len(moved))
+    history.keep_person(db, change, person)
+    history.keep_templates(db, change, moved)
+    history.keep_templates(db, change, double, crops=True)
+    db.executemany("DELETE FROM templates WHERE id = ?", [(template,) for template in double])
+    db.execute("UPDATE templates SET person = ? WHERE person = ?", (into, person))
+    db.execute("DELETE FROM people WHERE id = ?", (person,))
+    return len(moved), len(double)
+
+
+def remove(db: sqlite3.Connection, person: int) -> tuple[int, int]:
+    """Delete a person, and what the history holds of them: how many templates and crops.
+
+    Call `Store.erase` next. The file remembers that it must be done, even if the process dies in between.
+    """
+    templates = _count(db, "SELECT count(*) FROM templates WHERE person = ?", (person,))
+    crops = _count(
+        db, "SELECT count(*) FROM crops JOIN templates ON id = template WHERE person = ?", (person,)
+    )
+    history.begin(db, "remove", person, count=templates)
+    history.forget_person(db, person)
+    db.execute("DELETE FROM people WHERE id = ?", (person,))
+    _unerased(db)
+    return templates, crops
+
+
+def remove_templates(db: sqlite3.Connection, person: int, templates: Sequence[int]) -> tuple[int, int]:
+    """Delete single templates of a person likewise: how many, and how many of them had crops."""
+    each = [(template,) for template in templates]
+    crops = sum(
+        _count(db, "SELECT count(*) FROM crops WHERE template = ?", (template,)) for template in templates
+    )
+    history.begin(db, "remove photos", person, count=len(templates))
+    history.forget_templates(db, templates)
+    db.executemany("DELETE FROM templates WHERE id = ?", each)
+    _unerased(db)
+    return len(templates), crops
+
+
+def set_note(db: sqlite3.Connection, key: str, value: Any, people: Mapping[int, Any], undoable: bool) -> None:
+    """Replace a note of the gallery (None: take it away), and that of every person under the same key."""
+    if undoable:
+        history.keep_note(db, history.begin(db, "note"), key)
+    db.execute("DELETE FROM notes WHERE key = ?", (key,))
+    db.execute("DELETE FROM person_notes WHERE key = ?", (key,))
+    if value is not None:
+        db.execute("INSERT INTO notes VALUES (?, ?)", (key, _json(value)))
+    db.executemany(
+        "INSERT INTO person_notes VALUES (?, ?, ?)",
+        [(person, key, _json(note)) for person, note in people.items()],
+    )
+
+
+def migrate(
+    db: sqlite3.Connection,
+    embeddings: Mapping[int, bytes],
+    left_out: Sequence[int],
+    fingerprint: str,
+    dimension: int,
+) -> None:
+    """Give templates embeddings of another model, and delete those that have no crop to embed."""
+    change = history.begin(db, "migrate", count=len(embeddings))
+    history.keep_meta(db, change, ("fingerprint", "dimension"))
+    history.keep_templates(db, change, [*embeddings, *left_out])
+    db.executemany("DELETE FROM templates WHERE id = ?", [(template,) for template in left_out])
+    db.executemany(
+        "UPDATE templates SET embedding = ? WHERE id = ?",
+        [(embedding, template) for template, embedding in embeddings.items()],
+    )
+    db.executemany(
+        "UPDATE meta SET value = ? WHERE key = ?",
+        [(fingerprint, "fingerprint"), (str(dimension), "dimension")],
+    )
+
+
+def person_id(db: sqlite3.Connection, name: str) -> int | None:
+    """Whose name it is."""
+    found = db.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
+    return None if found is None else int(found[0])
+
+
+def _unerased(db: sqlite3.Connection) -> None:
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('unerased', 'yes')")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _column(db: sqlite3.Connection, sql: str, parameters: tuple[object, ...]) -> list[int]:
+    return [int(row[0]) for row in db.execute(sql, parameters)]
+
+
+def _count(db: sqlite3.Connection, sql: str, parameters: tuple[object, ...]) -> int:
+    return int(db.execute(sql, parameters).fetchone()[0])

@@ -1,0 +1,232 @@
+"""An open gallery and what can be asked of it: who is enrolled, and who a face is nearest to.
+
+The file is the truth; the index is made from it when first searched, and follows what others write.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from gallery import database
+from gallery.errors import GalleryError
+from gallery.failures import explained
+from gallery.live import Background, difference
+from gallery.matching import Matcher
+from gallery.names import check_name, similar_names
+from gallery.store import Store
+from gallery.types import Change, Floats, Ints, Matches, Person, StoredTemplate
+
+
+class Reader:
+    """An open gallery, for reading. Any thread may use it; one lock makes them take turns.
+
+    Every method raises GalleryError where the file cannot be read or written: locked, damaged, disk full.
+    """
+
+    def __init__(self, opened: Store, with_model: bool) -> None:
+        """Use `open`."""
+        self._store = opened
+        self._with_model = with_model
+        self._lock = threading.RLock()
+        self._matcher: Matcher | None = None
+        self._background: Background | None = None
+        self._seen: int | None = opened.version()  # the file's version when it was last looked at
+
+    @classmethod
+    def open(cls, path: Path, fingerprint: str | None, dimension: int | None, create: bool = False) -> Self:
+        """Open the gallery at `path`, or make it where `create` allows and there is none.
+
+        `fingerprint` names the model and the alignment that embeddings come from, `dimension` their length.
+        With None for both, the gallery can be listed and pruned without a model, but not added to or
+        searched.
+
+        Raises GalleryError where there is no gallery, where another model made it and where it is unusable;
+        ValueError for a fingerprint without a dimension, and for `create` without either.
+        """
+        if (fingerprint is None) != (dimension is None):
+            raise ValueError("fingerprint and dimension go together")
+        with explained(path):
+            if path.is_dir():
+                raise GalleryError(f"{path} is a folder; name a file with --gallery")
+            if not path.exists():
+                if not create:
+                    raise GalleryError(
+                        f"there is no gallery at {path}; make one with: recog enroll --name NAME --images DIR"
+                    )
+                if fingerprint is None or dimension is None or dimension < 1:
+                    raise ValueError("a new gallery needs a fingerprint and a dimension")
+                database.create(path, fingerprint, dimension)
+            opened = Store(path)
+            try:
+                made_with = (opened.fingerprint, opened.dimension)
+                if fingerprint is not None and made_with != (fingerprint, dimension):
+                    raise GalleryError(
+                        f"the gallery {path} was made with the model {made_with[0]} (embeddings of "
+                        f"{made_with[1]}), but {fingerprint} (of {dimension}) is in use; bring it over with: "
+                        f"recog gallery migrate --gallery {shlex.quote(str(path))}"
+                    )
+                return cls(opened, with_model=fingerprint is not None)
+            except BaseException:
+                opened.close()
+                raise
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._store.path
+
+    @property
+    def fingerprint(self) -> str:
+        """The model and the alignment that made this gallery."""
+        return self._store.fingerprint
+
+    @property
+    def dimension(self) -> int:
+        """The length of an embedding, d."""
+        return self._store.dimension
+
+    @property
+    def people_count(self) -> int:
+        """How many people are enrolled."""
+        with self._using() as opened:
+            return opened.counts()[0]
+
+    def __len__(self) -> int:
+        """How many templates are stored."""
+        with self._using() as opened:
+            return opened.counts()[1]
+
+    def people(self) -> list[Person]:
+        """Everybody enrolled, by name."""
+        with self._using() as opened:
+            return opened.people()
+
+    def templates(self, name: str) -> Iterator[StoredTemplate]:
+        """The templates of a person, oldest first, each read when asked for.
+
+        Raises GalleryError at once for a name nobody has.
+        """
+        with self._using() as opened:
+            return self._read(opened.template_ids(self._person(opened, name)))
+
+    def embeddings(self) -> tuple[Ints, Ints, Floats]:
+        """All templates: ids (t,) int64 ascending, the `Person.id` of each (t,) int64, embeddings (t, d)."""
+        with self._using() as opened:
+            parts = list(opened.embeddings())
+        if not parts:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, self.dimension), np.float32)
+        ids, people, embeddings = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return ids, people, embeddings
+
+    def log(self, most: int | None = None) -> list[Change]:
+        """The latest changes, newest first."""
+        with self._using() as opened:
+            return opened.log(most)
+
+    def note(self, key: str) -> Any:
+        """What `set_note` stored for the gallery, None if nothing."""
+        with self._using() as opened:
+            return opened.note(key)
+
+    def person_notes(self, key: str) -> dict[str, Any]:
+        """What `set_note` stored for people, by name."""
+        with self._using() as opened:
+            return opened.person_notes(key)
+
+    def search(self, embeddings: Floats, people: int = 5) -> Matches:
+        """The `people` nearest people of each of `embeddings` (m, d) float32, exactly.
+
+        Sees what this object has written; call `refresh` to see what other processes have.
+
+        Raises ValueError for embeddings that are misshapen or not finite, and for `people` below 1.
+        """
+        self._need_model()
+        with self._using():
+            if self._matcher is None:
+                self._matcher = Matcher(self.dimension)
+                self._catch_up()
+            return self._matcher.search(embeddings, people)
+
+    def refresh(self, wait: bool = True) -> bool:
+        """Take in what others have written; True if there was anything. Costs microseconds if not.
+
+        Without `wait` the file is read by another thread, and what it finds is taken in by a later call: a
+        frame of a video is not held up.
+        """
+        with self._using() as opened:
+            if self._background is not None and (wait or self._background.done):
+                background, self._background = self._background, None
+                found = background.result()
+                if self._matcher is not None and background.known is self._matcher.templates:
+                    self._matcher.apply(found)
+                    return True
+                self._seen = None  # the index has moved on since: look again
+            version = opened.version()
+            if version == self._seen:
+                return False
+            if wait or self._matcher is None:
+                self._catch_up()
+                return True
+            if self._background is None:
+                self._seen = version
+                self._background = Background(self.path, self._matcher.templates, self._made_with())
+            return False
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        with self._using() as opened:
+            self._matcher = None
+            opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[Store]:
+        with self._lock, explained(self.path):
+            yield self._store
+
+    def _catch_up(self) -> None:
+        """Bring the index, if there is one, to what the file holds."""
+        self._seen = self._store.version()  # first: what is written meanwhile is news
+        if self._matcher is not None:
+            self._matcher.apply(difference(self._store, self._matcher.templates, self._made_with()))
+
+    def _made_with(self) -> tuple[str, int]:
+        return self._store.fingerprint, self._store.dimension
+
+    def _person(self, opened: Store, name: str) -> int:
+        name = check_name(name)
+        person = opened.person_id(name)
+        if person is None:
+            raise self._unknown(name)
+        return person
+
+    def _need_model(self) -> None:
+        if not self._with_model:
+            raise ValueError("this gallery was opened without a model; give a fingerprint and a dimension")
+
+    def _unknown(self, name: str) -> GalleryError:
+        near = similar_names(name, self._store.names().values())
+        hint = f"did you mean {' or '.join(near)}?" if near else "see who is with: recog gallery list"
+        return GalleryError(f"nobody named {name} is in the gallery {self.path}; {hint}")
+
+    def _read(self, ids: list[int]) -> Iterator[StoredTemplate]:
+        for template in ids:
+            with self._using() as opened:  # not held between templates: a reader must not block an erasure
+                stored = opened.template(template)
+            if stored is not None:  # else it was removed meanwhile
+                yield stored
