@@ -6,7 +6,7 @@ Everything others need is here; `Gallery` is the way in. Importing this loads ne
 from gallery.errors import GalleryError
 from gallery.gallery import Gallery
 from gallery.names import check_name
-from gallery.types import Added, Change, Matches, Merged, NewTemplate, Person, Removed, StoredTemplate
+from gallery.types import Added, Change, Matches, Merged, NewTemplate, Person, Removed, Stats, StoredTemplate
 
 __all__ = [
     "Added",
@@ -18,6 +18,7 @@ __all__ = [
     "NewTemplate",
     "Person",
     "Removed",
+    "Stats",
     "StoredTemplate",
     "check_name",
 ]

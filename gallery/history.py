@@ -79,17 +79,27 @@ def keep_meta(db: sqlite3.Connection, change: int, keys: Iterable[str]) -> None:
 
 
 def log(db: sqlite3.Connection, most: int | None) -> list[Change]:
-    """The latest changes, newest first. Names are today's, or the last known; None for who was removed."""
-    names = dict(db.execute("SELECT id, name FROM old_people WHERE name IS NOT NULL ORDER BY change"))
+    """The latest changes, newest first, with the names of that time where they are known."""
+    former = {
+        (change, person): name
+        for change, person, name in db.execute(
+            "SELECT change, id, name FROM old_people WHERE name IS NOT NULL ORDER BY change"
+        )
+    }
+    names = {person: name for (_, person), name in former.items()}
     names |= dict(db.execute("SELECT id, name FROM people"))
     rows = db.execute(
         "SELECT id, at, action, person, other, count, undone FROM changes ORDER BY id DESC LIMIT ?",
         (-1 if most is None else most,),
     )
-    return [
-        Change(number, at, action, names.get(person), names.get(other), count, undone)
-        for number, at, action, person, other, count, undone in rows
-    ]
+    changes = []
+    for number, at, action, person, other, count, undone in rows.fetchall():
+        after = names.get(person)
+        if action == "rename":  # walking back in time, they now have the name of before
+            names[person] = former.get((number, person), after)
+        renamed_to = after if action == "rename" else names.get(other)
+        changes.append(Change(number, at, action, names.get(person), renamed_to, count, undone))
+    return changes
 
 
 def last_undoable(db: sqlite3.Connection) -> int | None:

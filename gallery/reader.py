@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from gallery.live import Background, difference
 from gallery.matching import Matcher
 from gallery.names import check_name, similar_names
 from gallery.store import Store
-from gallery.types import Change, Floats, Ints, Matches, Person, StoredTemplate
+from gallery.types import Change, Floats, Ints, Matches, Person, Stats, StoredTemplate
 
 
 class Reader:
@@ -115,7 +115,12 @@ class Reader:
         Raises GalleryError at once for a name nobody has.
         """
         with self._using() as opened:
-            return self._read(opened.template_ids(self._person(opened, name)))
+            return self.read(opened.template_ids(self._person(opened, name)))
+
+    def qualities(self, name: str) -> list[float]:
+        """The quality of each template of a person, oldest first. Raises GalleryError for an unknown name."""
+        with self._using() as opened:
+            return opened.qualities(self._person(opened, name))
 
     def embeddings(self) -> tuple[Ints, Ints, Floats]:
         """All templates: ids (t,) int64 ascending, the `Person.id` of each (t,) int64, embeddings (t, d)."""
@@ -130,6 +135,24 @@ class Reader:
         """The latest changes, newest first."""
         with self._using() as opened:
             return opened.log(most)
+
+    def stats(self) -> Stats:
+        """How much there is of everything."""
+        with self._using() as opened:
+            return opened.stats()
+
+    def crop_ids(self) -> tuple[list[int], list[int]]:
+        """The ids of the templates that have a crop and of those that have none, ascending."""
+        with self._using() as opened:
+            return opened.crop_ids()
+
+    def read(self, ids: Iterable[int]) -> Iterator[StoredTemplate]:
+        """Templates by id, each read when asked for; those removed meanwhile are left out."""
+        for template in ids:
+            with self._using() as opened:  # not held between templates: a reader must not block an erasure
+                stored = opened.template(template)
+            if stored is not None:
+                yield stored
 
     def note(self, key: str) -> Any:
         """What `set_note` stored for the gallery, None if nothing."""
@@ -223,10 +246,3 @@ class Reader:
         near = similar_names(name, self._store.names().values())
         hint = f"did you mean {' or '.join(near)}?" if near else "see who is with: recog gallery list"
         return GalleryError(f"nobody named {name} is in the gallery {self.path}; {hint}")
-
-    def _read(self, ids: list[int]) -> Iterator[StoredTemplate]:
-        for template in ids:
-            with self._using() as opened:  # not held between templates: a reader must not block an erasure
-                stored = opened.template(template)
-            if stored is not None:  # else it was removed meanwhile
-                yield stored

@@ -19,7 +19,7 @@ from gallery.database import APPLICATION_ID, connect
 from gallery.errors import GalleryError
 from gallery.failures import damaged
 from gallery.schema import FORMAT, MIGRATIONS, migrate
-from gallery.types import Change, Floats, Ints, Person, StoredTemplate
+from gallery.types import Change, Floats, Ints, Person, Stats, StoredTemplate
 
 _EMBEDDINGS = "SELECT id, person, embedding FROM templates"
 
@@ -113,6 +113,11 @@ class Store:
         rows = self._db.execute("SELECT id FROM templates WHERE person = ? ORDER BY id", (person,))
         return [int(row[0]) for row in rows]
 
+    def qualities(self, person: int) -> list[float]:
+        """The quality of each template of a person, oldest first."""
+        rows = self._db.execute("SELECT quality FROM templates WHERE person = ? ORDER BY id", (person,))
+        return [float(row[0]) for row in rows]
+
     def template(self, template: int) -> StoredTemplate | None:
         """One template, or None if it has been removed."""
         found = self._db.execute(
@@ -142,6 +147,34 @@ class Store:
             "SELECT name, value FROM person_notes JOIN people ON id = person WHERE key = ?", (key,)
         )
         return {name: self._parsed(value) for name, value in rows.fetchall()}
+
+    def crop_ids(self) -> tuple[list[int], list[int]]:
+        """The templates with a crop and those without, ascending."""
+        with_crop = {int(row[0]) for row in self._db.execute("SELECT template FROM crops")}
+        every = [int(row[0]) for row in self._db.execute("SELECT id FROM templates ORDER BY id")]
+        return [i for i in every if i in with_crop], [i for i in every if i not in with_crop]
+
+    def stats(self) -> Stats:
+        """How much there is of everything."""
+        people, templates = self.counts()
+        detectors = self._db.execute(
+            "SELECT detector, count(*) FROM templates GROUP BY detector ORDER BY 2 DESC"
+        )
+        return Stats(
+            people,
+            templates,
+            int(self._value("SELECT count(*) FROM crops")),
+            *self.made_with(),
+            dict(detectors.fetchall()),
+            int(self._value("SELECT count(*) FROM changes")),
+            self.path.stat().st_size,
+            int(
+                self._value(
+                    """SELECT (SELECT coalesce(sum(length(embedding)), 0) FROM old_templates)
+                    + (SELECT coalesce(sum(length(png)), 0) FROM old_crops)"""
+                )
+            ),
+        )
 
     def log(self, most: int | None) -> list[Change]:
         """The latest changes, newest first."""

@@ -113,10 +113,25 @@ class Change:
     id: int
     at: str  # UTC, ISO 8601
     action: str  # enroll, import, rename, merge, remove, remove photos, migrate, note
-    person: str | None  # to whom it was done
-    other: str | None  # into whom they were merged
+    person: str | None  # to whom it was done; what they were called before, where they were renamed
+    other: str | None  # into whom they were merged, or what they were renamed to
     count: int  # templates, or people for an import
     undone: str | None  # when
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How much a gallery holds."""
+
+    people: int
+    templates: int
+    crops: int
+    fingerprint: str
+    dimension: int
+    detectors: Mapping[str, int]  # templates by the detector that found the face
+    changes: int
+    size: int  # bytes of the file
+    undo: int  # bytes of embeddings and crops that are kept to undo with
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from pipeline.config import Settings
 
 if TYPE_CHECKING:
     from gallery import Gallery
-    from gallery.types import Matches
     from pipeline.detector.region import RegionDetector
     from pipeline.detector.tiles import TiledDetector
     from pipeline.detector.yolo import YoloDetector
+    from pipeline.enrolled import Enrolled
     from pipeline.recognise import Detector
     from pipeline.types import Floats
     from siamese.runtime import Embedder
@@ -109,51 +109,17 @@ def gallery(path: Path | None, embedder: Embedder, create: bool = False) -> Gall
     return Gallery.open(gallery_path(path), fingerprint(embedder), embedder.dimension, create=create)
 
 
-class Awaited:
-    """A gallery that is no file yet: nobody, until another process makes it."""
-
-    def __init__(self, path: Path, embedder: Embedder) -> None:
-        self._path, self._embedder = path, embedder
-        self._made: Gallery | None = None
-
-    @property
-    def people_count(self) -> int:
-        """How many people are enrolled."""
-        return self._made.people_count if self._made else 0
-
-    def search(self, embeddings: Floats, people: int = 5) -> Matches:
-        """As `Gallery.search`; nobody can be searched for before there is anybody."""
-        assert self._made is not None
-        return self._made.search(embeddings, people)
-
-    def refresh(self) -> bool:
-        """Whether somebody was enrolled or removed meanwhile.
-
-        Raises:
-            gallery.errors.GalleryError: what was made is not for this model.
-        """
-        if self._made is not None:
-            return self._made.refresh()
-        if not self._path.exists():
-            return False
-        self._made = gallery(self._path, self._embedder)
-        return True
-
-    def close(self) -> None:
-        """Close the file, if there is one by now."""
-        if self._made is not None:
-            self._made.close()
-
-
-def people(path: Path | None, embedder: Embedder) -> Gallery | Awaited:
+def people(path: Path | None, embedder: Embedder) -> Enrolled:
     """The gallery to recognise with; the user's own may yet have to be made.
 
     Raises:
         gallery.errors.GalleryError: damaged, made with another model, or asked for by name and missing.
     """
-    if path is None and not gallery_path(None).exists():
-        return Awaited(gallery_path(None), embedder)
-    return gallery(path, embedder)
+    from pipeline.enrolled import Enrolled
+
+    if path is not None:
+        gallery(path, embedder).close()  # asked for by name, so it must be there
+    return Enrolled(gallery_path(path), fingerprint(embedder), embedder.dimension)
 
 
 def gallery_path(path: Path | None) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.config import EnrollSettings
 from pipeline.types import Floats, Image
 
 
@@ -25,6 +26,13 @@ class Quality:
         sharp = np.clip(self.sharpness / 12, 0.05, 1)  # 12.5: the median of LFW
         frontal = np.clip(1.15 - self.turn, 0.05, 1)
         return np.asarray(np.sqrt(size * sharp) * frontal * (1 - 0.5 * self.cut), np.float32)
+
+
+def least(settings: EnrollSettings) -> float:
+    """The score of a frontal face that is only just large and sharp enough to be enrolled."""
+    side, sharpness = np.array([settings.min_face]), np.array([settings.min_sharpness])
+    nothing = np.zeros(1, np.float32)
+    return float(Quality(side.astype(np.float32), sharpness.astype(np.float32), nothing, nothing).score()[0])
 
 
 def measure(image: Image, boxes: Floats, landmarks: Floats, crops: Image) -> Quality:

@@ -31,6 +31,10 @@ class Calibration:
         raw = self.intercept - self.slope * np.asarray(distances, np.float64)
         return np.clip(raw, -self.ceiling, self.ceiling)
 
+    def extrapolated(self, distances: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        """As `llr` without the cap: for ranking suspicions, not for naming anybody."""
+        return self.intercept - self.slope * np.asarray(distances, np.float64)
+
     def distance(self, llr: float) -> float:
         """The distance that is worth `llr`, ignoring the cap."""
         return (self.intercept - llr) / self.slope

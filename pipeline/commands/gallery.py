@@ -1,14 +1,18 @@
-"""`recog gallery`: who is enrolled, and removing them."""
+"""`recog gallery`: who is enrolled, renaming, merging and removing them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipeline.commands import gallery_exchange, gallery_history, gallery_upkeep
 from pipeline.commands.options import AsJson, GalleryFile
 
-app = typer.Typer(help="List and remove the people who are enrolled.", no_args_is_help=True)
+app = typer.Typer(help="See, correct and look after who is enrolled.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Who it is about.")]
 
 
 @app.command("list")
@@ -16,7 +20,7 @@ def list_people(gallery: GalleryFile = None, as_json: AsJson = False) -> None:
     """Who is enrolled, with how many photos, and since when."""
     from gallery import Gallery
     from pipeline.build import gallery_path
-    from pipeline.commands.shared import print_json
+    from pipeline.commands.shared import print_json, print_table
 
     with Gallery.open(gallery_path(gallery), None, None) as opened:
         people = opened.people()
@@ -27,36 +31,133 @@ def list_people(gallery: GalleryFile = None, as_json: AsJson = False) -> None:
                 for p in people
             ]
         )
-        return
-    if not people:
+    elif people:
+        print_table(("name", "photos", "added"), [(p.name, p.templates, p.added) for p in people])
+    else:
         print("nobody is enrolled")
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table("name", "photos", "added")
-    for person in people:
-        table.add_row(Text(person.name), str(person.templates), person.added)
-    Console().print(table)
+
+@app.command("show")
+def show(
+    name: Name,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The contact sheet (.png, .jpg); by default NAME.png."
+        ),
+    ] = None,
+    gallery: GalleryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """The photos of a person: a table, and a contact sheet of the kept crops."""
+    from gallery import Gallery, check_name
+    from pipeline.build import gallery_path
+    from pipeline.commands.shared import print_json, print_table
+    from pipeline.person_sheet import write_person_sheet
+
+    with Gallery.open(gallery_path(gallery), None, None) as opened:
+        photos = list(opened.templates(name))
+    if out is not None or not as_json:
+        out = out or Path(f"{check_name(name)}.png")
+        write_person_sheet(photos, out)
+    if as_json:
+        print_json(
+            {
+                "name": check_name(name),
+                "sheet": str(out) if out else None,
+                "photos": [
+                    {"photo": number, "quality": round(p.quality, 3), "origin": p.origin, "added": p.added,
+                     "crop": p.crop is not None, "detector": p.detector, "details": p.details}
+                    for number, p in enumerate(photos, 1)
+                ],
+            }
+        )  # fmt: skip
+        return
+    rows = [(number, f"{p.quality:.2f}", p.origin, p.added) for number, p in enumerate(photos, 1)]
+    print_table(("photo", "quality", "from", "added"), rows)
+    print(f"written: {out}")
+
+
+@app.command("rename")
+def rename(
+    name: Name,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The name from now on.")],
+    gallery: GalleryFile = None,
+) -> None:
+    """Give a person another name."""
+    from gallery import Gallery
+    from pipeline.build import gallery_path
+
+    with Gallery.open(gallery_path(gallery), None, None) as opened:
+        opened.rename(name, new)
+    print(f"{name} is now {new}")
+
+
+@app.command("merge")
+def merge(
+    name: Name,
+    into: Annotated[str, typer.Argument(metavar="INTO", help="Who they are in truth; this name stays.")],
+    gallery: GalleryFile = None,
+) -> None:
+    """Make one person of two who are the same."""
+    from gallery import Gallery
+    from pipeline.build import gallery_path
+
+    with Gallery.open(gallery_path(gallery), None, None) as opened:
+        merged = opened.merge(name, into)
+    again = f"; {merged.duplicates} were there already" if merged.duplicates else ""
+    print(f"{name} is now {into}, with {merged.moved} more photos{again}")
 
 
 @app.command("remove")
 def remove(
-    name: Annotated[str, typer.Argument(help="Who is to be removed.")],
+    name: Name,
+    photo: Annotated[
+        list[int] | None,
+        typer.Option("--photo", min=1, help="Only this photo, by its number in `show`; may be repeated."),
+    ] = None,
     gallery: GalleryFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a person with all photos and embeddings, for good: no byte of them stays in the file."""
+    """Remove a person with all photos and embeddings, for good: no byte of them stays in the file.
+
+    This is the one change that cannot be undone. The receipt says what was deleted.
+    """
+    from datetime import UTC, datetime
+
     from gallery import Gallery
     from pipeline.build import gallery_path
     from pipeline.commands.shared import print_json
 
-    with Gallery.open(gallery_path(gallery), None, None) as opened:
-        removed = opened.remove(name)
+    path = gallery_path(gallery)
+    with Gallery.open(path, None, None) as opened:
+        wanted = None
+        if photo is not None:
+            ids = dict(enumerate((each.id for each in opened.templates(name)), 1))
+            wanted = [ids.get(number, 0) for number in photo]
+        removed = opened.remove(name, wanted)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
     if as_json:
-        print_json({"name": name, "photos": removed.templates, "erased": removed.erased})
+        print_json(
+            {"name": name, "gallery": str(path), "at": at, "person": wanted is None,
+             "photos": removed.templates, "crops": removed.crops, "erased": removed.erased}
+        )  # fmt: skip
         return
-    print(f"{name}: removed with {removed.templates} photos")
-    if not removed.erased:
+    print(f"{name}: removed with {removed.templates} photos" if wanted is None else f"{name}: photos removed")
+    print(f"gallery     {path}")
+    print(f"at          {at}")
+    print(f"embeddings  {removed.templates} deleted, with what the history held of them")
+    print(f"crops       {removed.crops} deleted")
+    if removed.erased:
+        print("file        rewritten: no byte of them is left in it; copies and exports are yours to delete")
+    else:
         print("another program is using the gallery: the bytes are wiped when it is next opened")
+
+
+app.command("check")(gallery_upkeep.check)
+app.command("migrate")(gallery_upkeep.migrate)
+app.command("log")(gallery_history.log)
+app.command("undo")(gallery_history.undo)
+app.command("stats")(gallery_history.stats)
+app.command("export")(gallery_exchange.export)
+app.command("import")(gallery_exchange.import_)

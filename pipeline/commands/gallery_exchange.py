@@ -1,0 +1,110 @@
+"""`recog gallery export` and `import`: people in one file, encrypted if you like."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.options import AsJson, GalleryFile
+
+VARIABLE = "RECOG_PASSPHRASE"
+
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help=f"Read the passphrase from the first line; else from {VARIABLE}, else you are asked.",
+    ),
+]
+
+
+def export(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; its mode is 0600.")],
+    name: Annotated[
+        list[str] | None, typer.Option("--name", "-n", help="Only this person; may be repeated.")
+    ] = None,
+    encrypt: Annotated[
+        bool, typer.Option("--encrypt", help="Encrypt with a passphrase (age-encryption.org/v1).")
+    ] = False,
+    crops: Annotated[bool, typer.Option("--crops/--no-crops", help="With the kept crops.")] = True,
+    passphrase_file: PassphraseFile = None,
+    gallery: GalleryFile = None,
+) -> None:
+    """Write people into one file that `import` reads. docs/gallery.md describes it."""
+    from gallery import Gallery
+    from gallery.exchange import export_bytes
+    from pipeline.build import gallery_path
+    from pipeline.errors import SinkError
+    from pipeline.private import private_file
+
+    path = gallery_path(gallery)
+    if out.exists() and path.exists() and out.samefile(path):
+        raise SinkError(f"{out} is the gallery itself; choose another file")
+    secret = passphrase(passphrase_file, twice=True) if encrypt or passphrase_file else None
+    with Gallery.open(path, None, None) as opened:
+        content = export_bytes(opened, name, crops, secret)
+    with private_file(out) as file:
+        file.write(content)
+    guarded = "encrypted" if secret is not None else "not encrypted: keep it to yourself"
+    print(f"written: {out}, {len(content) / 1e6:.1f} MB, {guarded}")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
+    passphrase_file: PassphraseFile = None,
+    gallery: GalleryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take people from an exported file into the gallery; people of one name become one."""
+    from gallery import Gallery, GalleryError
+    from gallery.exchange import is_encrypted, read_export
+    from pipeline.build import gallery_path
+    from pipeline.commands.shared import print_json
+
+    path = gallery_path(gallery)
+    secret = passphrase(passphrase_file, twice=False) if is_encrypted(file) else None
+    found = read_export(file, secret)
+    if path.exists():
+        with Gallery.open(path, None, None) as present:
+            if (present.fingerprint, present.dimension) != (found.fingerprint, found.dimension):
+                raise GalleryError(
+                    f"{file} was made with the model {found.fingerprint}, the gallery {path} with "
+                    f"{present.fingerprint}; import it into a new file with --gallery, bring that over with: "
+                    "recog gallery migrate, then export and import again"
+                )
+    with Gallery.open(path, found.fingerprint, found.dimension, create=True) as opened:
+        added = opened.add_people(found.people, "import")
+    if as_json:
+        print_json({"people": len(found.people), "stored": added.stored, "duplicates": added.duplicates})
+        return
+    again = f"; {added.duplicates} were there already" if added.duplicates else ""
+    print(f"{path}: {added.stored} photos of {len(found.people)} people imported{again}")
+
+
+def passphrase(file: Path | None, twice: bool) -> str:
+    """The passphrase from a file, the environment or the terminal; never from the command line.
+
+    Raises:
+        SourceError: the file cannot be read, or there is nobody to ask, or it is empty.
+    """
+    from pipeline.errors import SourceError
+
+    if file is not None:
+        try:
+            found = file.read_text().partition("\n")[0].rstrip("\r")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{file}: the passphrase cannot be read ({error})") from error
+    elif VARIABLE in os.environ:
+        found = os.environ[VARIABLE]
+    elif sys.stdin.isatty():
+        found = str(typer.prompt("passphrase", hide_input=True, confirmation_prompt=twice, err=True))
+    else:
+        raise SourceError(f"a passphrase is needed: give --passphrase-file, or set {VARIABLE}")
+    if not found:
+        raise SourceError("the passphrase is empty; choose a long one")
+    return found

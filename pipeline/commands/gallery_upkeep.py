@@ -1,0 +1,88 @@
+"""`recog gallery check` and `migrate`: finding what is wrong, and going over to another model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderFile, GalleryFile
+
+
+def check(
+    gallery: GalleryFile = None,
+    model: EmbedderFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for two people who are one, one person who is two, photos that do not fit, and poor photos.
+
+    Nothing is changed: each finding names the command that would. Whether it is right, you see best.
+    """
+    from dataclasses import asdict
+
+    from gallery.check import check as look
+    from pipeline import build
+    from pipeline.commands.shared import print_json, settings_from
+    from pipeline.quality import least
+
+    settings = settings_from(config, assignments, model=model)
+    embedder = build.embedder(settings)
+    with build.gallery(gallery, embedder) as opened:
+        findings = look(opened, embedder.calibration.extrapolated, least(settings.enroll))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+        return
+    for finding in findings:
+        print(f"{finding.kind}: {finding.text}")
+        print(f"    {finding.advice}")
+    print("nothing found" if not findings else f"{len(findings)} findings; nothing was changed")
+
+
+def migrate(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="Take out photos without a kept crop; undo brings them back.")
+    ] = False,
+    gallery: GalleryFile = None,
+    model: EmbedderFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a gallery over to another model: embed the kept crops again, all in one step or not at all."""
+    from gallery import Gallery
+    from pipeline import build, reembed
+    from pipeline.commands.shared import print_json, progress, settings_from
+
+    embedder = build.embedder(settings_from(config, assignments, model=model))
+    path = build.gallery_path(gallery)
+    with Gallery.open(path, None, None) as opened:
+        planned = reembed.plan(opened, build.fingerprint(embedder))
+        done = planned.needed and not dry_run
+        if done:
+            with progress() as display:
+                task = display.add_task("embedding", total=len(planned.embeddable))
+                reembed.migrate(
+                    opened, planned, embedder, embedder.dimension, leave_out,
+                    lambda count: display.advance(task, count),
+                )  # fmt: skip
+    if as_json:
+        print_json(
+            {"gallery": str(path), "before": planned.before, "after": planned.after, "needed": planned.needed,
+             "embedded": len(planned.embeddable), "without_crop": len(planned.missing), "done": done}
+        )  # fmt: skip
+    elif not planned.needed:
+        print(f"{path}: made with {planned.before}, the model in use; nothing to do")
+    else:
+        would = "would be " if dry_run else ""
+        print(f"{path}: from {planned.before} to {planned.after}")
+        print(f"{len(planned.embeddable)} photos {would}embedded again from their crops")
+        if planned.missing:
+            fate = "left out" if leave_out or done else "in the way, unless --leave-out is given"
+            print(f"{len(planned.missing)} photos without a kept crop {would}{fate}")
+        if done:
+            print("undo with: recog gallery undo; calibrate again with: recog calibrate")

@@ -1,0 +1,87 @@
+"""What another process writes is taken in without holding up whoever searches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gallery import Gallery, GalleryError, NewTemplate, live
+
+Templates = Callable[..., NewTemplate]
+
+
+def until(reader: Gallery) -> float:
+    """Ask as a running recogniser does; seconds until there was news."""
+    started = time.monotonic()
+    while not reader.refresh(wait=False):
+        assert time.monotonic() - started < 10
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+def test_an_enrolment_of_another_process_arrives_in_the_background(path: Path, template: Templates) -> None:
+    with Gallery.open(path, "model", 16, create=True) as writer, Gallery.open(path, "model", 16) as reader:
+        writer.add("Ada", [template(1), template(2)])
+        assert reader.search(template(1).embedding[None], 1).templates == 2
+        assert not reader.refresh(wait=False)
+        writer.add("Grace", [template(3)])
+        until(reader)
+        assert reader.search(template(3).embedding[None], 1).names == (("Grace",),)
+        writer.merge("Grace", "Ada")
+        until(reader)
+        assert reader.search(template(3).embedding[None], 9).names == (("Ada",),)
+        writer.undo()
+        writer.remove("Ada")
+        until(reader)
+        assert reader.search(template(1).embedding[None], 9).names == (("Grace",),)
+        assert not reader.refresh(wait=False)
+
+
+def test_refreshing_in_the_background_returns_at_once(
+    path: Path, template: Templates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = live.difference
+
+    def slow(*arguments: object) -> live.Difference:
+        time.sleep(0.5)
+        return look(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(live, "difference", slow)
+    with Gallery.open(path, "model", 16, create=True) as writer, Gallery.open(path, "model", 16) as reader:
+        writer.add("Ada", [template(1)])
+        reader.search(template(1).embedding[None])
+        writer.add("Grace", [template(2)])
+        started = time.monotonic()
+        assert not reader.refresh(wait=False)
+        assert reader.search(template(2).embedding[None], 9).names == (("Ada",),)
+        assert not reader.refresh(wait=False)
+        assert time.monotonic() - started < 0.4
+        assert reader.refresh(), "who waits has it now"
+        assert reader.search(template(2).embedding[None], 1).names == (("Grace",),)
+
+
+def test_what_was_found_is_looked_for_again_where_the_index_moved_on(path: Path, template: Templates) -> None:
+    with Gallery.open(path, "model", 16, create=True) as mine, Gallery.open(path, "model", 16) as theirs:
+        mine.add("Ada", [template(1)])
+        mine.search(template(1).embedding[None])
+        theirs.add("Grace", [template(2)])
+        assert not mine.refresh(wait=False)
+        mine.add("Edith", [template(3)])  # before the background's result is taken in
+        while mine.refresh(wait=False) or mine._background is not None:
+            time.sleep(0.01)
+        found = mine.search(template(2).embedding[None], 9)
+        assert (found.names[0][0], found.people, found.templates) == ("Grace", 3, 3)
+
+
+def test_trouble_in_the_background_reaches_whoever_asks(path: Path, template: Templates) -> None:
+    with Gallery.open(path, "model", 16, create=True) as writer, Gallery.open(path, "model", 16) as reader:
+        writer.add("Ada", [template(1)])
+        reader.search(template(1).embedding[None])
+        writer.add("Grace", [template(2)])
+        path.rename(path.with_suffix(".away"))
+        with pytest.raises(GalleryError, match="cannot be used"):
+            until(reader)
+        path.with_suffix(".away").rename(path)
