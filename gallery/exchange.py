@@ -1,7 +1,7 @@
 """One file with people in it, to carry from gallery to gallery. docs/gallery.md describes the format.
 
 A zip archive: `gallery.json` says who and what, `embeddings.npy` holds the embeddings, `crops/` the kept
-crops as PNG. Encrypted, that archive is the content of an age file (age-encryption.org/v1).
+crops as PNG. An encrypted export holds that archive as `gallery/secret.py` says.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from gallery import encoding
+from gallery import encoding, secret
 from gallery.errors import GalleryError
 from gallery.gallery import Gallery
 from gallery.names import check_name
 from gallery.types import Floats, NewTemplate
 
 VERSION = 1
-_AGE = b"age-encryption.org/v1\n"  # how every age file begins
 _MOST_CROP_BYTES = 1 << 20
 # What zipfile, json and numpy raise for bytes that are not what they should be.
 _DAMAGE = (
@@ -83,9 +82,7 @@ def export_bytes(gallery: Gallery, names: Sequence[str] | None, crops: bool, pas
         archive.writestr("gallery.json", json.dumps(described, ensure_ascii=False, indent=1))
     if passphrase is None:
         return packed.getvalue()
-    from pyrage import passphrase as age
-
-    return bytes(age.encrypt(packed.getvalue(), passphrase))
+    return secret.encrypt(packed.getvalue(), passphrase)
 
 
 def is_encrypted(path: Path) -> bool:
@@ -94,7 +91,7 @@ def is_encrypted(path: Path) -> bool:
     Raises:
         GalleryError: it cannot be read.
     """
-    return _read(path, len(_AGE)) == _AGE
+    return _read(path, len(secret.MAGIC)) == secret.MAGIC
 
 
 def read_export(path: Path, passphrase: str | None) -> Export:
@@ -104,8 +101,11 @@ def read_export(path: Path, passphrase: str | None) -> Export:
         GalleryError: unreadable, no export, damaged, of a newer recog, or the passphrase is not the one.
     """
     content = _read(path)
-    if content.startswith(_AGE):
-        content = _decrypt(path, content, passphrase or "")
+    if content.startswith(secret.MAGIC):
+        try:
+            content = secret.decrypt(content, passphrase or "")
+        except ValueError as error:
+            raise GalleryError(f"{path}: the passphrase is not the one, or the file is damaged") from error
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             described = json.loads(archive.read("gallery.json"))
@@ -143,18 +143,6 @@ def _template(archive: zipfile.ZipFile, photo: dict[str, Any], embeddings: Float
     origin, digest, detector = texts
     embedding = np.asarray(embeddings[row], np.float32)
     return NewTemplate(embedding, crop, float(photo["quality"]), origin, digest, detector, photo["details"])
-
-
-def _decrypt(path: Path, content: bytes, passphrase: str) -> bytes:
-    from pyrage import DecryptError
-    from pyrage import passphrase as age
-
-    try:
-        return bytes(age.decrypt(content, passphrase))
-    except DecryptError as error:
-        raise GalleryError(
-            f"{path} cannot be decrypted: the passphrase is not the one, or it is damaged"
-        ) from error
 
 
 def _read(path: Path, most: int = -1) -> bytes:

@@ -29,7 +29,7 @@ def export(
         list[str] | None, typer.Option("--name", "-n", help="Only this person; may be repeated.")
     ] = None,
     encrypt: Annotated[
-        bool, typer.Option("--encrypt", help="Encrypt with a passphrase (age-encryption.org/v1).")
+        bool, typer.Option("--encrypt", help="Encrypt with a passphrase (scrypt, AES-256-GCM).")
     ] = False,
     crops: Annotated[bool, typer.Option("--crops/--no-crops", help="With the kept crops.")] = True,
     passphrase_file: PassphraseFile = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from gallery import Gallery
 from gallery.errors import GalleryError
 from gallery.types import NewTemplate
 from pipeline import build
@@ -79,9 +79,14 @@ def test_the_users_own_gallery_may_yet_have_to_be_made_but_one_that_is_named_mus
     assert people.people_count == 1
     assert people.search(np.zeros((1, 8), np.float32), 1).names == (("Rosa",),)
     assert not people.refresh()
+    with build.gallery(None, embedder) as other:
+        other.add("Ada", [NewTemplate(np.ones(8, np.float32), None, 1.0, "test", "2")])
+    while not people.refresh():  # another thread reads it
+        time.sleep(0.01)
+    assert people.search(np.ones((1, 8), np.float32), 1).names == (("Ada",),)
     people.close()
     found = build.people(None, embedder)
-    assert isinstance(found, Gallery)
+    assert found.people_count == 2
     found.close()
     with pytest.raises(GalleryError, match="there is no gallery at"):
         build.people(tmp_path / "no.db", embedder)

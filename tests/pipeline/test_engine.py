@@ -212,7 +212,7 @@ def test_a_gallery_that_fails_meanwhile_ends_the_run_but_not_the_video(
 ) -> None:
     looks = []
 
-    def fail(self: Gallery) -> bool:
+    def fail(self: Gallery, wait: bool) -> bool:
         looks.append(1)
         if len(looks) == 1:
             time.sleep(0.6)
