@@ -14,6 +14,8 @@ from gallery.failures import damaged, explained
 from gallery.store import Store
 from gallery.types import Floats, Ints
 
+PATIENCE = 0.005  # seconds a frame may be held up: an enrolment of a few photos is read in less
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -59,9 +61,9 @@ class Background:
         self._thread = threading.Thread(target=self._look, name="gallery refresh", daemon=True)
         self._thread.start()
 
-    @property
     def done(self) -> bool:
-        """Whether there is a result."""
+        """Whether there is a result; waits `PATIENCE` for one."""
+        self._thread.join(PATIENCE)
         return not self._thread.is_alive()
 
     def result(self) -> Difference:

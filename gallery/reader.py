@@ -181,27 +181,30 @@ class Reader:
     def refresh(self, wait: bool = True) -> bool:
         """Take in what others have written; True if there was anything. Costs microseconds if not.
 
-        Without `wait` the file is read by another thread, and what it finds is taken in by a later call: a
-        frame of a video is not held up.
+        Without `wait` the file is read by another thread, and what it finds is taken in by a later call
+        unless it comes at once: a frame of a video is not held up. Only an index that was never searched is
+        made on the spot.
         """
         with self._using() as opened:
-            if self._background is not None and (wait or self._background.done):
-                background, self._background = self._background, None
-                found = background.result()
-                if self._matcher is not None and background.known is self._matcher.templates:
-                    self._matcher.apply(found)
-                    return True
-                self._seen = None  # the index has moved on since: look again
-            version = opened.version()
-            if version == self._seen:
-                return False
-            if wait or self._matcher is None:
-                self._catch_up()
-                return True
             if self._background is None:
+                version = opened.version()
+                if version == self._seen:
+                    return False
+                if wait or self._matcher is None:
+                    self._catch_up()
+                    return True
                 self._seen = version
                 self._background = Background(self.path, self._matcher.templates, self._made_with())
-            return False
+            if not wait and not self._background.done():
+                return False
+            background, self._background = self._background, None
+            found = background.result()
+            if self._matcher is not None and background.known is self._matcher.templates:
+                self._matcher.apply(found)
+                if not wait:
+                    return True
+            self._catch_up()  # the index has moved on since, or there may be more by now
+            return True
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

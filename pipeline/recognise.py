@@ -18,7 +18,6 @@ from pipeline.track import UNCONFIRMED, Tracker
 from pipeline.types import UNDECIDED, Detections, Floats, Frame, Image, Ints, Result, TrackedFace
 from siamese.calibration import Calibration
 
-REFRESH = 0.5  # seconds between looks at whether the gallery was changed
 NEAREST = 5  # people of each look whose evidence is kept apart; all others share the last one's
 
 
@@ -73,7 +72,6 @@ class Recogniser:
         self._tracker = Tracker(settings.track)
         self._attention = Attention(settings.attention)
         self._evidence = Evidence(settings.evidence)
-        self._refreshed = float("-inf")
         self.enrolled = people.people_count
 
     def __call__(self, frame: Frame) -> Result:
@@ -158,12 +156,9 @@ class Recogniser:
             self._evidence.add(int(tracks[row]), found, float(weights[place]))
 
     def _take_in_enrollments(self) -> None:
-        """Notice, now and then, what another process has written to the gallery."""
-        now = time.monotonic()
-        if now - self._refreshed >= REFRESH:
-            self._refreshed = now
-            if self._people.refresh():
-                self.enrolled = self._people.people_count
-                # What was concluded rests on people who may be gone, and lacks those who are new: look again.
-                self._evidence.forget(frozenset())
-                self._attention.forget(frozenset())
+        """Notice what another process has written to the gallery; costs microseconds if nothing."""
+        if self._people.refresh():
+            self.enrolled = self._people.people_count
+            # What was concluded rests on people who may be gone, and lacks those who are new: look again.
+            self._evidence.forget(frozenset())
+            self._attention.forget(frozenset())

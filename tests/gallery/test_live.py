@@ -63,7 +63,10 @@ def test_refreshing_in_the_background_returns_at_once(
         assert reader.search(template(2).embedding[None], 1).names == (("Grace",),)
 
 
-def test_what_was_found_is_looked_for_again_where_the_index_moved_on(path: Path, template: Templates) -> None:
+def test_what_was_found_is_looked_for_again_where_the_index_moved_on(
+    path: Path, template: Templates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PATIENCE", 0.0)
     with Gallery.open(path, "model", 16, create=True) as mine, Gallery.open(path, "model", 16) as theirs:
         mine.add("Ada", [template(1)])
         mine.search(template(1).embedding[None])

@@ -95,9 +95,8 @@ def test_once_decided_a_track_is_looked_at_seldom(world: Any, detector: Any, emb
 
 
 def test_a_changed_gallery_is_noticed_and_everybody_is_judged_anew(
-    world: Any, detector: Any, embedder: Any, monkeypatch: pytest.MonkeyPatch
+    world: Any, detector: Any, embedder: Any
 ) -> None:
-    monkeypatch.setattr("pipeline.recognise.REFRESH", 0.0)
     people = FakePeople(embedder, Rosa=world.RED)
     recogniser = Recogniser(detector, embedder, people, SETTINGS)
     verdicts = []
