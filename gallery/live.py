@@ -11,10 +11,24 @@ import numpy as np
 
 from gallery.errors import GalleryError
 from gallery.failures import damaged, explained
-from gallery.store import Store
+from gallery.store import Marks, Store
 from gallery.types import Floats, Ints
 
 PATIENCE = 0.005  # seconds a frame may be held up: an enrolment of a few photos is read in less
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an index holds."""
+
+    templates: Ints  # ascending (t,)
+    owners: Ints  # the person of each (t,)
+    names: dict[int, str]  # of every owner
+    people: int  # owners
+    marks: Marks | None  # where the history was then; None for nothing held
+
+
+NOTHING = Held(np.zeros(0, np.int64), np.zeros(0, np.int64), {}, 0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +37,11 @@ class Difference:
 
     removed: Ints  # templates (r,)
     added: tuple[tuple[Ints, Ints, Floats], ...]  # batches of templates (n,), owners (n,), embeddings (n, d)
-    templates: Ints  # everything that the file holds, ascending (t,)
-    owners: Ints  # (t,)
-    names: dict[int, str]  # of every owner
+    held: Held  # afterwards
 
 
-def difference(store: Store, known: Ints, made_with: tuple[str, int]) -> Difference:
-    """How the file differs from an index of the templates `known` (k,) int64, ascending.
+def difference(store: Store, held: Held, made_with: tuple[str, int]) -> Difference:
+    """How the file differs from what an index holds.
 
     Raises:
         GalleryError: the file is damaged, or another model than `made_with` (fingerprint, dimension) has
@@ -41,20 +53,35 @@ def difference(store: Store, known: Ints, made_with: tuple[str, int]) -> Differe
                 f"the gallery {store.path} was migrated to the model {store.made_with()[0]} meanwhile; "
                 "start again"
             )
-        names = store.names()
-        templates, owners = store.owners()
-        if not set(np.unique(owners).tolist()) <= names.keys():
+        marks = store.marks()
+        if held.marks is not None and store.only_added_since(held.marks):
+            # The usual case, and short however large the gallery: a frame waits while Python is busy here.
+            added = tuple(store.embeddings(after=int(held.templates[-1]) if len(held.templates) else 0))
+            templates = np.concatenate([held.templates, *(ids for ids, _, _ in added)])
+            owners = np.concatenate([held.owners, *(people for _, people, _ in added)])
+            new = np.unique(owners[len(held.owners) :])
+            names = held.names | store.names(new)
+            unknown = [person for person in new.tolist() if person not in held.names]
+            people = held.people + len(unknown)
+            removed = held.templates[:0]
+        else:
+            names = store.names()
+            templates, owners = store.owners()
+            new = np.unique(owners)
+            people = len(new)
+            missing = np.setdiff1d(templates, held.templates, assume_unique=True)
+            added = tuple(store.embeddings(missing if len(held.templates) else None))
+            removed = np.setdiff1d(held.templates, templates, assume_unique=True)
+        if not set(new.tolist()) <= names.keys():
             raise damaged(store.path, "a template belongs to nobody")
-        new = np.setdiff1d(templates, known, assume_unique=True)
-        added = tuple(store.embeddings(new if len(known) else None))
-    return Difference(np.setdiff1d(known, templates, assume_unique=True), added, templates, owners, names)
+    return Difference(removed, added, Held(templates, owners, names, people, marks))
 
 
 class Background:
     """One look at the file in a thread of its own, with a connection of its own."""
 
-    def __init__(self, path: Path, known: Ints, made_with: tuple[str, int]) -> None:
-        self.known = known
+    def __init__(self, path: Path, held: Held, made_with: tuple[str, int]) -> None:
+        self.held = held
         self._path, self._made_with = path, made_with
         self._found: Difference | None = None
         self._error: Exception | None = None
@@ -77,6 +104,6 @@ class Background:
     def _look(self) -> None:
         try:
             with explained(self._path), closing(Store(self._path, erase=False)) as store:
-                self._found = difference(store, self.known, self._made_with)
+                self._found = difference(store, self.held, self._made_with)
         except Exception as error:  # handed to whoever asks for the result
             self._error = error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gallery.index import ExactIndex
-from gallery.live import Difference
+from gallery.live import NOTHING, Difference
 from gallery.types import Floats, Ints, Matches
 
 _WIDEN = 4
@@ -22,19 +22,15 @@ def first_of_each(owners: Ints, most: int) -> Ints:
 
 
 class Matcher:
-    """Templates and the people they belong to, in memory, ready to be searched. Not safe between threads."""
+    """Templates and the people they belong to, in memory, ready to be searched. Not safe between threads.
+
+    Attributes:
+        held: what is in it.
+    """
 
     def __init__(self, dimension: int) -> None:
         self._index = ExactIndex(dimension)
-        self._names: dict[int, str] = {}  # by person
-        self._templates: Ints = np.zeros(0, np.int64)  # ascending, so that owners are found by bisection
-        self._owners: Ints = np.zeros(0, np.int64)  # person of each template, same order
-        self._people = 0  # who have templates
-
-    @property
-    def templates(self) -> Ints:
-        """The templates in the index, ascending (t,)."""
-        return self._templates
+        self.held = NOTHING
 
     def apply(self, change: Difference) -> None:
         """Take in how the file differs from this index."""
@@ -42,8 +38,7 @@ class Matcher:
             self._index.remove(change.removed)
         for templates, _, embeddings in change.added:
             self._index.add(templates, embeddings)
-        self._templates, self._owners, self._names = change.templates, change.owners, change.names
-        self._people = len(np.unique(change.owners))
+        self.held = change.held
 
     def search(self, probes: Floats, people: int) -> Matches:
         """The `people` nearest people of each of `probes` (m, d) float32, exactly.
@@ -54,12 +49,12 @@ class Matcher:
             raise ValueError(f"people is at least 1, not {people}")
         if probes.ndim != 2 or probes.shape[1] != self._index.dimension or not np.isfinite(probes).all():
             raise ValueError(f"probes are (m, {self._index.dimension}) and finite, not {probes.shape}")
-        total, wanted = len(self._index), min(people, self._people)
+        total, wanted = len(self._index), min(people, self.held.people)
         distances = np.full((len(probes), people), np.inf, np.float32)
         if not total or not len(probes):
-            return Matches(((),) * len(probes), distances, total, self._people)
+            return Matches(((),) * len(probes), distances, total, self.held.people)
         # The first breadth suits a gallery where everybody has about as many templates as the next one.
-        breadth = min(total, wanted * -(-total // self._people))
+        breadth = min(total, wanted * -(-total // self.held.people))
         near, owners = self._ranked(probes, breadth)
         names = []
         for row in range(len(probes)):
@@ -71,10 +66,10 @@ class Matcher:
                 found = wider_near[0], wider_owners[0]
                 first = first_of_each(found[1], wanted)
             distances[row, : len(first)] = found[0][first]
-            names.append(tuple(self._names[int(person)] for person in found[1][first]))
-        return Matches(tuple(names), distances, total, self._people)
+            names.append(tuple(self.held.names[int(person)] for person in found[1][first]))
+        return Matches(tuple(names), distances, total, self.held.people)
 
     def _ranked(self, probes: Floats, k: int) -> tuple[Floats, Ints]:
         """Distances (m, k) and owners (m, k) of the k <= total nearest templates, best first."""
         distances, templates = self._index.search(probes, k)
-        return distances, self._owners[np.searchsorted(self._templates, templates)]
+        return distances, self.held.owners[np.searchsorted(self.held.templates, templates)]

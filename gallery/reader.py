@@ -194,12 +194,12 @@ class Reader:
                     self._catch_up()
                     return True
                 self._seen = version
-                self._background = Background(self.path, self._matcher.templates, self._made_with())
+                self._background = Background(self.path, self._matcher.held, self._made_with())
             if not wait and not self._background.done():
                 return False
             background, self._background = self._background, None
             found = background.result()
-            if self._matcher is not None and background.known is self._matcher.templates:
+            if self._matcher is not None and background.held is self._matcher.held:
                 self._matcher.apply(found)
                 if not wait:
                     return True
@@ -229,7 +229,7 @@ class Reader:
         """Bring the index, if there is one, to what the file holds."""
         self._seen = self._store.version()  # first: what is written meanwhile is news
         if self._matcher is not None:
-            self._matcher.apply(difference(self._store, self._matcher.templates, self._made_with()))
+            self._matcher.apply(difference(self._store, self._matcher.held, self._made_with()))
 
     def _made_with(self) -> tuple[str, int]:
         return self._store.fingerprint, self._store.dimension

@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ from gallery.errors import GalleryError
 from gallery.failures import damaged
 from gallery.schema import FORMAT, MIGRATIONS, migrate
 from gallery.types import Change, Floats, Ints, Person, Stats, StoredTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Where the history of a file is: two files with the same marks hold the same."""
+
+    change: int  # the last
+    undone: int  # how many were
+
 
 _EMBEDDINGS = "SELECT id, person, embedding FROM templates"
 
@@ -83,9 +93,28 @@ class Store:
         self._check_names([person.name for person in people])
         return people
 
-    def names(self) -> dict[int, str]:
-        """Every person's name, by id."""
-        names = dict(self._db.execute("SELECT id, name FROM people").fetchall())
+    def marks(self) -> Marks:
+        """Where the history is."""
+        return Marks(*self._db.execute("SELECT coalesce(max(id), 0), count(undone) FROM changes").fetchone())
+
+    def only_added_since(self, marks: Marks) -> bool:
+        """Whether every change since then has only added templates, or changed nothing that is searched."""
+        others = self._value(
+            "SELECT count(*) FROM changes WHERE id > ? AND action NOT IN ('enroll', 'import', 'note')",
+            marks.change,
+        )
+        return self.marks().undone == marks.undone and not others
+
+    def names(self, people: Ints | None = None) -> dict[int, str]:
+        """The names of everybody, or of `people` (p,), by id."""
+        if people is None:
+            rows = self._db.execute("SELECT id, name FROM people")
+        else:
+            wanted = json.dumps(people.tolist())
+            rows = self._db.execute(
+                "SELECT id, name FROM people WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
+            )
+        names = dict(rows.fetchall())
         self._check_names(names.values())
         return names
 
@@ -196,14 +225,14 @@ class Store:
         return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
 
     def embeddings(
-        self, wanted: Ints | None = None, batch: int = 4096
+        self, wanted: Ints | None = None, after: int = 0, batch: int = 4096
     ) -> Iterator[tuple[Ints, Ints, Floats]]:
-        """Templates by id, all or those `wanted` (w,) int64, in batches.
+        """Templates by id, in batches: all whose id is greater than `after`, or those `wanted` (w,) int64.
 
         Yields ids (n,) int64, people (n,) int64, embeddings (n, d) float32.
         """
         if wanted is None:
-            cursors = iter([self._db.execute(f"{_EMBEDDINGS} ORDER BY id")])
+            cursors = iter([self._db.execute(f"{_EMBEDDINGS} WHERE id > ? ORDER BY id", (after,))])
         else:
             cursors = (
                 self._db.execute(

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery.live import Difference
+from gallery.live import Difference, Held
 from gallery.matching import Matcher, first_of_each
 
 
 def difference(templates: np.ndarray, owners: np.ndarray, embeddings: np.ndarray) -> Difference:
     """That of a file with these templates from an index of none."""
     names = {int(owner): f"person {owner}" for owner in owners}
-    return Difference(templates[:0], ((templates, owners, embeddings),), templates, owners, names)
+    held = Held(templates, owners, names, len(names), None)
+    return Difference(templates[:0], ((templates, owners, embeddings),), held)
 
 
 def matcher_of(owners: np.ndarray, embeddings: np.ndarray) -> Matcher:
@@ -98,9 +99,8 @@ def test_who_is_removed_is_not_matched_and_who_stays_is() -> None:
     assert (matches.templates, matches.people) == (3, 2)
     templates, owners = np.append(3 * stays, 100), np.append(owners[stays], 7)
     fresh = (np.array([100]), np.array([7]), embeddings[:1])
-    matcher.apply(
-        Difference(templates[:0], (fresh,), templates, owners, {o: f"person {o}" for o in range(9)})
-    )
+    names = {int(owner): f"person {owner}" for owner in owners}
+    matcher.apply(Difference(templates[:0], (fresh,), Held(templates, owners, names, len(names), None)))
     assert matcher.search(embeddings[:1], 1).names == (("person 7",),)
 
 
