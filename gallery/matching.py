@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gallery.index import ExactIndex
+from gallery.large import LargeIndex
 from gallery.live import NOTHING, Difference
 from gallery.types import Floats, Ints, Matches
 
@@ -29,7 +29,7 @@ class Matcher:
     """
 
     def __init__(self, dimension: int) -> None:
-        self._index = ExactIndex(dimension)
+        self._index = LargeIndex(dimension)
         self.held = NOTHING
 
     def apply(self, change: Difference) -> None:
@@ -41,7 +41,9 @@ class Matcher:
         self.held = change.held
 
     def search(self, probes: Floats, people: int) -> Matches:
-        """The `people` nearest people of each of `probes` (m, d) float32, exactly.
+        """The `people` nearest people of each of `probes` (m, d) float32.
+
+        Exactly up to `large.LARGE` templates; beyond, once in a while a nearest one is missed.
 
         Raises ValueError for probes that are misshapen or not finite, and for `people` below 1.
         """

@@ -165,7 +165,9 @@ class Reader:
             return opened.person_notes(key)
 
     def search(self, embeddings: Floats, people: int = 5) -> Matches:
-        """The `people` nearest people of each of `embeddings` (m, d) float32, exactly.
+        """The `people` nearest people of each of `embeddings` (m, d) float32.
+
+        Exactly up to 100,000 templates; beyond, a nearest one is missed once in a while; distances are exact.
 
         Sees what this object has written; call `refresh` to see what other processes have.
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pipeline.detector.yolo import YoloDetector
     from pipeline.enrolled import Enrolled
     from pipeline.recognise import Detector
-    from pipeline.types import Floats
     from siamese.runtime import Embedder
 
 GALLERY = Path("~/.local/share/recog/gallery.db")  # where the gallery is when nobody says otherwise
@@ -79,9 +78,11 @@ def embedder(settings: Settings) -> Embedder:
     Raises:
         siamese.errors.ModelError: the model cannot be used.
     """
+    from gallery.index import use_threads
     from pipeline.models.local import resolve
     from siamese.runtime import DEFAULT, Embedder
 
+    use_threads(settings.runtime.threads)
     model = DEFAULT if settings.emb.model is None else resolve(settings.emb.model)
     return Embedder(model, settings.runtime.threads)
 

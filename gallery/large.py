@@ -1,0 +1,126 @@
+"""Searching more templates than a flat scan does in time: a shortlist, ranked by exact distance.
+
+Which index, and how much of it is looked at, was chosen by measurement: benchmarks/gallery_scale.py.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from gallery.index import ExactIndex, InvertedFile
+from gallery.types import Floats, Ints
+
+LARGE = 100_000  # templates from which there is a shortlist; a flat scan of so many takes a few milliseconds
+MOST = 64  # neighbours up to which a shortlist serves
+SHORTLIST = 256  # candidates whose exact distance is computed
+
+
+class LargeIndex:
+    """As `ExactIndex`; beyond `LARGE` templates the nearest are missed now and then, never misjudged.
+
+    The shortlist is built by another thread; until it is ready, and for many neighbours, the scan is exact.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension = dimension
+        self._exact = ExactIndex(dimension)
+        self._shortlist: InvertedFile | None = None
+        self._building: Building | None = None
+
+    def __len__(self) -> int:
+        return len(self._exact)
+
+    @property
+    def approximate(self) -> bool:
+        """Whether the shortlist is ready."""
+        self._settle()
+        return self._shortlist is not None
+
+    def add(self, ids: Ints, embeddings: Floats) -> None:
+        """As `ExactIndex.add`."""
+        self._exact.add(ids, embeddings)
+        self._settle()
+        if self._shortlist is not None:
+            self._shortlist.add(ids, embeddings)
+        elif self._building is not None:
+            self._building.missed.append((ids, embeddings))
+
+    def remove(self, ids: Ints) -> None:
+        """As `ExactIndex.remove`."""
+        self._exact.remove(ids)
+        self._settle()
+        if self._shortlist is not None:
+            self._shortlist.remove(ids)
+        elif self._building is not None:
+            self._building.missed.append((ids, None))
+
+    def search(self, embeddings: Floats, k: int) -> tuple[Floats, Ints]:
+        """As `ExactIndex.search`; ids are those of the k nearest, save for what the shortlist lacks."""
+        self._settle()
+        if self._building is None and self._shortlist is None and len(self) > LARGE:
+            self._building = Building(*self._exact.everything())
+        if self._shortlist is None or k > MOST:
+            return self._exact.search(embeddings, k)
+        candidates = self._shortlist.search(embeddings, SHORTLIST)
+        distances = np.full((len(embeddings), k), np.inf, np.float32)
+        ids = np.full((len(embeddings), k), -1, np.int64)
+        for row, probe in enumerate(embeddings):
+            found = candidates[row][candidates[row] >= 0]
+            if len(found) < k:  # so few in the parts that were looked at
+                distances[row], ids[row] = (each[0] for each in self._exact.search(probe[None], k))
+                continue
+            exact = np.abs(self._exact.embeddings(found) - probe).sum(axis=1)
+            order = np.argsort(exact, kind="stable")[:k]
+            distances[row], ids[row] = exact[order], found[order]
+        return distances, ids
+
+    def _settle(self) -> None:
+        """Take over what another thread has built, with what has come and gone since it began."""
+        building = self._building
+        if building is None or not building.done:
+            return
+        self._building = None
+        self._shortlist = building.result()
+        for ids, embeddings in building.missed:
+            if embeddings is None:
+                self._shortlist.remove(ids)
+            else:
+                self._shortlist.add(ids, embeddings)
+
+
+class Building:
+    """An inverted file in the making, in a thread of its own.
+
+    Attributes:
+        missed: ids (n,) and embeddings (n, d), or None for removed, that came after it began, in order.
+    """
+
+    def __init__(self, ids: Ints, embeddings: Floats) -> None:
+        self.missed: list[tuple[Ints, Floats | None]] = []
+        self._made: InvertedFile | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(
+            target=self._build, args=(ids, embeddings), name="gallery shortlist", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a result."""
+        return not self._thread.is_alive()
+
+    def result(self) -> InvertedFile:
+        """What was built, waiting for it; an error of the thread is raised here."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._made is not None
+        return self._made
+
+    def _build(self, ids: Ints, embeddings: Floats) -> None:
+        try:
+            self._made = InvertedFile(embeddings, ids)
+        except Exception as error:  # handed to whoever asks for the result
+            self._error = error
