@@ -1,9 +1,9 @@
 """What may be wrong in a gallery: two people who are one, one who is two, photos of others, poor photos.
 
 Everything is judged by the log-likelihood ratio that the model's calibration gives a distance. Two people are
-suspected where it exceeds the logarithm of the number of pairs of people, which is where being one person
-becomes the likelier explanation if a gallery is taken to hold one such pair. A photo is suspected where even
-the nearest other photo of its person speaks against it.
+suspected where that of their nearest photos exceeds the logarithm of the number of pairs of people: among so
+many, about one pair comes as near by chance. A photo is suspected where even the nearest other photo of its
+person speaks against it.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _same(
             first, second = names[one], names[other]
             yield Finding(
                 "same", (first, second), (), found,
-                f"{first} and {second} look like one person (evidence {found:.1f}, {bound:.1f} suffice)",
+                f"{first} and {second} look like one person (evidence {found:.1f}; {bound:.1f} is met by chance about once)",
                 f"if so: recog gallery merge {shlex.quote(first)} {shlex.quote(second)}",
             )  # fmt: skip
 

@@ -94,7 +94,7 @@ def fingerprint(embedder: Embedder) -> str:
     return f"{embedder.name} {embedder.digest[:16]}, {VERSION}"
 
 
-def detector_fingerprint(detector: YoloDetector) -> str:
+def detector_fingerprint(detector: YoloDetector | TiledDetector | RegionDetector) -> str:
     """Which detector found a face, as templates keep it. Another one does not make them unusable."""
     return detector.digest[:16]
 
