@@ -88,7 +88,8 @@ def _same(
             first, second = names[one], names[other]
             yield Finding(
                 "same", (first, second), (), found,
-                f"{first} and {second} look like one person (evidence {found:.1f}; {bound:.1f} is met by chance about once)",
+                f"{first} and {second} look like one person "
+                f"(evidence {found:.1f}; {bound:.1f} is met by chance about once)",
                 f"if so: recog gallery merge {shlex.quote(first)} {shlex.quote(second)}",
             )  # fmt: skip
 
