@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.commands import data, demo, detector, enroll, gallery, models, network, run
+from pipeline.commands import data, demo, detector, enroll, evaluate, gallery, models, network, run
 
 
 class _Interruptible(TyperGroup):
@@ -35,7 +35,7 @@ app.command("enroll")(enroll.enroll)
 app.command("run")(run.run)
 app.add_typer(gallery.app, name="gallery")
 app.command("train")(network.train)
-app.command("evaluate")(network.evaluate)
+app.command("evaluate")(evaluate.evaluate)
 app.command("export")(network.export)
 app.add_typer(data.app, name="data")
 app.command("collect")(data.collect)

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import ConfigError
+from siamese.frozen.settings import BackboneSettings
 from siamese.settings import ModelSettings, TrainSettings
 
 Region = tuple[float, float, float, float]
@@ -111,6 +112,7 @@ class Settings(Section):
     runtime: RuntimeSettings = RuntimeSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
+    backbone: BackboneSettings = BackboneSettings()
 
     def of_photographs(self) -> Settings:
         """The same for pictures that are no view of the camera for which a region was chosen."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from pathlib import Path
@@ -18,8 +17,6 @@ from siamese.split import VIEW1, split
 
 if TYPE_CHECKING:
     from siamese.calibration import Calibration
-    from siamese.evaluate import Report
-    from siamese.runtime import Embedder
     from siamese.teacher import Floats, Teacher
 
 CALIBRATION_IMAGES = 8  # of each person: LFW has people with a hundred, whose pairs would be all that counts
@@ -167,35 +164,3 @@ def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Setting
     }
     export(network, out, fitted, card)
     return fitted
-
-
-def evaluate_on_lfw(
-    embedder: Embedder, root: Path, out: Path, settings: Settings
-) -> tuple[Report, list[Path]]:
-    """Evaluate on the test people; return the report and the files it was written to.
-
-    Raises:
-        PipelineError, SiameseError: data that are missing or damaged, or `out` cannot be written.
-    """
-    from siamese import plots
-    from siamese.evaluate import evaluate_view1
-    from siamese.runtime import DEFAULT
-
-    view1_split(root)  # whether LFW is there at all
-    make_folder(out)
-    crops = lfw_crops(root, settings)
-    with progress() as display:
-        task = display.add_task("evaluating", total=None)
-        report = evaluate_view1(
-            embedder, crops, root,
-            model=settings.emb.model or DEFAULT, card=embedder.card, calibrated=embedder.calibration,
-            progress=lambda done, total: display.update(task, completed=done, total=total),
-        )  # fmt: skip
-    figures = out / "figures.json"
-    try:
-        figures.write_text(json.dumps(report.as_dict(), indent=2))
-        sheet = plots.pair_sheet(report, crops, out / "pairs.png")
-        curve, scores = plots.roc_curve(report, out / "roc.png"), plots.histogram(report, out / "scores.png")
-    except OSError as error:
-        raise SinkError(f"{out}: cannot be written ({error.strerror or error})") from error
-    return report, [figures, sheet, curve, scores]

@@ -1,297 +1,258 @@
-"""How well an embedder tells people apart on View 1 of LFW, how sure that is, and what it was measured with.
+"""How well an embedder tells people apart, how sure that is, and what it was measured with. No torch.
 
-The threshold is chosen on people of DevTrain who were held out of training, and everything is reported on
-the 1,711 people of DevTest: on the 1,000 pairs of the protocol, and on every pair of all their images, which
-alone hold enough strangers to say anything of rare false accepts. No torch: what is evaluated is what runs.
+The rule that everything here serves: a model is measured on people whom its training has not seen, and what
+is measured otherwise says so, loudly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
 
-from siamese import calibration, lfw, metrics
+from siamese import lfw, seen
 from siamese.calibration import Calibration
 from siamese.crops import CropSet
 from siamese.errors import DataError
-from siamese.intervals import Curve, Interval, over_pairs, over_people
-from siamese.metrics import RATES, Bools, Doubles, Floats, Ints
+from siamese.protocols import lfw_pairs
+from siamese.protocols.embedded import embed_rows, labels_of, missed, rows_of_people
+from siamese.protocols.everyone import everyone
+from siamese.protocols.lfw_pairs import IMAGES_EACH, VIEW1_PAIRS, VIEW2_PAIRS, Model, PairTest
+from siamese.protocols.one_shot import one_shot
+from siamese.protocols.open_set import open_set
+from siamese.protocols.pair_file import pair_file
+from siamese.protocols.reliability import reliability
+from siamese.protocols.report import Part, Report, check_seen
+from siamese.protocols.verification import verify
 from siamese.provenance import category, commit, versions
 from siamese.shipped import sha256
+from siamese.split import VIEW1, folds, split
 
-PAIRS = "pairsDevTest.txt"
-RARE = (1e-3, 1e-4)  # false accept rates to report where there are millions of pairs
-PORTION = 256  # faces embedded between two reports of progress
-
-
-class Embeds(Protocol):
-    """`siamese.runtime.Embedder`, `siamese.teacher.Teacher`, or anything that embeds crops."""
-
-    def embed(self, crops: npt.NDArray[np.uint8], /) -> Floats: ...
+Name = Literal["view1", "view2", "fold", "one-shot", "open-set"]
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
-    """Where the threshold comes from."""
+class EvaluationSettings(BaseModel):
+    """How an evaluation is made; kept in its results."""
 
-    people: int
-    images: int
-    genuine: int  # pairs of one person
-    impostor: int  # pairs of two
-    threshold: float
-    auc: float
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """The pairs of the protocol. Row i of the first four is one pair."""
-
-    first: Ints  # (p,) rows of the crop set
-    second: Ints  # (p,)
-    distances: Floats  # (p,)
-    same: Bools  # (p,)
-    threshold: float  # of the validation people
-    accuracy: float  # at this threshold
-    standard_error: float
-    cost: float  # of trusting the calibrated ratios (Cllr), in bits; 1 is that of saying nothing
-    figures: dict[str, Interval]  # as `metrics.verification`
-    curve: Curve
+    samples: int = Field(1000, ge=10, description="how often data is drawn again for the intervals")
+    seed: int = 0
+    trials: int = Field(2000, ge=1, description="one-shot trials for each number of ways")
+    photos: int = Field(1, ge=1, description="images of a person to enrol (open-set)")
+    splits: int = Field(10, ge=1, description="random choices of who is enrolled (open-set)")
 
 
-@dataclass(frozen=True, slots=True)
-class Everyone:
-    """Every pair of all images of the test people."""
-
-    people: int
-    images: int
-    genuine: int
-    impostor: int
-    auc: float
-    eer: float
-    curve: Curve  # intervals over people
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What was found. `as_dict` is what is kept."""
-
-    category: str
-    validation: Validation
-    pairs: Pairs
-    everyone: Everyone
-    calibration: Calibration
-    not_found: dict[str, int]  # images whose centre stands in, because no face was found in them
-    provenance: dict[str, Any]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON; the single pairs and the curves are left out."""
-        pairs, everyone = self.pairs, self.everyone
-        return {
-            "data": "LFW View 1 (DevTest)",
-            "category": self.category,
-            "validation": asdict(self.validation),
-            "pairs": {
-                "genuine": int(pairs.same.sum()),
-                "impostor": int((~pairs.same).sum()),
-                "accuracy": pairs.accuracy,
-                "standard error": pairs.standard_error,
-                "calibration cost in bits": pairs.cost,
-                **{name: asdict(pairs.figures[name]) for name in ("auc", "eer")},
-                **_rates(pairs.curve, RATES),
-            },
-            "every pair": {
-                "people": everyone.people,
-                "images": everyone.images,
-                "genuine": everyone.genuine,
-                "impostor": everyone.impostor,
-                "auc": everyone.auc,
-                "eer": everyone.eer,
-                **_rates(everyone.curve, RARE),
-            },
-            "no face found, centre taken": self.not_found,
-            "calibration": self.calibration.as_dict(),
-            **self.provenance,
-        }
-
-
-def _rates(curve: Curve, rates: tuple[float, ...]) -> dict[str, Any]:
-    return {
-        f"tar at far {rate:g}": asdict(curve.at(rate)) | {"resolved": curve.resolves(rate)} for rate in rates
-    }
-
-
-def evaluate_view1(
-    embedder: Embeds,
-    crops: CropSet,
-    protocol: Path,
-    *,
-    model: Path | None = None,
-    card: Mapping[str, Any] | None = None,
-    calibrated: Calibration | None = None,
-    validation: Collection[str] | None = None,
-    validation_share: float = 0.1,
-    samples: int = 1000,
-    seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Report:
-    """Evaluate an embedder on people it was not trained on.
-
-    Args:
-        crops: all of LFW, aligned.
-        protocol: the folder of the protocol files.
-        model: the embedder's file, for the record.
-        card: the embedder's model card, which says what it was trained with.
-        calibrated: the embedder's own calibration; without it, one is fitted on the validation people.
-        validation: the people who were held out of training, to choose the threshold on; by default those of
-            `lfw.split_people` with `validation_share`.
-        samples: how often data is drawn again for the intervals.
-        progress: called with faces embedded so far and in all.
+def parse(text: str) -> tuple[Name, tuple[int, ...]]:
+    """A protocol as on the command line: its name, and the folds of `fold:9,10`.
 
     Raises:
-        DataError: an image is missing, validation people are test people, or too few for a threshold.
+        ValueError: no such protocol.
     """
-    train, test = lfw.view1_split(protocol)
-    held_out = lfw.split_people(train, validation_share)[1] if validation is None else sorted(validation)
-    if both := sorted(set(held_out) & set(test)):
-        raise DataError(f"{both[0]} is among the test people; a threshold chosen on them would flatter")
-    row_of = {file: row for row, file in enumerate(crops.files)}
-    counts = {
-        person.name: person.images
-        for part in ("Train", "Test")
-        for person in lfw.read_people(protocol / f"peopleDev{part}.txt")
+    name, _, numbers = text.partition(":")
+    if name == "fold" and all(part.isdecimal() for part in numbers.split(",")):
+        return "fold", tuple(sorted({int(part) for part in numbers.split(",")}))
+    for known in ("view1", "view2", "one-shot", "open-set"):
+        if text == known:
+            return known, ()
+    raise ValueError(f"{text}: give view1, view2, fold:K (or fold:9,10), one-shot or open-set")
+
+
+def evaluate_lfw(
+    protocol: str,
+    models: Sequence[Model],
+    crops: CropSet,
+    root: Path,
+    settings: EvaluationSettings | None = None,
+    *,
+    files: Sequence[Path] = (),
+    allow_seen: bool = False,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Report:
+    """Evaluate one model on people of LFW, or for View 2 one model for each fold.
+
+    Args:
+        protocol: as `parse` reads it.
+        crops: all of LFW, aligned.
+        root: the folder of the protocol files.
+        files: the models' files, for the record.
+        allow_seen: measure also on people whom a model has seen, and mark the report.
+        progress: called with what is being done, how much of it is, and of how much.
+
+    Raises:
+        ValueError: no such protocol.
+        DataError: data are missing, a fold has no model, or a model has seen those it would be tested on.
+    """
+    chosen, (name, numbers) = settings or EvaluationSettings(), parse(protocol)
+    if name == "view2":
+        return _view2(models, crops, root, chosen, files, allow_seen, progress)
+    if len(models) != 1:
+        raise DataError(f"{protocol} takes one model, not {len(models)}")
+    (model,) = models
+    tested = _tested(model, name, numbers, root)
+    warning = check_seen([model], [tested], allow_seen)
+    told = partial(progress, "embedding")
+
+    if name in ("one-shot", "open-set"):
+        rows = rows_of_people(crops, tested)
+        faces = embed_rows(model.embedder, crops, rows, told)
+        part: Part
+        if name == "one-shot":
+            part = one_shot(
+                faces.embeddings[rows], labels_of(crops, rows), chosen.trials, chosen.samples, chosen.seed
+            )
+        else:
+            part = open_set(
+                faces.embeddings[rows], labels_of(crops, rows), chosen.photos, chosen.splits, chosen.samples,
+                chosen.seed, lambda done: progress("random splits", done, chosen.splits),
+            )  # fmt: skip
+        return Report(
+            protocol, f"LFW, {len(tested):,} people held out of the training", category(model.card), warning,
+            {name: part}, {"people": missed(crops, rows)},
+            _provenance(models, crops, [root / "people.txt"], files, chosen, faces.sha256),
+            shown=rows, embeddings=faces.embeddings,
+        )  # fmt: skip
+    view1 = name == "view1"
+    if view1:
+        test = lfw_pairs.view1(model, crops, root, told)
+    else:
+        test = lfw_pairs.folds(model, crops, root, numbers, told)
+    progress("figures", 0, 3)
+    parts: dict[str, Part] = {"pairs": verify(test.judged, chosen.samples, chosen.seed)}
+    progress("figures", 1, 3)
+    parts |= _people(test, crops, chosen)
+    progress("figures", 3, 3)
+    described = "View 1, test half" if view1 else f"View 2, folds {', '.join(map(str, numbers))}"
+    return Report(
+        protocol, f"LFW {described}", category(model.card), warning, parts,
+        {"people tested": missed(crops, test.tested)},
+        _provenance(
+            models, crops, [root / (VIEW1_PAIRS if view1 else VIEW2_PAIRS)], files, chosen, test.faces.sha256
+        ),
+        test.judged, test.tested, test.faces.embeddings,
+    )  # fmt: skip
+
+
+def evaluate_pairs(
+    model: Model,
+    judge: Calibration,
+    crops: CropSet,
+    pairs: Path,
+    settings: EvaluationSettings | None = None,
+    *,
+    files: Sequence[Path] = (),
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Report:
+    """Evaluate on a set that comes with a pairs file; whom of it the model has seen, only its owner knows.
+
+    Raises:
+        DataError: the file is malformed, or an image is missing.
+    """
+    chosen = settings or EvaluationSettings()
+    judged, digest = pair_file(
+        model.embedder, judge, crops, lfw.read_pairs(pairs), partial(progress, "embedding")
+    )
+    rows = lfw_pairs.rows_in(judged)
+    return Report(
+        "pairs", f"the pairs of {pairs.name} (whether the model has seen these people, its card cannot say)",
+        category(model.card), None, {"pairs": verify(judged, chosen.samples, chosen.seed)},
+        {"pairs": missed(crops, rows)},
+        _provenance([model], crops, [pairs], files, chosen, digest), judged,
+    )  # fmt: skip
+
+
+def _view2(
+    models: Sequence[Model],
+    crops: CropSet,
+    root: Path,
+    chosen: EvaluationSettings,
+    files: Sequence[Path],
+    allow_seen: bool,
+    progress: Callable[[str, int, int], None],
+) -> Report:
+    """All ten folds, each by the model that has not seen it."""
+    parts = lfw.read_people_folds(root / "people.txt")
+    numbers = range(1, len(parts) + 1)
+    people = [[person.name for person in part] for part in parts]
+    if len(models) == 1:
+        warning = check_seen([models[0]] * len(parts), people, allow_seen)
+        tests = [lfw_pairs.folds(models[0], crops, root, list(numbers), partial(progress, "embedding"))]
+    else:
+        own = {fold: model for model in models for fold in _held_out(model)}
+        if missing := [number for number in numbers if number not in own]:
+            raise DataError(
+                f"View 2 needs a model for every fold; none of {len(models)} holds out fold {missing[0]}"
+            )
+        by_fold = [own[number] for number in numbers]
+        warning = check_seen(by_fold, people, allow_seen)
+        tests = [
+            lfw_pairs.folds(
+                own[number],
+                crops,
+                root,
+                [number],
+                partial(progress, f"embedding fold {number}"),
+                everyone=False,
+            )
+            for number in numbers
+        ]
+    judged = lfw_pairs.together(tests)
+    digest = hashlib.sha256("".join(test.faces.sha256 for test in tests).encode()).hexdigest()
+    return Report(
+        "view2", "LFW View 2, ten folds", category(models[0].card), warning,
+        {"pairs": verify(judged, chosen.samples, chosen.seed)},
+        {"pairs": missed(crops, lfw_pairs.rows_in(judged))},
+        _provenance(models, crops, [root / VIEW2_PAIRS, root / "people.txt"], files, chosen, digest),
+        judged, tests[0].tested, tests[0].faces.embeddings,
+    )  # fmt: skip
+
+
+def _held_out(model: Model) -> list[int]:
+    """The folds of View 2 that it has not seen."""
+    return [] if model.split is None or model.split.hold_out == VIEW1 else folds(model.split.hold_out)
+
+
+def _tested(model: Model, name: Name, numbers: tuple[int, ...], root: Path) -> Sequence[str]:
+    """The people that the figures will be of."""
+    if name == "view1":
+        return lfw.view1_split(root)[1]
+    if name == "fold":
+        return split(root, "fold:" + ",".join(map(str, numbers))).test
+    return model.split.test if model.split else lfw.view1_split(root)[1]
+
+
+def _people(test: PairTest, crops: CropSet, chosen: EvaluationSettings) -> dict[str, Part]:
+    """The figures over every pair of the people tested."""
+    rows = test.tested
+    few = rows_of_people(crops, sorted({crops.people[row] for row in rows}), IMAGES_EACH)
+    embeddings = test.faces.embeddings
+    return {
+        "every pair": everyone(embeddings[rows], labels_of(crops, rows), chosen.samples, chosen.seed),
+        "calibration": reliability(test.calibration, embeddings[few], labels_of(crops, few), chosen.seed),
     }
 
-    def rows_of(people: list[str]) -> Ints:
-        if unknown := [name for name in people if name not in counts]:
-            raise DataError(f"{unknown[0]} is nobody of {protocol}")
-        return _rows(row_of, [lfw.image_name(p, n + 1) for p in people for n in range(counts[p])])
 
-    fit_on, tested = rows_of(held_out), rows_of(test)
-    listed = [pair for fold in lfw.read_pairs(protocol / PAIRS) for pair in fold]
-    first = _rows(row_of, [pair.first for pair in listed])
-    second = _rows(row_of, [pair.second for pair in listed])
-    same = np.array([pair.same for pair in listed])
-    embeddings = _embed(embedder, crops, np.unique(np.concatenate([fit_on, tested, first, second])), progress)
-
-    chosen, judge = _validate(embeddings[fit_on], _people(crops, fit_on), calibrated)
-    distances = np.abs(embeddings[first] - embeddings[second]).sum(axis=1)
-    return Report(
-        category(card or {}),
-        chosen,
-        _pairs(first, second, distances, same, chosen.threshold, judge, samples, seed),
-        _everyone(embeddings[tested], _people(crops, tested), samples, seed),
-        judge,
-        {
-            "validation": _missed(crops, fit_on),
-            "pairs": _missed(crops, np.unique([first, second])),
-            "every pair": _missed(crops, tested),
+def _provenance(
+    models: Sequence[Model],
+    crops: CropSet,
+    protocol: Sequence[Path],
+    files: Sequence[Path],
+    chosen: EvaluationSettings,
+    digest: str,
+) -> dict[str, Any]:
+    return {
+        "settings": chosen.model_dump(),
+        "held out of the models": [model.card.get(seen.HELD_OUT) for model in models],
+        "alignment": crops.alignment,
+        "sha256": {
+            **{path.name: sha256(path) for path in protocol},
+            "crops": digest,
+            "models": {path.name: sha256(path) for path in files},
         },
-        {
-            "settings": {
-                "validation people": f"share {validation_share:g}" if validation is None else "given",
-                "calibration": "given" if calibrated else "fitted on the validation people",
-                "bootstrap samples": samples,
-                "seed": seed,
-            },
-            "alignment": crops.alignment,
-            "sha256": {PAIRS: sha256(protocol / PAIRS), "model": sha256(model) if model else None},
-            "commit": commit(),
-            "versions": versions(),
-        },
-    )
-
-
-def _rows(row_of: dict[str, int], files: list[str]) -> Ints:
-    try:
-        return np.array([row_of[file] for file in files], np.int64)
-    except KeyError as error:
-        raise DataError(
-            f"{error.args[0]}: not among the aligned faces; make them with: recog data align"
-        ) from None
-
-
-def _people(crops: CropSet, rows: Ints) -> Ints:
-    """A number from 0 for the person in each row."""
-    names = [crops.files[row].partition("/")[0] for row in rows]
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
-
-
-def _missed(crops: CropSet, rows: Ints) -> int:
-    return int((~crops.found[rows]).sum())
-
-
-def _embed(embedder: Embeds, crops: CropSet, rows: Ints, progress: Callable[[int, int], None]) -> Floats:
-    """Embeddings (n, d) in the order of the crops; those of rows that are not asked for are zero."""
-    portions = []
-    for start in range(0, len(rows), PORTION):
-        portions.append(embedder.embed(np.array(crops.images[rows[start : start + PORTION]])))
-        progress(min(start + PORTION, len(rows)), len(rows))
-    embeddings = np.zeros((len(crops), portions[0].shape[1]), np.float32)
-    embeddings[rows] = np.concatenate(portions)
-    return embeddings
-
-
-def _validate(
-    embeddings: Floats, labels: Ints, calibrated: Calibration | None
-) -> tuple[Validation, Calibration]:
-    """The threshold, and the calibration unless there is one."""
-    distances, same = metrics.every_pair(embeddings, labels)
-    if same.all() or not same.any():
-        raise DataError("a threshold needs two validation people, and two images of one of them")
-    try:
-        judge = calibrated or calibration.fit(distances, same)
-    except ValueError as error:
-        raise DataError(f"the validation people allow no calibration: {error}") from error
-    threshold = metrics.best_threshold(distances, same)
-    auc = metrics.verification(distances, same)["auc"]
-    people, genuine = len(np.unique(labels)), int(same.sum())
-    return Validation(people, len(labels), genuine, len(same) - genuine, threshold, auc), judge
-
-
-def _pairs(
-    first: Ints,
-    second: Ints,
-    distances: Floats,
-    same: Bools,
-    threshold: float,
-    judge: Calibration,
-    samples: int,
-    seed: int,
-) -> Pairs:
-    accuracy = metrics.accuracy(distances, same, threshold)
-    return Pairs(
-        first,
-        second,
-        distances,
-        same,
-        threshold,
-        accuracy,
-        (accuracy * (1 - accuracy) / len(same)) ** 0.5,
-        calibration.cost(judge.llr(distances), same),
-        *over_pairs(distances, same, _grid(-3, 0), samples, seed),
-    )
-
-
-def _everyone(embeddings: Floats, labels: Ints, samples: int, seed: int) -> Everyone:
-    distances, same = metrics.every_pair(embeddings, labels)
-    figures = metrics.verification(distances, same)
-    return Everyone(
-        len(np.unique(labels)),
-        len(labels),
-        int(same.sum()),
-        int((~same).sum()),
-        figures["auc"],
-        figures["eer"],
-        over_people(distances, labels, _grid(-5, -2), samples, seed),
-    )
-
-
-def _grid(low: int, high: int) -> Doubles:
-    """False accept rates from 10^low to 10^high, twenty to each power of ten."""
-    grid: Doubles = np.logspace(low, high, 20 * (high - low) + 1)
-    return grid
+        "commit": commit(),
+        "versions": versions(),
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from siamese.calibration import Calibration
+from siamese.describe import describe
 from siamese.model import Siamese
 from siamese.shipped import record
 
@@ -51,17 +51,14 @@ def export(network: Siamese, out: Path, calibration: Calibration, card: dict[str
             dynamo=False,
         )
     graph: Any = onnx.load(str(temporary))
-    described = {
-        "recog.kind": "embedder",
-        "recog.dimension": network.backbone.dimension,
-        "recog.bias": float(network.head.bias.detach()),
-        "recog.calibration": calibration.as_dict(),
-        "recog.model": network.settings.model_dump(),
-        "recog.card": card,
-    }
-    for key, value in described.items():
-        entry = graph.metadata_props.add()
-        entry.key, entry.value = key, value if isinstance(value, str) else json.dumps(value)
+    describe(
+        graph,
+        architecture=network.settings.model_dump(),
+        dimension=network.backbone.dimension,
+        bias=float(network.head.bias.detach()),
+        calibration=calibration,
+        card=card,
+    )
     onnx.save(graph, str(temporary))
     os.replace(temporary, out)
     record(out)

@@ -57,6 +57,15 @@ def best_threshold(distances: Floats, same: Bools) -> float:
     return float(thresholds[place : place + 2].mean())
 
 
+def thresholds_of_others(distances: Floats, same: Bools, folds: Ints) -> Doubles:
+    """For each pair (p,) the best threshold of the pairs of all other folds than its own."""
+    thresholds = np.empty(len(distances), np.float64)
+    for fold in np.unique(folds):
+        others = folds != fold
+        thresholds[~others] = best_threshold(distances[others], same[others])
+    return thresholds
+
+
 def tar_at(far_wanted: float, far: Doubles, tar: Doubles) -> float:
     """True accept rate at the loosest threshold whose false accept rate is at most `far_wanted`."""
     return float(tar[far <= far_wanted].max(initial=0.0))

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: pairs as a person would judge them, the ROC curve, and where the scores lie."""
+"""Curves of an evaluation: ROC, DET, where the scores lie, and whether the calibration may be believed."""
 
 from __future__ import annotations
 
@@ -7,93 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from siamese import metrics
+
 if TYPE_CHECKING:
-    from siamese.crops import CropSet
-    from siamese.evaluate import Report
     from siamese.intervals import Curve
+    from siamese.protocols.everyone import Everyone
+    from siamese.protocols.reliability import Reliability
+    from siamese.protocols.verification import Judged, Verification
 
 GREEN, RED, BLUE = "#1a7f37", "#c62828", "#1f5fa8"
-ACROSS = 4  # pairs in a line of the sheet
+DET_TICKS = (0.0001, 0.001, 0.01, 0.05, 0.1, 0.2, 0.4)  # rates that are marked on both axes
 
 
-def pair_sheet(report: Report, crops: CropSet, out: Path, count: int = 12, seed: int = 0) -> Path:
-    """Write a sheet of pairs with what the model says of them: some at random, then the most wrong ones.
-
-    Args:
-        crops: those that the report was made from.
-        count: of either kind.
-    """
-    from matplotlib.figure import Figure
-
-    pairs = report.pairs
-    llr = report.calibration.llr(pairs.distances)
-    right = (pairs.distances <= pairs.threshold) == pairs.same
-    regret = np.where(pairs.same, 1.0, -1.0) * (pairs.distances - pairs.threshold)  # above zero where wrong
-    random = np.random.default_rng(seed)
-    drawn = np.sort(random.choice(len(right), min(count, len(right)), replace=False))
-    worst = np.argsort(-regret)[:count]
-    worst = worst[~right[worst]]
-    parts = [
-        (f"{len(drawn)} pairs at random", drawn),
-        (f"The {len(worst)} most wrong of {int((~right).sum())} errors in {len(right):,} pairs", worst),
-    ]
-    lines = [-(-len(rows) // ACROSS) for _, rows in parts]
-    figure = Figure(figsize=(2.9 * ACROSS, 1.95 * sum(lines) + 1.3), dpi=110, layout="constrained")
-    figure.suptitle(
-        "p: probability of one person, at even odds.  Green: judged right.  Red: judged wrong.", fontsize=10
-    )
-    for part, (title, rows), height in zip(
-        figure.subfigures(2, 1, height_ratios=[max(line, 0.2) for line in lines], squeeze=False)[:, 0],
-        parts,
-        lines,
-        strict=True,
-    ):
-        part.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
-        if not height:
-            continue
-        places = list(part.subplots(height, ACROSS, squeeze=False).flat)
-        for place in places:
-            place.set_axis_off()
-        for place, row in zip(places, rows, strict=False):
-            _draw_pair(place, report, crops, int(row), float(llr[row]), bool(right[row]))
-    figure.savefig(out)
-    return out
-
-
-def _draw_pair(axes: Any, report: Report, crops: CropSet, row: int, llr: float, right: bool) -> None:
-    pairs = report.pairs
-    first, second = pairs.first[row], pairs.second[row]
-    gap = np.full((crops.images.shape[1], 4, 3), 255, np.uint8)
-    axes.imshow(np.concatenate([crops.images[first], gap, crops.images[second]], axis=1)[..., ::-1])
-    truth = "one person" if pairs.same[row] else "two people"
-    mistake = "" if right else ", taken for two" if pairs.same[row] else ", taken for one"
-    axes.set_title(
-        f"{truth}{mistake}\ndistance {pairs.distances[row]:.1f}, p {_percent(llr)}",
-        fontsize=9,
-        color=GREEN if right else RED,
-        pad=3,
-    )
-
-
-def _percent(llr: float) -> str:
-    """A log-likelihood ratio as a probability at even odds."""
-    probability = 1 / (1 + np.exp(-llr))
-    if probability > 0.9999:
-        return "> 99.99 %"
-    if probability < 0.0001:
-        return "< 0.01 %"
-    return f"{100 * probability:.{1 if 0.1 < probability < 0.9 else 2}f} %"
-
-
-def roc_curve(report: Report, out: Path) -> Path:
+def roc_curve(pairs: Verification, everyone: Everyone | None, title: str, out: Path) -> Path:
     """Write true accepts over false accepts, the latter on a logarithmic axis, with intervals."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 5), dpi=110, layout="constrained")
-    axes = figure.add_subplot()
-    pairs, everyone = report.pairs, report.everyone
-    _draw_curve(axes, everyone.curve, BLUE, f"every pair of {everyone.people:,} people")
-    _draw_curve(axes, pairs.curve, RED, f"the protocol's {len(pairs.same):,} pairs")
+    figure, axes = _figure(7.5, 5)
+    if everyone is not None:
+        _draw_curve(axes, everyone.curve, BLUE, f"every pair of {everyone.people:,} people")
+    _draw_curve(axes, pairs.curve, RED, f"the protocol's {pairs.genuine + pairs.impostor:,} pairs")
     finest = 1 / pairs.curve.impostors
     axes.axvline(finest, color=RED, linestyle=":", linewidth=1)
     axes.annotate(
@@ -107,9 +38,7 @@ def roc_curve(report: Report, out: Path) -> Path:
         color=RED,
     )
     axes.set(xscale="log", xlabel="false accept rate", ylabel="true accept rate")
-    axes.set_title(
-        f"LFW View 1, test people; {report.category}\nbands: 95 % bootstrap intervals", fontsize=10
-    )
+    axes.set_title(f"{title}\nbands: 95 % bootstrap intervals", fontsize=10)
     axes.grid(color="#dddddd")
     axes.legend(loc="lower right")
     figure.savefig(out)
@@ -124,23 +53,88 @@ def _draw_curve(axes: Any, curve: Curve, color: str, label: str) -> None:
     axes.plot(curve.far[shown], curve.tar[shown], color=color, label=label)
 
 
-def histogram(report: Report, out: Path) -> Path:
-    """Write where the distances of the protocol's pairs lie, and where the threshold is."""
-    from matplotlib.figure import Figure
+def det_curve(judged: Judged, title: str, out: Path) -> Path:
+    """Write false rejects over false accepts, both on the scale of the normal distribution.
 
-    figure = Figure(figsize=(7.5, 4.2), dpi=110, layout="constrained")
-    axes = figure.add_subplot()
-    pairs = report.pairs
-    edges = np.linspace(float(pairs.distances.min()), float(pairs.distances.max()), 51).tolist()
+    Martin et al., "The DET curve in assessment of detection task performance", 1997: where the scores of
+    either kind are normal, the curve is a straight line.
+    """
+    from scipy.stats import norm
+
+    far, tar, _ = metrics.roc(judged.relative, judged.same)
+    seen = (far > 0) & (far < 1) & (tar > 0) & (tar < 1)
+    figure, axes = _figure(5.5, 5.2)
+    axes.plot(norm.ppf(far[seen]), norm.ppf(1 - tar[seen]), color=BLUE)
+    rate = metrics.equal_error_rate(far, tar)
+    if 0 < rate < 1:
+        axes.plot(norm.ppf(rate), norm.ppf(rate), "o", color=RED, label=f"equal error rate {rate:.2%}")
+        axes.legend()
+    ticks, labels = norm.ppf(DET_TICKS), [f"{tick:.4g}" for tick in DET_TICKS]
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks(ticks, labels)
+    low, high = float(norm.ppf(5e-5)), float(norm.ppf(0.5))
+    axes.set(
+        xlim=(low, high),
+        ylim=(low, high),
+        xlabel="false accept rate",
+        ylabel="false reject rate",
+        aspect="equal",
+    )
+    axes.set_title(title, fontsize=10)
+    axes.grid(color="#dddddd")
+    figure.savefig(out)
+    return out
+
+
+def histogram(judged: Judged, pairs: Verification, title: str, out: Path) -> Path:
+    """Write where the distances of the protocol's pairs lie, in units of the threshold."""
+    figure, axes = _figure(7.5, 4.2)
+    scores = judged.relative
+    edges = np.linspace(float(scores.min()), float(scores.max()), 51).tolist()
     for same, color, label in ((True, GREEN, "one person"), (False, RED, "two people")):
-        axes.hist(pairs.distances[pairs.same == same], edges, color=color, alpha=0.55, label=label)
-    axes.axvline(pairs.threshold, color="black", linestyle="--", linewidth=1, label="threshold")
-    axes.set(xlabel="L1 distance", ylabel="pairs")
+        axes.hist(scores[judged.same == same], edges, color=color, alpha=0.55, label=label)
+    axes.axvline(1, color="black", linestyle="--", linewidth=1, label="threshold")
+    axes.set(xlabel="L1 distance over the threshold", ylabel="pairs")
     axes.set_title(
-        f"{len(pairs.same):,} pairs of LFW View 1: {100 * pairs.accuracy:.1f} % judged right "
+        f"{title}: {100 * pairs.accuracy.value:.1f} % of {len(scores):,} pairs judged right "
         f"(standard error {100 * pairs.standard_error:.1f})",
         fontsize=10,
     )
     axes.legend()
     figure.savefig(out)
     return out
+
+
+def reliability_diagram(found: Reliability, title: str, out: Path) -> Path:
+    """Write ratios given against what they turned out to be worth, and what strangers were given."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10.5, 4.6), dpi=110, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    ends = [float(found.claimed.min()), float(found.claimed.max())]
+    left.plot(ends, ends, color="black", linewidth=1, linestyle="--", label="as claimed")
+    left.vlines(found.claimed, found.low, found.high, color=BLUE, alpha=0.4, linewidth=3)
+    left.plot(found.claimed, found.realised, "o-", color=BLUE, label="realised, 95 % intervals over people")
+    left.set(xlabel="log-likelihood ratio given", ylabel="log-likelihood ratio realised")
+    left.set_title(f"{title}\ncost {found.cost:.3f} bits, least {found.least_cost:.3f}", fontsize=9)
+    levels = [excess.level for excess in found.excesses]
+    right.semilogy(
+        levels, [excess.allowed for excess in found.excesses], "--", color="black", label="allowed"
+    )
+    shown = [(excess.level, excess.share) for excess in found.excesses if excess.share > 0]
+    if shown:
+        right.semilogy(*zip(*shown, strict=True), "o-", color=RED, label="pairs of two people")
+    right.set(xlabel="log-likelihood ratio", ylabel="share that is given this or more")
+    right.set_title("strangers", fontsize=9)
+    for axes in (left, right):
+        axes.grid(color="#dddddd")
+        axes.legend(fontsize=8)
+    figure.savefig(out)
+    return out
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    return figure, figure.add_subplot()

@@ -38,9 +38,9 @@ class Embedder:
         try:
             self.dimension = int(described["recog.dimension"])
             self.bias = float(described["recog.bias"])
-            self.calibration = Calibration(**json.loads(described["recog.calibration"]))
+            self.calibration = Calibration.from_dict(json.loads(described["recog.calibration"]))
             self.card: dict[str, Any] = json.loads(described["recog.card"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(
                 f"{model}: its description does not fit this version of recog; export it again"
             ) from error

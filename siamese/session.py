@@ -14,14 +14,19 @@ def open_session(model: Path, threads: int = 0) -> Any:
     Raises:
         ModelError: missing, or not an ONNX model that can be loaded.
     """
-    import onnxruntime
-
     if not model.is_file():
         raise ModelError(f"{model}: no such model file")
+    return session_of(str(model), str(model), threads)
+
+
+def session_of(model: str | bytes, name: str, threads: int = 0) -> Any:
+    """As `open_session`, of a path or of a model's bytes; `name` is what errors call it."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # what goes wrong is raised; warnings are for the model's makers
     try:
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own unexported types
-        raise ModelError(f"{model}: not an ONNX model that can be loaded, or damaged") from error
+        raise ModelError(f"{name}: not an ONNX model that can be loaded, or damaged") from error

@@ -1,4 +1,4 @@
-"""`recog train`, `recog evaluate`, `recog export`: the Siamese network."""
+"""`recog train`, `recog export`: the Siamese network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.data import LFW, LfwFolder
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile
+from pipeline.commands.options import Assignments, ConfigFile, DetectorFile
 
 OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")]
 
@@ -36,11 +36,20 @@ def train(
         Path | None,
         typer.Option(metavar="DIR", help="More face photographs, without names; only with --teacher."),
     ] = None,
+    backbone: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="An ONNX face embedder to freeze: only a head is fitted, and models are written at once. "
+            "Its input is described by --set backbone.scale=128 and the like.",
+        ),
+    ] = None,
     hold_out: Annotated[
         str,
         typer.Option(
-            metavar="view1|fold:N,...",
-            help="Whom not to learn from: View 1's test half, or folds of View 2, such as fold:9,10.",
+            metavar="view1|fold:N,...|all",
+            help="Whom not to learn from: View 1's test half, or folds of View 2, such as fold:9,10; "
+            "all, with --backbone: ten models, one for each fold.",
         ),
     ] = "view1",
     yunet: Annotated[
@@ -57,9 +66,18 @@ def train(
     Watch with: tensorboard --logdir runs
     """
     from pipeline.commands.shared import settings_from
+    from pipeline.errors import ConfigError
     from pipeline.training import train_on_lfw
 
     settings = settings_from(config, assignments, detector)
+    if backbone is not None:
+        from pipeline.frozen_training import train_heads
+
+        if teacher or extra or start or resume:
+            raise ConfigError("--backbone: nothing but a head is fitted; leave --teacher and the like away")
+        for model in train_heads(backbone, root, out, settings, hold_out):
+            print(f"{model}: written, {hold_out} held out; next: recog evaluate --model {model}")
+        return
     if epochs is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": epochs})})
     best = train_on_lfw(root, out, settings, resume, start, device, teacher or [], extra, hold_out, yunet)
@@ -86,33 +104,3 @@ def export(
     calibration = export_checkpoint(checkpoint, out, root, settings)
     genuine, impostor = calibration.genuine, calibration.impostor
     print(f"{out}: calibrated on {genuine:,} pairs of one person and {impostor:,} of two")
-
-
-def evaluate(
-    model: EmbedderFile = None,
-    root: LfwFolder = LFW,
-    out: OutFolder = Path("runs/evaluation"),
-    detector: DetectorFile = None,
-    config: ConfigFile = None,
-    assignments: Assignments = None,
-    as_json: AsJson = False,
-) -> None:
-    """Accuracy on LFW's View 1 test people, whom no training by `recog train` has seen.
-
-    Leaves figures.json, a sheet of pairs, a ROC curve and a histogram of scores in --out.
-    """
-    from pipeline import build
-    from pipeline.commands.shared import print_json, settings_from
-    from pipeline.training import evaluate_on_lfw
-
-    settings = settings_from(config, assignments, detector, model)
-    report, paths = evaluate_on_lfw(build.embedder(settings), root, out, settings)
-    if as_json:
-        print_json(report.as_dict())
-        return
-    pairs = report.pairs
-    print(f"LFW View 1, test people; {report.category}")
-    print(f"accuracy {pairs.accuracy:.2%} ± {pairs.standard_error:.2%} on {len(pairs.same):,} pairs")
-    print(f"area under ROC {pairs.figures['auc']}")
-    for path in paths:
-        print(f"written: {path}")

@@ -94,7 +94,8 @@ def test_a_network_is_trained_exported_and_recognises(
     same = [f"{name}\t{i}\t{j}" for name in held_out for i, j in ((1, 2), (1, 3), (2, 3))]
     two = [f"{held_out[0]}\t{i}\t{held_out[1]}\t{j}" for i in (1, 2) for j in (1, 2, 3)]
     (root / "pairsDevTest.txt").write_text("\n".join(["6", *same, *two]) + "\n")
-    ended = recog("evaluate", "--model", model, "--root", root, "--out", tmp_path / "evaluation", "--json")
+    out = tmp_path / "evaluation"
+    ended = recog("evaluate", "--model", model, "--root", root, "--out", out, "--json")
     assert (ended.code, ended.err) == (0, "")
     figures = json.loads(ended.out)
     assert (figures["pairs"]["genuine"], figures["pairs"]["impostor"]) == (6, 6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -49,7 +50,10 @@ def test_distance_and_ratio_are_each_others_inverse() -> None:
 
 def test_a_calibration_survives_as_plain_values() -> None:
     fitted = calibration.fit(*drawn(100, 100))
-    assert Calibration(**fitted.as_dict()) == fitted  # type: ignore[arg-type]
+    assert Calibration.from_dict(json.loads(json.dumps(fitted.as_dict()))) == fitted
+    line = Calibration(10.0, 2.0, 6.0, 1, 1)  # as in files of the first release
+    assert "knots" not in line.as_dict()
+    assert Calibration.from_dict(line.as_dict()) == line
 
 
 @pytest.mark.parametrize("same", [True, False])

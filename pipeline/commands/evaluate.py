@@ -1,0 +1,71 @@
+"""`recog evaluate`: how well a network tells people apart whom it has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.data import LFW, LfwFolder
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile
+
+
+def evaluate(
+    protocol: Annotated[
+        str, typer.Option(help="view1, view2, fold:K (or fold:9,10), one-shot or open-set, all on LFW.")
+    ] = "view1",
+    pairs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Instead of LFW: other pairs, in the format of LFW's pairs.txt."),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The images of --pairs: DIR/NAME/NAME_0001.jpg.")
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="An embedder that `recog export` or `train --backbone` wrote; for view2 a folder of ten.",
+        ),
+    ] = None,
+    root: LfwFolder = LFW,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives figures and pictures.")
+    ] = Path("runs/evaluation"),
+    photos: Annotated[int, typer.Option(min=1, help="open-set: photographs to enrol of each person.")] = 1,
+    seed: Annotated[int, typer.Option(help="Draws trials, splits and intervals.")] = 0,
+    even_seen: Annotated[
+        bool,
+        typer.Option("--even-seen", help="Measure on people the model has seen, too; marked as no result."),
+    ] = False,
+    detector: DetectorFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy, ROC, one-shot and open-set identification, on people whom the model has not seen.
+
+    A model is refused where its card says that it was trained on the people of the protocol. Leaves
+    figures.json, curves, the most wrong pairs and a map of embeddings in --out.
+    """
+    from pipeline.commands.shared import print_json, settings_from
+    from pipeline.errors import ConfigError
+    from pipeline.evaluation import evaluate_on_lfw, evaluate_on_pairs
+    from siamese.evaluate import EvaluationSettings
+
+    settings = settings_from(config, assignments, detector, model)
+    chosen = EvaluationSettings(photos=photos, seed=seed)
+    if (pairs is None) != (images is None):
+        raise ConfigError("--pairs FILE and --images DIR belong together: give both")
+    if pairs is not None and images is not None:
+        report, paths = evaluate_on_pairs(pairs, images, out, settings, chosen)
+    else:
+        report, paths = evaluate_on_lfw(protocol, root, out, settings, chosen, even_seen)
+    if as_json:
+        print_json(report.as_dict())
+        return
+    for line in report.lines():
+        print(line)
+    for path in paths:
+        print(f"written: {path}")

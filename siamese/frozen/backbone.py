@@ -1,0 +1,59 @@
+"""Somebody else's face embedder, frozen: what it makes of aligned crops, before any head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from siamese.errors import ModelError
+from siamese.frozen.graph import SIZE, compose
+from siamese.frozen.settings import BackboneSettings
+from siamese.metrics import Floats
+from siamese.session import session_of
+from siamese.shipped import sha256
+
+BATCH = 32
+
+
+class Backbone:
+    """Embeddings of a backbone through the very graph that is exported later, only without the head."""
+
+    def __init__(self, model: Path, settings: BackboneSettings, threads: int = 0) -> None:
+        """
+        Args:
+            model: any ONNX face embedder (n, 3, 112, 112) -> (n, d) of the usual alignment.
+            threads: CPU threads; 0 for all.
+
+        Raises:
+            ModelError: missing, damaged, or not such an embedder.
+        """
+        if not model.is_file():
+            raise ModelError(f"{model}: no such model file")
+        self.model, self.settings, self.digest = model, settings, sha256(model)
+        self._session = session_of(compose(model, settings).SerializeToString(), str(model), threads)
+        self.dimension = self._check()
+
+    def embed(self, crops: npt.NDArray[np.uint8]) -> Floats:
+        """Embeddings (m, d) float32 of aligned crops (m, 112, 112, 3) uint8 BGR."""
+        parts = [
+            self._session.run(None, {"crops": np.ascontiguousarray(crops[start : start + BATCH])})[0]
+            for start in range(0, len(crops), BATCH)
+        ]
+        return np.concatenate(parts)
+
+    def _check(self) -> int:
+        """The length of an embedding; whether faces may be embedded together."""
+        random = np.random.default_rng(0)
+        crops = random.integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+        try:
+            together = self.embed(crops)
+            alone = np.concatenate([self.embed(crops[row : row + 1]) for row in range(len(crops))])
+        except Exception as error:  # onnxruntime raises its own unexported types
+            raise ModelError(f"{self.model}: cannot embed several faces at once") from error
+        if together.ndim != 2 or together.shape[0] != len(crops) or not np.isfinite(together).all():
+            raise ModelError(f"{self.model}: gives {together.shape} for 3 faces, not one embedding for each")
+        if not np.allclose(together, alone, rtol=1e-2, atol=1e-3 * float(np.abs(together).max())):
+            raise ModelError(f"{self.model}: a face's embedding depends on who is embedded with it")
+        return int(together.shape[1])
