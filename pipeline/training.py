@@ -12,7 +12,7 @@ from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
 from pipeline.training_data import align_folder, make_folder
 from siamese.crops import CropSet
-from siamese.lfw import FOLDER, view1_split
+from siamese.lfw import FOLDER
 from siamese.split import VIEW1, split
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Setting
         ModelError: no checkpoint, or one that has learned nothing that could be calibrated.
         PipelineError, SiameseError: data that are missing or damaged, or `out` cannot be written.
     """
-    from siamese import calibration, metrics
+    from siamese import calibration, metrics, seen
     from siamese.checkpoint import build, load
     from siamese.embed import embed
     from siamese.errors import ModelError
@@ -158,6 +158,7 @@ def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Setting
     except ValueError as error:
         raise ModelError(f"{checkpoint}: cannot be calibrated: {error}") from error
     card = dict(state["provenance"]) | {
+        **seen.entries(people),
         "epoch": state["epoch"],
         "settings": state["train_settings"],
         "licence": "MIT",
