@@ -26,8 +26,8 @@ def augment(images: Tensor, kind: str, generator: Generator) -> Tensor:
     Args:
         kind: `none`; `affine`: mirrored, turned, scaled and shifted; `strong`: also recoloured,
             blurred, shrunk, compressed, covered and noisy;
-            `moderate`: as strong, but milder and rarer, nothing covered; about a third of the rows are
-            affine only;
+            `moderate`: as strong, but milder and rarer, nothing covered, and a third of the rows affine only;
+            `light`: as moderate, with two thirds of the rows affine only;
             `mixed`: strong for the first half of the rows, affine for the rest.
     """
     if kind == "none":
@@ -36,13 +36,14 @@ def augment(images: Tensor, kind: str, generator: Generator) -> Tensor:
         half = len(images) // 2
         parts = zip((images[:half], images[half:]), ("strong", "affine"), strict=True)
         return torch.cat([augment(part, each, generator) for part, each in parts])
-    if kind == "moderate":
-        plain = torch.rand(len(images), generator=generator) < 0.35
+    if kind in ("moderate", "light"):
         x = _affine(planes(_compress(images, generator, share=0.08)), generator)
-        changed = _shrink(x, generator, share=0.25, smallest=20)
-        changed = _recolour(_blur(changed, generator, share=0.15), generator, extent=0.6)
-        changed = _noise(changed, generator, share=0.15).clamp(-1, 1)
-        return torch.where(plain.view(-1, 1, 1, 1), x, changed)
+        part = _some(len(x), 0.65 if kind == "moderate" else 0.35, generator)
+        if len(part):
+            changed = _shrink(x[part], generator, share=0.25, smallest=20)
+            changed = _recolour(_blur(changed, generator, share=0.15), generator, extent=0.6)
+            x[part] = _noise(changed, generator, share=0.15).clamp(-1, 1)
+        return x
     if kind == "strong":
         images = _compress(images, generator, share=0.15)
     x = _affine(planes(images), generator)

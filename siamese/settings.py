@@ -40,7 +40,7 @@ class TrainSettings(BaseModel):
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = Field(5e-4, ge=0)
     averaging: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0 for none")
-    augment: Literal["none", "affine", "moderate", "mixed", "strong"] = "strong"
+    augment: Literal["none", "affine", "light", "moderate", "mixed", "strong"] = "strong"
     hard_share: float = Field(0.1, gt=0, le=1, description="share of the negatives, the hardest, that count")
     distill: float = Field(4.0, ge=0, description="weight of the teacher's embeddings in the loss")
     similarity: float = Field(20.0, ge=0, description="weight of the teacher's similarities within a batch")
