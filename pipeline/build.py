@@ -72,6 +72,15 @@ def finder(settings: Settings, faces: Detector) -> Detector:
     return found if det.roi is None else RegionDetector(found, det.roi)
 
 
+def tracking_detector(settings: Settings) -> Detector:
+    """What finds whom to follow, and faces also where they are weak: they may continue a track."""
+    if _people_model(settings) is None:
+        weakest = min(settings.det.weak, settings.det.confidence)
+        weak = settings.det.model_copy(update={"confidence": weakest})
+        settings = settings.model_copy(update={"det": weak})
+    return finder(settings, detector(settings))
+
+
 def embedder(settings: Settings) -> Embedder:
     """The embedder.
 

@@ -9,7 +9,7 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -32,6 +32,10 @@ class DetectSettings(Section):
     )
     size: int = Field(480, ge=64, le=4096, multiple_of=32, description="long side of its input, pixels")
     confidence: float = Field(0.4, gt=0, lt=1, description="score from which a box is a face")
+    weak: float = Field(0.15, gt=0, lt=1, description="score from which a box may continue a track")
+    every: int | Literal["auto"] = Field(
+        "auto", description="look for faces in every so many frames; auto: by time, see pipeline/cadence.py"
+    )
     overlap: float = Field(0.5, gt=0, lt=1, description="IoU above which the weaker of two boxes is dropped")
     max_faces: int = Field(100, ge=1, description="most faces of a frame, the best")
     roi: Region | None = Field(
@@ -55,6 +59,13 @@ class DetectSettings(Section):
         if roi is None or (0 <= roi[0] < roi[2] <= 1 and 0 <= roi[1] < roi[3] <= 1):
             return roi
         raise ValueError("give x1 y1 x2 y2 as shares of the picture, 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1")
+
+    @field_validator("every")
+    @classmethod
+    def _at_least_one(cls, every: int | str) -> int | str:
+        if isinstance(every, int) and every < 1:
+            raise ValueError("at least 1, or auto")
+        return every
 
 
 class EmbedSettings(Section):
@@ -87,12 +98,17 @@ class EvidenceSettings(Section):
     unknown_at: float = Field(
         0.95, gt=0.5, lt=1, description="probability from which a person counts as unknown"
     )
+    keep: float = Field(0.5, ge=0.5, lt=0.95, description="probability below which a verdict is taken back")
     memory: int = Field(25, ge=1, description="looks a verdict rests on at most; older ones fade")
 
 
 class EnrollSettings(Section):
     min_face: float = Field(48.0, gt=0, description="smallest side of a face worth enrolling, pixels")
     min_sharpness: float = Field(5.0, ge=0, description="deviation of the crop's Laplacian; below is blurred")
+
+
+class RunSettings(Section):
+    sources: tuple[str, ...] = Field((), description="what to run over where no --source is given")
 
 
 class RuntimeSettings(Section):
@@ -109,6 +125,7 @@ class Settings(Section):
     attention: AttentionSettings = AttentionSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     enroll: EnrollSettings = EnrollSettings()
+    run: RunSettings = RunSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,23 +17,15 @@ from pipeline.commands.shared import progress
 from pipeline.config import Settings
 from pipeline.draw import draw
 from pipeline.errors import SinkError
-from pipeline.events import EventLog, Events
-from pipeline.recognise import Recogniser
+from pipeline.outputs import Opened, Outputs
+from pipeline.paint import SETTLE, WHOLE, Painter, painted, with_pictures
+from pipeline.recognise import Detector, Embedder, People, Recogniser
 from pipeline.runner import Runner
-from pipeline.sinks import check_output, open_sink
 from pipeline.sources import Photo, Photos, Source, open_source
 from pipeline.summary import Summary
-from pipeline.types import Image, Result
+from pipeline.types import Frame, Image, Result
 from pipeline.window import Window, can_show
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """Where results go."""
-
-    video: Path | None = None
-    events: Path | None = None
-    window: bool | None = None  # None: for live sources, where there is a screen
+from siamese.interrupt import stop_requested
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,66 +39,96 @@ class Ended:
     enrolled: int = 0  # people in the gallery at the end
 
 
+class Models(NamedTuple):
+    """What every source of a run shares."""
+
+    detector: Detector
+    embedder: Embedder
+    people: People
+
+
 def recognise(
-    spec: str, outputs: Outputs, gallery: Path | None, settings: Settings, quiet: bool = False
+    spec: str,
+    outputs: Outputs,
+    gallery: Path | None,
+    settings: Settings,
+    quiet: bool = False,
+    delay: float | None = None,
 ) -> Ended:
     """Run over a source until it ends, its window is closed, or Ctrl-C; what was written stays playable.
+
+    Ctrl-C ends the source; what was read of it is still written. A second one ends at once.
 
     Args:
         spec: what `--source` takes.
         gallery: the gallery file; None for the user's own, which counts as empty while it is missing.
         quiet: print nothing.
+        delay: seconds by which frames are held back for names to reach them; by default none for live
+            sources, and for files as long as their tracks need.
 
     Raises:
         PipelineError, SiameseError, GalleryError: what the user can mend, before any output is touched.
     """
-    if outputs.video is not None:
-        check_output(outputs.video, spec)
-    if outputs.events is not None:
-        check_events(outputs.events, outputs.video)
+    outputs.check(spec)
     if outputs.window and not can_show():
         raise SinkError("--show: there is no screen here; leave it out, or write a video with --out")
+    with (
+        models(gallery, settings, quiet) as made,
+        open_source(spec, report=None if quiet else print) as source,
+        stop_requested() as asked,
+    ):
+        wanted = outputs.window if outputs.window is not None else source.live and can_show()
+        stop = threading.Event()
+        drawn = wanted or outputs.video is not None
+        stream = Stream(spec, source, made, settings, delay, drawn, lambda: stop.is_set() or asked.is_set())
+        interrupted, lost = False, None
+        with (
+            Opened(outputs, stream.fps) as opened,
+            Window("recog", enabled=wanted) as window,
+            progress() as display,
+            stream.run() as runner,
+        ):
+            task = display.add_task(source.name, total=source.frame_count, visible=not quiet)
+            try:
+                for result, image in runner:
+                    opened.take(result, image)
+                    if image is not None:
+                        window.show(image)
+                    display.advance(task)
+                    if window.closed:
+                        stop.set()
+            except KeyboardInterrupt:
+                interrupted = True  # what has been written so far is finished below, and stays playable
+            except GalleryError as error:
+                lost = f"{error}; ended after {opened.summary.frames} frames"
+            opened.finish()
+        interrupted = interrupted or asked.is_set()
+        complaint = lost or source.complaint
+        return Ended(opened.summary, stream.dropped, complaint, interrupted, stream.recogniser.enrolled)
+
+
+@contextmanager
+def models(gallery: Path | None, settings: Settings, quiet: bool) -> Iterator[Models]:
+    """The models and the gallery, ready for the first frame; closes the gallery at the end."""
     embedder = build.embedder(settings)
     people = build.people(gallery, embedder)
     try:
-        detector = build.finder(settings, build.detector(settings))
+        detector = build.tracking_detector(settings)
         if not people.people_count and not quiet:
             how = "recog enroll --name NAME --images DIR"
             print(f"nobody is enrolled, so everybody is unknown; enroll with: {how}")
         elif people.people_count:  # build the index before the first frame
             people.search(np.zeros((1, embedder.dimension), np.float32), 1)
-        with open_source(spec, report=None if quiet else print) as source:
-            stills = isinstance(source, Photo | Photos)
-            recogniser = Recogniser(detector, embedder, people, for_stills(settings) if stills else settings)
-            ended = _run(source, recogniser, outputs, quiet)
-            return replace(ended, enrolled=recogniser.enrolled)
+        yield Models(detector, embedder, people)
     finally:
         people.close()
-
-
-def check_events(path: Path, video: Path | None) -> None:
-    """Refuse, before any work, a file that events cannot be appended to, or that would be spoiled by them.
-
-    Raises:
-        SinkError: in one line, what is wrong.
-    """
-    try:
-        if not path.parent.is_dir():
-            raise SinkError(f"cannot write {path}: the folder {path.parent} does not exist; make it first")
-        if video is not None and path.resolve() == video.resolve():
-            raise SinkError(f"{path}: the video goes there; choose another file for the events")
-        if path.is_file():  # pipes and devices are as welcome
-            with path.open("rb") as file:
-                if file.read(1) not in (b"", b"{"):
-                    raise SinkError(f"{path} exists and holds no events; choose another file")
-    except OSError as error:
-        raise SinkError(f"cannot write {path}: {error.strerror}") from error
 
 
 def for_stills(settings: Settings) -> Settings:
     """Photographs are judged one by one: one sighting, one look at every face, and nothing carries over."""
     return settings.model_copy(
         update={
+            "det": settings.det.model_copy(update={"every": 1}),
             "track": settings.track.model_copy(update={"confirm": 1, "patience": 0.5}),
             "attention": settings.attention.model_copy(update={"budget": settings.det.max_faces}),
             "evidence": settings.evidence.model_copy(update={"min_looks": 1}),
@@ -112,38 +136,67 @@ def for_stills(settings: Settings) -> Settings:
     )
 
 
-def _run(source: Source, recogniser: Recogniser, outputs: Outputs, quiet: bool) -> Ended:
-    summary, told = Summary(), Events()
-    wanted = outputs.window if outputs.window is not None else source.live and can_show()
-    rate = 1.0 if isinstance(source, Photos) else source.fps  # pictures are a second apart
+class Stream:
+    """The way of one source from frames to results that are painted back, and drawn if wanted."""
 
-    def annotate(result: Result) -> tuple[Result, Image | None]:
-        drawn = outputs.video is not None or wanted
-        return result, draw(result.frame.image, result.faces) if drawn else None
+    def __init__(
+        self,
+        spec: str,
+        source: Source,
+        made: Models,
+        settings: Settings,
+        delay: float | None,
+        drawn: bool,
+        stopped: Callable[[], bool],
+    ) -> None:
+        """
+        Args:
+            spec: with which `source` was opened, to open it again.
+            drawn: pictures are wanted.
+            stopped: asked before each frame; once it says yes, the source counts as ended.
+        """
+        self._spec, self._source, self._drawn, self._stopped = spec, source, drawn, stopped
+        stills = isinstance(source, Photo | Photos)
+        held = 0.0 if stills or source.live else WHOLE
+        held = held if delay is None or stills else delay
+        # Of a film, only results are held back, and its pictures are read again.
+        self._again = held > 0 and not source.live and drawn
+        self.fps = 1.0 if isinstance(source, Photos) else source.fps  # pictures are a second apart
+        own = for_stills(settings) if stills else settings
+        self.recogniser = Recogniser(*made, own, live=source.live)
+        self._painter = Painter(
+            held,
+            settle=None if source.live else SETTLE,
+            patience=settings.track.patience,
+            pictures=source.live or not held,
+        )
+        stages: list[Callable[[Any], Any]] = [self.recogniser.detect, self.recogniser.identify]
+        self._analysis = Runner(self._frames(), stages, live=source.live)
 
-    interrupted, lost = False, None
-    stages: list[Callable[[Any], Any]] = [recogniser.detect, recogniser.identify, annotate]
-    with (
-        EventLog(outputs.events) as log,
-        open_sink(outputs.video, rate) as sink,
-        Window("recog", enabled=wanted) as window,
-        progress() as display,
-        Runner(source, stages, live=source.live) as runner,
-    ):
-        task = display.add_task(source.name, total=source.frame_count, visible=not quiet)
-        try:
-            for result, image in runner:
-                summary.update(result)
-                log.write(told.update(result))
-                if image is not None:
-                    sink.write(image)
-                    window.show(image)
-                display.advance(task)
-                if window.closed:
-                    break
-        except KeyboardInterrupt:
-            interrupted = True  # what has been written so far is finished below, and stays playable
-        except GalleryError as error:
-            lost = f"{error}; ended after {summary.frames} frames"
-        log.write(told.finish())
-    return Ended(summary, runner.dropped, lost or source.complaint, interrupted)
+    @property
+    def dropped(self) -> int:
+        """How many frames of a live source were not looked at."""
+        return self._analysis.dropped
+
+    def run(self) -> Runner:
+        """Yields each result with its picture, which is None where none is wanted."""
+        depth = 1 if self._source.live else 4
+        return Runner(self._results(), [self._annotate], depth=depth)
+
+    def _frames(self) -> Iterator[Frame]:
+        for frame in self._source:
+            if self._stopped():
+                return
+            yield frame
+
+    def _results(self) -> Generator[Result]:
+        with self._analysis as analysis:
+            results = painted(analysis, self._painter)
+            if not self._again:
+                yield from results
+                return
+            with open_source(self._spec) as film:
+                yield from with_pictures(results, film)
+
+    def _annotate(self, result: Result) -> tuple[Result, Image | None]:
+        return result, draw(result.frame.image, result.faces) if self._drawn else None

@@ -16,11 +16,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
 
 from pipeline.config import EvidenceSettings
 from pipeline.types import UNDECIDED, Identity, State
+
+_CANDIDATES = 64  # people of a track whose evidence is kept apart; beyond them, the better half
 
 
 @dataclass(slots=True)
@@ -51,28 +54,57 @@ class Looks:
         self.floor += weight * rest
         self.weight += weight
         self.count += 1
+        if len(self.sums) > _CANDIDATES:
+            best = sorted(self.sums, key=lambda name: self.sums[name], reverse=True)
+            self.sums = {name: self.sums[name] for name in best[: _CANDIDATES // 2]}
 
     def ratios(self, correlation: float, memory: int) -> dict[str, float]:
         """The track's log-likelihood ratio for each person that was ever among the nearest."""
         if not self.weight:
             return {}
-        remembered = min(self.count, memory)
-        independent = remembered / (1 + (remembered - 1) * correlation)
-        return {name: total / self.weight * independent for name, total in self.sums.items()}
+        sums = np.array([*self.sums.values()])
+        totals = combined(sums, self.weight, min(self.count, memory), correlation)
+        return dict(zip(self.sums, totals.tolist(), strict=True))
 
 
-def posterior(ratios: Sequence[float], people: int) -> tuple[np.ndarray, float]:
-    """Probabilities of each candidate, (n,), and of "not enrolled", after log-likelihood ratios (n,).
+def combined(sums: np.ndarray, weight: ArrayLike, looks: ArrayLike, correlation: float) -> np.ndarray:
+    """The log-likelihood ratios of tracks (..., n) from those of their looks.
+
+    However many looks there are, none exceeds the greatest of a single look by more than `1 / correlation`.
+
+    Args:
+        sums: of weight times ratio over the looks of a track, for each person (..., n).
+        weight: sum of the weights (...), positive.
+        looks: how many there are (...).
+        correlation: share of a look's deviation that the next one repeats.
+    """
+    count = np.asarray(looks, float)
+    independent = count / (1 + (count - 1) * correlation)
+    return np.asarray(sums / np.asarray(weight)[..., None] * independent[..., None])
+
+
+def posterior(ratios: ArrayLike, people: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of each candidate (..., n) and of "not enrolled" (...), after the ratios (..., n).
 
     Args:
         people: how many people are enrolled; those who are no candidates count as impossible, for they are
             further away than every candidate.
     """
+    given = np.asarray(ratios, float)
     if not people:
-        return np.zeros(0), 1.0
-    logs = np.array([*ratios, 0.0]) + np.log([0.5 / people] * len(ratios) + [0.5])
-    normalised = np.exp(logs - logsumexp(logs))
-    return normalised[:-1], float(normalised[-1])
+        return np.zeros_like(given), np.ones(given.shape[:-1])
+    logs = np.concatenate([given - np.log(people), np.zeros((*given.shape[:-1], 1))], axis=-1)
+    normalised = np.exp(logs - logsumexp(logs, axis=-1, keepdims=True))
+    return normalised[..., :-1], normalised[..., -1]
+
+
+def bound(people: int, target: float) -> float:
+    """The ratio that names somebody where nobody else is near.
+
+    A stranger's ratio against one person ever exceeds it with probability `exp(-bound)` at most, however many
+    looks there are (Wald), and so against any of all `people` with probability `target`.
+    """
+    return float(np.log(people * (1 - target) / target))
 
 
 class Evidence:
@@ -102,7 +134,8 @@ class Evidence:
         ratios = {track: self._looks[track].ratios(correlation, memory) for track in judged}
         for track, name in assign(ratios).items():
             looks = self._looks[track].count
-            self._verdicts[track] = judge(ratios[track], name, people, looks, self._settings)
+            before = self.of(track)
+            self._verdicts[track] = judge(ratios[track], name, people, looks, self._settings, before)
 
     def forget(self, alive: frozenset[int]) -> None:
         """Drop what is remembered of tracks that ended."""
@@ -130,14 +163,23 @@ def assign(ratios: Mapping[int, Mapping[str, float]]) -> dict[int, str | None]:
 
 
 def judge(
-    ratios: Mapping[str, float], name: str | None, people: int, looks: int, settings: EvidenceSettings
+    ratios: Mapping[str, float],
+    name: str | None,
+    people: int,
+    looks: int,
+    settings: EvidenceSettings,
+    before: Identity = UNDECIDED,
 ) -> Identity:
     """The verdict on one track.
+
+    A verdict once reached stands until it is less likely than not: evidence that wavers around the bound
+    must not make a name flicker.
 
     Args:
         ratios: its log-likelihood ratios by person.
         name: the person that the joint assignment leaves to it, if any.
         people: how many people are enrolled.
+        before: the verdict so far.
     """
     if not people:
         return Identity(State.UNKNOWN, None, 1.0, looks, "nobody is enrolled")
@@ -147,11 +189,15 @@ def judge(
     if looks < settings.min_looks:
         probability = float(chance[best]) if best else 0.0
         return Identity(State.UNDECIDED, None, probability, looks, f"{looks} of {settings.min_looks} looks")
-    if name is not None and name == best and chance[name] >= 1 - settings.target_fpir:
+    stands = before.state is State.NAMED and before.name == name
+    enough = settings.keep if stands else 1 - settings.target_fpir
+    if name is not None and name == best and chance[name] >= enough:
         why = f"evidence {ratios[name]:.1f} over {looks} looks, {people} people enrolled"
         return Identity(State.NAMED, name, float(chance[name]), looks, why)
-    if nobody >= settings.unknown_at:
-        return Identity(State.UNKNOWN, None, nobody, looks, f"nobody enrolled is near, over {looks} looks")
+    if nobody >= (settings.keep if before.state is State.UNKNOWN else settings.unknown_at):
+        return Identity(
+            State.UNKNOWN, None, float(nobody), looks, f"nobody enrolled is near, over {looks} looks"
+        )
     if best is not None and best != name and ratios[best] > 0:  # without evidence nobody is left to anybody
         return Identity(State.UNDECIDED, None, float(chance[best]), looks, f"{best} is another face here")
     probability = float(chance[best]) if best else 0.0

@@ -11,11 +11,12 @@ import numpy as np
 from gallery.types import Matches
 from pipeline import align, quality
 from pipeline.attention import Attention
+from pipeline.cadence import Cadence
 from pipeline.config import Settings
 from pipeline.cuts import CutDetector
 from pipeline.evidence import Evidence
-from pipeline.track import UNCONFIRMED, Tracker
-from pipeline.types import UNDECIDED, Detections, Floats, Frame, Image, Ints, Result, TrackedFace
+from pipeline.track import UNCONFIRMED, Tracker, Tracks
+from pipeline.types import UNDECIDED, Detections, Floats, Frame, Image, Ints, Look, Result, TrackedFace
 from siamese.calibration import Calibration
 
 NEAREST = 5  # people of each look whose evidence is kept apart; all others share the last one's
@@ -31,6 +32,7 @@ class Embedder(Protocol):
     """Turns aligned crops (m, 112, 112, 3) uint8 BGR into embeddings (m, d) float32."""
 
     calibration: Calibration
+    dimension: int
 
     def embed(self, crops: Image) -> Floats: ...
 
@@ -51,7 +53,7 @@ class Seen:
     """A frame with the faces found in it."""
 
     frame: Frame
-    detections: Detections
+    detections: Detections | None  # None where nobody looked
     seconds: float  # spent on detection
     cut: bool = False  # this frame begins another shot
 
@@ -65,11 +67,18 @@ class Recogniser:
         enrolled: how many people are in the gallery, as far as is known.
     """
 
-    def __init__(self, detector: Detector, embedder: Embedder, people: People, settings: Settings) -> None:
+    def __init__(
+        self, detector: Detector, embedder: Embedder, people: People, settings: Settings, live: bool = False
+    ) -> None:
+        """
+        Args:
+            live: frames do not wait, so that time spent on one must not make the next one late.
+        """
         self._detector, self._embedder, self._people = detector, embedder, people
         self._settings = settings
         self._cuts = CutDetector()
-        self._tracker = Tracker(settings.track)
+        self._cadence = Cadence(settings.det.every, live)
+        self._tracker = Tracker(settings.track, settings.det.confidence)
         self._attention = Attention(settings.attention)
         self._evidence = Evidence(settings.evidence)
         self.enrolled = people.people_count
@@ -79,58 +88,73 @@ class Recogniser:
         return self.identify(self.detect(frame))
 
     def detect(self, frame: Frame) -> Seen:
-        """Find the faces of a frame."""
+        """Find the faces of a frame, if it is one to look for faces in."""
         started = time.perf_counter()
         cut = self._cuts.is_cut(frame.image)
-        detections = self._detector.detect(frame.image)
+        detections = None
+        if self._cadence.due(frame.seconds, cut):
+            begun = time.perf_counter()
+            detections = self._detector.detect(frame.image)
+            self._cadence.took(time.perf_counter() - begun)
         return Seen(frame, detections, time.perf_counter() - started, cut)
 
     def identify(self, seen: Seen) -> Result:
         """Follow the faces, look at those that deserve it, and judge who they are."""
-        frame, faces = seen.frame, seen.detections
+        frame = seen.frame
         clock = time.perf_counter
         started = clock()
         if seen.cut:
             self._tracker.reset()
-        tracks = self._tracker.update(faces, frame.seconds)
+        if seen.detections is None:
+            tracks = self._tracker.predict(frame.seconds)
+        else:
+            tracks = self._tracker.update(seen.detections, frame.seconds)
         alive = self._tracker.alive()
         self._evidence.forget(alive)
         self._attention.forget(alive)
         tracked = clock()
         self._take_in_enrollments()
-        states = [self._evidence.of(int(track)).state for track in tracks]
-        shown, heads = faces.shown(), faces.as_faces()
-        sizes = np.sqrt(np.clip(heads.boxes[:, 2:] - heads.boxes[:, :2], 0, None).prod(axis=1))
-        looking = np.where(shown, tracks, UNCONFIRMED)  # a person whose face is turned away keeps the verdict
-        rows = self._attention.due(looking, states, sizes.astype(np.float32), frame.seconds)
-        if rows:
-            self._look(frame, heads[rows], tracks[rows])
+        rows = self._due(tracks, frame.seconds) if tracks.found else []
+        looks = self._look(frame, tracks.faces.as_faces()[rows], tracks.ids[rows]) if rows else ()
         looked = clock()
-        in_view = [int(track) for track in tracks if track >= 0]
-        self._evidence.decide(in_view, self.enrolled)
-        named = tuple(
-            TrackedFace(
-                int(track),
-                box,
-                landmarks,
-                float(score),
-                self._evidence.of(int(track)) if track >= 0 else UNDECIDED,
-                faces.faces[row] if faces.faces is not None and shown[row] else None,
-            )
-            for row, (track, box, landmarks, score) in enumerate(
-                zip(tracks, faces.boxes, faces.landmarks, faces.scores, strict=True)
-            )
-        )
+        self._evidence.decide([int(track) for track in tracks.ids if track >= 0], self.enrolled)
         spent = {
             "detect": seen.seconds,
             "track": tracked - started,
             "look": looked - tracked,
             "decide": clock() - looked,
         }
-        return Result(frame, named, spent)
+        return Result(frame, self._named(tracks), spent, looks)
 
-    def _look(self, frame: Frame, faces: Detections, tracks: Ints) -> None:
-        """Embed these faces, search the gallery, and add what is found to the evidence of their tracks."""
+    def _due(self, tracks: Tracks, seconds: float) -> list[int]:
+        """Rows that deserve a look."""
+        states = [self._evidence.of(int(track)).state for track in tracks.ids]
+        shown, heads = tracks.faces.shown(), tracks.faces.as_faces()
+        sizes = np.sqrt(np.clip(heads.boxes[:, 2:] - heads.boxes[:, :2], 0, None).prod(axis=1))
+        looking = np.where(shown, tracks.ids, UNCONFIRMED)  # who is turned away keeps the verdict
+        return self._attention.due(looking, states, sizes.astype(np.float32), seconds)
+
+    def _named(self, tracks: Tracks) -> tuple[TrackedFace, ...]:
+        faces, shown, named = tracks.faces, tracks.faces.shown(), []
+        for row, track in enumerate(tracks.ids.tolist()):
+            face = TrackedFace(
+                track,
+                faces.boxes[row],
+                faces.landmarks[row],
+                float(faces.scores[row]),
+                self._evidence.of(track) if track >= 0 else UNDECIDED,
+                faces.faces[row] if faces.faces is not None and shown[row] else None,
+                int(tracks.keys[row]),
+                tracks.found,
+            )
+            named.append(face)
+        return tuple(named)
+
+    def _look(self, frame: Frame, faces: Detections, tracks: Ints) -> tuple[Look, ...]:
+        """Embed these faces, search the gallery, and add what is found to the evidence of their tracks.
+
+        With nobody enrolled a look needs no embedding, and none is returned.
+        """
         crops = align.crop(frame.image, faces.boxes, faces.landmarks)
         measured = quality.measure(frame.image, faces.boxes, faces.landmarks, crops)
         limits = self._settings.quality
@@ -141,19 +165,26 @@ class Recogniser:
         )
         for track in tracks:
             self._attention.looked(int(track), frame.seconds)
-        if not usable.any():
-            return
         rows = np.flatnonzero(usable)
         weights = measured.score()[rows]
         if not self.enrolled:
             for row, weight in zip(rows, weights, strict=True):
                 self._evidence.add(int(tracks[row]), {}, float(weight))
-            return
-        matches = self._people.search(self._embedder.embed(crops[rows]), people=NEAREST)
+            return ()
+        if not len(rows):
+            return ()
+        embeddings = self._embedder.embed(crops[rows])
+        matches = self._people.search(embeddings, people=NEAREST)
         ratios = self._embedder.calibration.llr(matches.distances)
+        looks = []
         for place, row in enumerate(rows):
             found = dict(zip(matches.names[place], ratios[place].tolist(), strict=False))
-            self._evidence.add(int(tracks[row]), found, float(weights[place]))
+            track, weight = int(tracks[row]), float(weights[place])
+            self._evidence.add(track, found, weight)
+            looks.append(
+                Look(track, faces.boxes[row], faces.landmarks[row], embeddings[place], weight, found)
+            )
+        return tuple(looks)
 
     def _take_in_enrollments(self) -> None:
         """Notice what another process has written to the gallery; costs microseconds if nothing."""

@@ -110,6 +110,20 @@ class TrackedFace:
     score: float
     identity: Identity
     face: Floats | None = None  # (4,) where `box` is a whole person's, and the face is seen
+    key: int = -1  # of the track, from its first sighting on, confirmed or not
+    found: bool = True  # by the detector in this frame; else this is where the track should be
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One embedding of one face, and what the gallery said of it."""
+
+    track: int
+    box: Floats  # (4,)
+    landmarks: Floats  # (5, 2)
+    embedding: Floats  # (d,)
+    quality: float  # weight of the look, 0..1
+    ratios: dict[str, float]  # log-likelihood ratios of the nearest people, best first
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +133,4 @@ class Result:
     frame: Frame
     faces: tuple[TrackedFace, ...]
     seconds: dict[str, float] = field(default_factory=dict)  # time spent, by stage
+    looks: tuple[Look, ...] = ()  # the embeddings that were made of this frame

@@ -23,8 +23,9 @@ def demo(
     from pipeline.commands.run import report
     from pipeline.commands.shared import progress, settings_from
     from pipeline.demo import PERSON, make_film, other_view, photographs
-    from pipeline.engine import Outputs, recognise
+    from pipeline.engine import recognise
     from pipeline.errors import SinkError, SourceError
+    from pipeline.outputs import Outputs
     from pipeline.sheet import contact_sheet
     from pipeline.sources import open_source
 

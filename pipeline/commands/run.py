@@ -10,21 +10,42 @@ import typer
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
 
 if TYPE_CHECKING:
+    from pipeline.config import Settings
     from pipeline.engine import Ended
+    from pipeline.outputs import Outputs
 
 
 def run(
     source: Annotated[
-        str, typer.Option("--source", "-s", help="Camera number, video, image, folder of images, or URL.")
-    ],
+        list[str] | None,
+        typer.Option(
+            "--source",
+            "-s",
+            help="Camera number, video, image, folder of images, or URL; may be repeated.",
+        ),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Annotated video (or image) to write.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Annotated video (or image) to write; a folder for videos where there are several sources.",
+        ),
     ] = None,
     events: Annotated[
         Path | None, typer.Option("--events", "-e", metavar="FILE", help="Append events as JSON lines.")
     ] = None,
     show: Annotated[
         bool | None, typer.Option("--show/--no-show", help="Show a window; by default for live sources.")
+    ] = None,
+    delay: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="Hold frames back so that names reach them; by default 0 if live, as needed for files.",
+        ),
     ] = None,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,
@@ -35,16 +56,63 @@ def run(
 ) -> None:
     """Recognise the enrolled people in a video; everybody else stays unknown."""
     from pipeline.commands.shared import settings_from
-    from pipeline.engine import Outputs, recognise
+    from pipeline.engine import recognise
     from pipeline.errors import SourceError
+    from pipeline.outputs import Outputs
 
     settings = settings_from(config, assignments, detector, model)
-    ended = recognise(source, Outputs(out, events, show), gallery, settings, quiet=as_json)
-    report(ended, out, events, as_json)
-    if ended.interrupted:
+    specs = source or list(settings.run.sources)
+    if not specs:
+        raise typer.BadParameter("give at least one, or run.sources in a --config", param_hint="--source")
+    if len(specs) > 1:
+        endings = _several(specs, Outputs(out, events, show), gallery, settings, as_json, delay)
+    else:
+        endings = [recognise(specs[0], Outputs(out, events, show), gallery, settings, as_json, delay)]
+        report(endings[0], out, events, as_json)
+    if any(ended.interrupted for ended in endings):
         raise typer.Exit(130)
-    if ended.complaint:
-        raise SourceError(ended.complaint)
+    if complaints := [ended.complaint for ended in endings if ended.complaint]:
+        raise SourceError("; ".join(complaints))
+
+
+def _several(
+    specs: list[str],
+    outputs: Outputs,
+    gallery: Path | None,
+    settings: Settings,
+    as_json: bool,
+    delay: float | None,
+) -> list[Ended]:
+    """Run over several sources, and say of each what its run amounted to."""
+    from dataclasses import replace
+
+    from pipeline.commands.shared import print_json
+    from pipeline.several import own_videos, recognise_all
+    from pipeline.sources import shown_address
+
+    videos: list[Path] | list[None] = [None] * len(specs)
+    if outputs.video is not None:
+        videos = own_videos(outputs.video, specs)
+    each = [replace(outputs, video=video) for video in videos]
+    endings = recognise_all(specs, each, gallery, settings, as_json, delay)
+    names = [shown_address(spec) if "://" in spec else spec for spec in specs]
+    if as_json:
+        rows = zip(names, endings, each, strict=True)
+        print_json({"sources": [{"source": name} | _values(ended, where) for name, ended, where in rows]})
+        return endings
+    for name, ended, where in zip(names, endings, each, strict=True):
+        print(f"{name}: ", end="")
+        report(ended, where.video, where.events, as_json=False)
+    return endings
+
+
+def _values(ended: Ended, outputs: Outputs) -> dict[str, Any]:
+    """What a run amounted to, for JSON."""
+    where = {"out": outputs.video, "events": outputs.events}
+    counts = {"dropped": ended.dropped, "enrolled": ended.enrolled, "complaint": ended.complaint}
+    return (
+        ended.summary.as_dict() | counts | {key: str(path) if path else None for key, path in where.items()}
+    )
 
 
 def report(ended: Ended, out: Path | None, events: Path | None, as_json: bool) -> None:

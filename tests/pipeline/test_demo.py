@@ -47,7 +47,7 @@ def test_it_names_the_person_it_enrolled_and_nobody_else(
 
     monkeypatch.setattr(engine, "draw", spy)
     out = tmp_path / "new" / "demo"
-    ended = recog("demo", "--out", out)
+    ended = recog("demo", "--out", out, "--set", "det.every=1")
     assert (ended.code, ended.err) == (0, "")
     assert {colour for colour, name in named if name == demo.PERSON} == {world.RED}
     assert {colour for colour, name in named if name is None} >= {world.GREEN, world.BLUE}
@@ -61,7 +61,7 @@ def test_it_names_the_person_it_enrolled_and_nobody_else(
     films = [cv2.VideoCapture(str(out / name)) for name in ("film.mp4", "annotated.mp4")]
     assert [film.get(cv2.CAP_PROP_FRAME_COUNT) for film in films] == [48, 48]
     # A second time it begins anew.
-    again = recog("demo", "--out", out)
+    again = recog("demo", "--out", out, "--set", "det.every=1")
     assert again.code == 0
     assert len((out / "events.jsonl").read_text().splitlines()) == len(told)
 

@@ -19,9 +19,11 @@ from gallery import Gallery
 from gallery.errors import GalleryError
 from gallery.types import NewTemplate
 from pipeline import build, engine
-from pipeline.config import Settings
-from pipeline.engine import Outputs, recognise
+from pipeline.config import DetectSettings, Settings
+from pipeline.engine import recognise
 from pipeline.errors import SinkError
+from pipeline.outputs import Outputs
+from pipeline.sources import open_source
 from pipeline.types import State
 
 FAR = 0.1  # seconds; no clock of a film here is finer
@@ -63,9 +65,10 @@ def seen(monkeypatch: pytest.MonkeyPatch, world: Any) -> list[tuple[int, tuple[i
     return faces
 
 
-def run(source: Path, gallery: Path | None, **outputs: Any) -> engine.Ended:
+def run(source: Path, gallery: Path | None, delay: float | None = None, **outputs: Any) -> engine.Ended:
     outputs = {"video": None, "events": None, "window": False} | outputs
-    return recognise(str(source), Outputs(**outputs), gallery, Settings(), quiet=True)
+    settings = Settings(det=DetectSettings(every=1))
+    return recognise(str(source), Outputs(**outputs), gallery, settings, quiet=True, delay=delay)
 
 
 def about(path: Path) -> tuple[int, float, tuple[int, int]]:
@@ -93,9 +96,49 @@ def test_who_is_enrolled_is_named_on_most_frames_and_nobody_else_ever_is(
     assert sum(name == "Rosa" for *_, name in seen) > 0.7 * 40
     (rosa,) = ended.summary.people
     assert (rosa.name, rosa.tracks) == ("Rosa", 1)
-    assert (rosa.first_seconds, rosa.last_seconds) == pytest.approx((0.05, 39 / 20), abs=FAR)
+    assert (rosa.first_seconds, rosa.last_seconds) == pytest.approx((0, 39 / 20), abs=FAR)
     assert (ended.summary.count(State.UNKNOWN), ended.summary.count(State.UNDECIDED)) == (1, 0)
     assert (ended.enrolled, ended.complaint, ended.interrupted) == (1, None, False)
+
+
+def test_a_film_carries_names_from_the_first_frame_on_and_a_delay_of_nothing_from_the_verdict_on(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, seen: list[Any]
+) -> None:
+    film, events = world.film(tmp_path / "film.mp4", world.RED), tmp_path / "events.jsonl"
+    run(film, gallery, video=tmp_path / "out.mp4", events=events)
+    assert [name for *_, name in seen] == ["Rosa"] * 40
+    told = {each["event"]: each["frame"] for each in lines(events)}
+    assert (told["entered"], told["recognised"]) == (0, 0)
+    seen.clear()
+    run(film, gallery, delay=0, video=tmp_path / "out.mp4")
+    named = [name for *_, name in seen]
+    assert named[:3] == [None] * 3
+    assert named[-10:] == ["Rosa"] * 10
+
+
+def test_between_detections_every_frame_has_its_face(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, seen: list[Any]
+) -> None:
+    film = world.film(tmp_path / "film.mp4", world.RED, world.GREEN)
+    settings = Settings(det=DetectSettings(every=4))
+    outputs = Outputs(tmp_path / "out.mp4", window=False)
+    ended = recognise(str(film), outputs, gallery, settings, quiet=True)
+    assert detector.frames == 10
+    assert [name for _, colour, name in seen if colour == world.RED] == ["Rosa"] * 40
+    assert {name for _, colour, name in seen if colour == world.GREEN} == {None}
+    assert ended.summary.frames == 40
+
+
+def test_without_a_picture_to_make_a_film_is_read_once(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    monkeypatch.setattr(engine, "open_source", lambda *a, **k: opened.append(a) or open_source(*a, **k))
+    film = world.film(tmp_path / "film.mp4", world.RED)
+    run(film, gallery, events=tmp_path / "events.jsonl")
+    assert len(opened) == 1
+    run(film, gallery, video=tmp_path / "out.mp4")
+    assert len(opened) == 3
 
 
 def test_every_frame_is_in_the_output_with_its_size_and_rate_and_the_faces_are_marked(
@@ -198,7 +241,7 @@ def test_who_is_enrolled_and_removed_by_others_meanwhile_is_named_from_then_to_t
 
     detector.before = others
     film = world.film(tmp_path / "film.avi", world.RED, count=100)
-    ended = run(film, None, video=tmp_path / "out.avi")
+    ended = run(film, None, delay=0, video=tmp_path / "out.avi")
     named = [frame for frame, _, name in seen if name]
     # Detection is a few frames ahead of judgement, and a verdict takes three looks a tenth of a second apart.
     assert 25 < named[0] < 50

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
+import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import EvidenceSettings
-from pipeline.evidence import Evidence, Looks, assign, judge, posterior
+from pipeline.evidence import Evidence, Looks, assign, bound, combined, judge, posterior
 from pipeline.types import UNDECIDED, Identity, State
 
 SETTINGS = EvidenceSettings(correlation=0.5, target_fpir=0.001)  # the arithmetic below rests on these
@@ -205,6 +209,55 @@ def test_tracks_that_were_never_looked_at_or_are_gone_are_undecided() -> None:
     assert evidence.of(1).looks == 1
 
 
+def test_a_name_that_was_given_stands_until_it_is_less_likely_than_not() -> None:
+    needed = bound(10, SETTINGS.target_fpir)
+    for ratio, name in ((needed + 1, "Ann"), (needed - 1, "Ann"), (math.log(10) + 0.2, "Ann"), (1.0, None)):
+        before = Identity(State.NAMED, "Ann", 0.9995)
+        assert judge({"Ann": ratio}, "Ann", 10, 5, SETTINGS, before).name == name
+    assert judge({"Ann": needed - 1}, "Ann", 10, 5, SETTINGS).name is None
+    other = Identity(State.NAMED, "Bob", 0.9995)
+    assert judge({"Ann": needed - 1}, "Ann", 10, 5, SETTINGS, other).name is None
+
+
+def test_a_stranger_stays_unknown_while_evidence_wavers() -> None:
+    wavering = {"Ann": math.log(10) - 1.0}
+    assert judge(wavering, "Ann", 10, 5, SETTINGS).state is State.UNDECIDED
+    assert judge(wavering, "Ann", 10, 5, SETTINGS, Identity(State.UNKNOWN)).state is State.UNKNOWN
+
+
+@given(st.integers(1, 10**6), st.floats(1e-5, 0.4))
+def test_the_bound_is_where_a_lone_candidate_gets_the_name(people: int, target: float) -> None:
+    at = bound(people, target)
+    (chance,), _ = posterior([at], people)
+    assert chance == pytest.approx(1 - target)
+
+
+@given(st.lists(st.lists(st.floats(-60, 60), min_size=3, max_size=3), min_size=1, max_size=5))
+def test_many_tracks_at_once_are_judged_as_each_alone(rows: list[list[float]]) -> None:
+    chances, nobody = posterior(rows, 20)
+    for row, chance, none in zip(rows, chances, nobody, strict=True):
+        alone, of_nobody = posterior(row, 20)
+        np.testing.assert_allclose(chance, alone, atol=1e-12)
+        assert none == pytest.approx(of_nobody)
+
+
+@given(st.integers(1, 500), st.floats(-9, 9), st.floats(0.1, 1))
+def test_looks_that_all_say_the_same_never_say_more_than_the_correlation_allows(
+    count: int, ratio: float, correlation: float
+) -> None:
+    (total,) = combined(np.array([ratio * count]), float(count), count, correlation)
+    assert abs(total) <= abs(ratio) / correlation + 1e-9
+    assert abs(total) >= abs(ratio) - 1e-9
+
+
+def test_what_is_remembered_of_a_track_does_not_grow_with_the_gallery() -> None:
+    made = Looks()
+    for look in range(500):
+        made.add({f"{look} {place}": -float(place) for place in range(5)} | {"Ann": 3.0}, 1.0, 25)
+    assert len(made.sums) <= 64
+    assert made.ratios(1, 25)["Ann"] == pytest.approx(3)
+
+
 APART = 5.0  # distance of genuine and impostor scores in standard deviations: an equal error rate of 0.6 %
 
 
@@ -262,3 +315,46 @@ def test_enrolled_people_are_named_within_few_looks(people: int, share: float) -
     when = simulate(people, 0.5, SETTINGS, 1000, genuine=True)
     assert len(when) >= share * 1000
     assert np.median(when) <= 4
+
+
+def test_the_benchmark_of_strangers_decides_as_the_pipeline_does() -> None:
+    path = Path(__file__).parents[2] / "benchmarks" / "strangers.py"
+    described = importlib.util.spec_from_file_location("strangers", path)
+    assert described is not None
+    assert described.loader is not None
+    strangers: Any = importlib.util.module_from_spec(described)
+    described.loader.exec_module(strangers)
+    dice, settings = np.random.default_rng(1), EvidenceSettings()
+    common = strangers.most_alike(60, 1000, dice)
+    common[:, 0] += 1.5  # so that some are near enough for a name
+    ratios = strangers.ratios_of(common, 30, 0.8, 5.0, 11.5, dice)
+    weights = dice.uniform(0.2, 1, ratios.shape[:2])
+    told = list(strangers.named_at(ratios, weights, 1000, settings))
+    named = 0
+    for track in range(len(ratios)):
+        evidence = Evidence(settings.model_copy(update={"keep": 0.94}))
+        for look in range(ratios.shape[1]):
+            nearest = np.argsort(-ratios[track, look], kind="stable")[:5]
+            found = {str(person): float(ratios[track, look, person]) for person in nearest}
+            evidence.add(0, found, float(weights[track, look]))
+            evidence.decide([0], 1000)
+            verdict = evidence.of(0)
+            expected = told[look][track]
+            if expected >= 0:
+                assert verdict.name == str(expected)
+                named += 1
+            elif verdict.state is State.NAMED:
+                assert verdict.confidence < 1 - settings.target_fpir  # it stands though the bound is not met
+    assert 50 < named < 1700
+
+
+def test_the_share_of_strangers_named_is_within_the_target_for_ever() -> None:
+    path = Path(__file__).parents[2] / "benchmarks" / "results" / "strangers.json"
+    result = json.loads(path.read_text())
+    assert (
+        result["settings"] == EvidenceSettings().model_dump()
+    )  # else: uv run python benchmarks/strangers.py
+    assert {row["people"] for row in result["results"]} == {10, 1000, 10_000}
+    for row in result["results"]:
+        if row["shared"] <= result["settings"]["correlation"]:
+            assert max(share for key, share in row.items() if key.startswith("named")) <= result["target"]

@@ -10,12 +10,12 @@ import pytest
 
 from gallery.types import Matches
 from pipeline.build import fingerprint
-from pipeline.config import QualitySettings, Settings
+from pipeline.config import DetectSettings, QualitySettings, Settings
 from pipeline.engine import for_stills
 from pipeline.recognise import Recogniser
 from pipeline.types import Frame, Image, Result, State
 
-SETTINGS = Settings(quality=QualitySettings(min_face=28, min_sharpness=12))
+SETTINGS = Settings(det=DetectSettings(every=1), quality=QualitySettings(min_face=28, min_sharpness=12))
 
 
 class FakePeople:
