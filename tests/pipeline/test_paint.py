@@ -20,7 +20,8 @@ def face(
     identity: Identity, track: int = 0, key: int = 0, left: float = 0, found: bool = True
 ) -> TrackedFace:
     box = np.array([left, 0, left + 10, 10], np.float32)
-    return TrackedFace(track, box, np.full((5, 2), left, np.float32), 0.9, identity, key, found)
+    points = np.full((5, 2), left, np.float32)
+    return TrackedFace(track, box, points, 0.9, identity, key=key, found=found)
 
 
 def result(index: int, *faces: TrackedFace) -> Result:
