@@ -45,7 +45,7 @@ def frame(world: Any, index: int, *people: tuple[int, int, Any]) -> Frame:
 @pytest.fixture
 def recogniser(people_model: Path, world: Any, detector: Any, embedder: Any) -> Recogniser:
     settings = Settings(
-        det=DetectSettings(model=people_model, person_size=320), quality=QualitySettings(min_face=28)
+        det=DetectSettings(every=1, model=people_model, person_size=320), quality=QualitySettings(min_face=28)
     )
     finder = build.finder(settings, build.detector(settings))
     return Recogniser(finder, embedder, OnePerson(embedder, world.RED), settings)
