@@ -93,7 +93,7 @@ def main() -> None:
     detector, embedder = build.detector(settings), build.embedder(settings)
     people = sorted(read_people(arguments.lfw / "peopleDevTest.txt"))
     many = [person for person in people if person.images >= LOOKS]
-    strangers = random.Random(0).sample(many, arguments.strangers)  # noqa: S311 (a benchmark)
+    strangers = random.Random(0).sample(many, arguments.strangers)
     rest = sorted(set(people) - set(strangers))
     dice = np.random.default_rng(0)
     folder = arguments.lfw / "lfw-deepfunneled"
@@ -101,7 +101,7 @@ def main() -> None:
     def face(name: str, number: int) -> tuple[Any, Any, Any] | None:
         return face_of(folder / name / f"{name}_{number:04d}.jpg", detector)
 
-    enrolled = [face(each.name, 1) for each in random.Random(1).sample(rest, arguments.enrolled)]  # noqa: S311
+    enrolled = [face(each.name, 1) for each in random.Random(1).sample(rest, arguments.enrolled)]
     gallery = embedded([(each[0], each[2]) for each in enrolled if each], embedder)
     photographs, frames = [], []
     for person in strangers:

@@ -129,7 +129,7 @@ def enroll(
 def lfw_people(root: Path) -> dict[str, list[Path]]:
     """A first photograph of the people of View 1's test part, in random order."""
     names = sorted({person.name for person in read_people(root / "peopleDevTest.txt")} - IN_VIDEOS)
-    random.Random(0).shuffle(names)  # noqa: S311 (a benchmark)
+    random.Random(0).shuffle(names)
     return {name: [root / "lfw-deepfunneled" / name / f"{name}_0001.jpg"] for name in names}
 
 
