@@ -9,6 +9,7 @@ from pipeline.config import Settings
 
 if TYPE_CHECKING:
     from gallery import Gallery
+    from pipeline import recognise
     from pipeline.detector.region import RegionDetector
     from pipeline.detector.tiles import TiledDetector
     from pipeline.detector.yolo import YoloDetector
@@ -96,7 +97,7 @@ def embedder(settings: Settings) -> Embedder:
     return Embedder(model, settings.runtime.threads)
 
 
-def fingerprint(embedder: Embedder) -> str:
+def fingerprint(embedder: recognise.Embedder) -> str:
     """What a gallery must have been made with to be searched with this embedder."""
     from pipeline.align import VERSION
 

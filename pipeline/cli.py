@@ -8,7 +8,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.commands import data, demo, detector, enroll, evaluate, gallery, models, network, run
+from pipeline.commands import (
+    bench,
+    data,
+    demo,
+    detector,
+    enroll,
+    evaluate,
+    explain,
+    gallery,
+    models,
+    network,
+    run,
+    tape,
+)
 
 
 class _Interruptible(TyperGroup):
@@ -33,7 +46,11 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("enroll")(enroll.enroll)
 app.command("run")(run.run)
+app.command("replay")(tape.replay)
+app.command("search")(tape.search)
+app.command("explain")(explain.explain)
 app.add_typer(gallery.app, name="gallery")
+app.command("bench")(bench.bench)
 app.command("train")(network.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(network.export)

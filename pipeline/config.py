@@ -111,6 +111,12 @@ class RunSettings(Section):
     sources: tuple[str, ...] = Field((), description="what to run over where no --source is given")
 
 
+class StreamSettings(Section):
+    timeout: float = Field(10.0, gt=0, le=3600, description="seconds to connect, and to wait for a frame")
+    patience: float = Field(30.0, ge=0, description="seconds to try to get a lost stream back; inf for ever")
+    frozen: float = Field(30.0, gt=0, description="seconds of the very same picture after which it is lost")
+
+
 class RuntimeSettings(Section):
     threads: int = Field(0, ge=0, description="CPU threads of the models; 0 for all")
 
@@ -126,6 +132,7 @@ class Settings(Section):
     evidence: EvidenceSettings = EvidenceSettings()
     enroll: EnrollSettings = EnrollSettings()
     run: RunSettings = RunSettings()
+    stream: StreamSettings = StreamSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()

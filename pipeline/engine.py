@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +18,13 @@ from pipeline.commands.shared import progress
 from pipeline.config import Settings
 from pipeline.draw import draw
 from pipeline.errors import SinkError
-from pipeline.outputs import Opened, Outputs
+from pipeline.outputs import About, Opened, Outputs
 from pipeline.paint import SETTLE, WHOLE, Painter, painted, with_pictures
+from pipeline.pictures import Photo, Photos
 from pipeline.recognise import Detector, Embedder, People, Recogniser
 from pipeline.runner import Runner
-from pipeline.sources import Photo, Photos, Source, open_source
+from pipeline.source import Source
+from pipeline.sources import open_source
 from pipeline.summary import Summary
 from pipeline.types import Frame, Image, Result
 from pipeline.window import Window, can_show
@@ -37,6 +40,7 @@ class Ended:
     complaint: str | None = None  # what could not be read of the source, or of the gallery
     interrupted: bool = False  # by Ctrl-C
     enrolled: int = 0  # people in the gallery at the end
+    notes: tuple[str, ...] = ()  # what was lost on the way out
 
 
 class Models(NamedTuple):
@@ -74,16 +78,17 @@ def recognise(
         raise SinkError("--show: there is no screen here; leave it out, or write a video with --out")
     with (
         models(gallery, settings, quiet) as made,
-        open_source(spec, report=None if quiet else print) as source,
+        open_source(spec, stream=settings.stream, report=None if quiet else print) as source,
         stop_requested() as asked,
     ):
         wanted = outputs.window if outputs.window is not None else source.live and can_show()
         stop = threading.Event()
-        drawn = wanted or outputs.video is not None
-        stream = Stream(spec, source, made, settings, delay, drawn, lambda: stop.is_set() or asked.is_set())
+        drawn = wanted or outputs.needs_pictures
+        stopped = lambda: stop.is_set() or asked.is_set()  # noqa: E731
+        stream = Stream(spec, source, made, settings, delay, drawn, stopped, outputs.tape is not None)
         interrupted, lost = False, None
         with (
-            Opened(outputs, stream.fps) as opened,
+            Opened(outputs, stream.about, (lambda line: None) if quiet else print) as opened,
             Window("recog", enabled=wanted) as window,
             progress() as display,
             stream.run() as runner,
@@ -104,7 +109,8 @@ def recognise(
             opened.finish()
         interrupted = interrupted or asked.is_set()
         complaint = lost or source.complaint
-        return Ended(opened.summary, stream.dropped, complaint, interrupted, stream.recogniser.enrolled)
+        enrolled, notes = stream.recogniser.enrolled, tuple(opened.notes)
+        return Ended(opened.summary, stream.dropped, complaint, interrupted, enrolled, notes)
 
 
 @contextmanager
@@ -148,12 +154,14 @@ class Stream:
         delay: float | None,
         drawn: bool,
         stopped: Callable[[], bool],
+        taped: bool = False,
     ) -> None:
         """
         Args:
             spec: with which `source` was opened, to open it again.
             drawn: pictures are wanted.
             stopped: asked before each frame; once it says yes, the source counts as ended.
+            taped: looks are wanted even while nobody is enrolled.
         """
         self._spec, self._source, self._drawn, self._stopped = spec, source, drawn, stopped
         stills = isinstance(source, Photo | Photos)
@@ -162,8 +170,9 @@ class Stream:
         # Of a film, only results are held back, and its pictures are read again.
         self._again = held > 0 and not source.live and drawn
         self.fps = 1.0 if isinstance(source, Photos) else source.fps  # pictures are a second apart
+        self.about = About(source, self.fps, build.fingerprint(made.embedder), made.embedder.dimension)
         own = for_stills(settings) if stills else settings
-        self.recogniser = Recogniser(*made, own, live=source.live)
+        self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped)
         self._painter = Painter(
             held,
             settle=None if source.live else SETTLE,
@@ -199,4 +208,9 @@ class Stream:
                 yield from with_pictures(results, film)
 
     def _annotate(self, result: Result) -> tuple[Result, Image | None]:
-        return result, draw(result.frame.image, result.faces) if self._drawn else None
+        if not self._drawn:
+            return result, None
+        started = time.perf_counter()
+        image = draw(result.frame.image, result.faces)
+        spent = result.seconds | {"draw": time.perf_counter() - started}
+        return replace(result, seconds=spent), image

@@ -7,7 +7,8 @@
         log.write(events.finish())
 
 Events tell of tracks: `entered`, `recognised`, `unknown`, `left`. A verdict that is revised is told again,
-with the name it replaces as `previous`. Embeddings and pictures never appear in them.
+with the name it replaces as `previous`. Embeddings never appear in them, pictures only where asked for
+(`snapshots`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -41,6 +43,10 @@ class Event:
     previous: str | None = None  # the name that was told before and is taken back
     first_seconds: float | None = None  # of `left`
     last_seconds: float | None = None  # of `left`
+    id: str | None = None  # unlike that of any other event of any run
+    time: str | None = None  # UTC, ISO 8601; of live sources
+    snapshot: str | None = None  # path of a JPEG
+    thumbnail: str | None = None  # a small JPEG, base64
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: fields without a value left out, times to the millisecond."""
@@ -71,10 +77,13 @@ class Events:
     Args:
         patience: for how many seconds a track may be absent before it has `left`. A track that comes back
             later has `entered` again.
+        run: what the ids of events begin with; without it they have none.
+        opened: when a live source was opened, UTC; None for files, whose time is not that of the clock.
     """
 
-    def __init__(self, patience: float = 1.0) -> None:
+    def __init__(self, patience: float = 1.0, run: str = "", opened: datetime | None = None) -> None:
         self._patience = patience
+        self._run, self._opened, self._told = run, opened, 0
         self._present: dict[int, _Seen] = {}
 
     def update(self, result: Result) -> list[Event]:
@@ -93,13 +102,26 @@ class Events:
             seen.face, seen.source = face, frame.source
             seen.frame, seen.last_seconds = frame.index, frame.seconds
             events += _verdict(seen)
-        return events
+        return self._marked(events)
 
     def finish(self) -> list[Event]:
         """`left` for every track that is still present; nothing is present afterwards."""
         events = [_left(seen) for seen in self._present.values()]
         self._present.clear()
-        return events
+        return self._marked(events)
+
+    def _marked(self, events: list[Event]) -> list[Event]:
+        """The events with their ids and times of the clock."""
+        marked = []
+        for event in events:
+            self._told += 1
+            if self._run:
+                event = replace(event, id=f"{self._run}-{self._told}")
+            if self._opened is not None:
+                time = self._opened + timedelta(seconds=event.seconds)
+                event = replace(event, time=time.isoformat(timespec="milliseconds"))
+            marked.append(event)
+        return marked
 
 
 class EventLog:

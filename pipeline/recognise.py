@@ -31,8 +31,10 @@ class Detector(Protocol):
 class Embedder(Protocol):
     """Turns aligned crops (m, 112, 112, 3) uint8 BGR into embeddings (m, d) float32."""
 
-    calibration: Calibration
+    name: str
+    digest: str
     dimension: int
+    calibration: Calibration
 
     def embed(self, crops: Image) -> Floats: ...
 
@@ -68,12 +70,20 @@ class Recogniser:
     """
 
     def __init__(
-        self, detector: Detector, embedder: Embedder, people: People, settings: Settings, live: bool = False
+        self,
+        detector: Detector,
+        embedder: Embedder,
+        people: People,
+        settings: Settings,
+        live: bool = False,
+        keep_looks: bool = False,
     ) -> None:
         """
         Args:
             live: frames do not wait, so that time spent on one must not make the next one late.
+            keep_looks: embed faces even while nobody is enrolled, so that they can be searched later.
         """
+        self._keep_looks = keep_looks
         self._detector, self._embedder, self._people = detector, embedder, people
         self._settings = settings
         self._cuts = CutDetector()
@@ -153,7 +163,7 @@ class Recogniser:
     def _look(self, frame: Frame, faces: Detections, tracks: Ints) -> tuple[Look, ...]:
         """Embed these faces, search the gallery, and add what is found to the evidence of their tracks.
 
-        With nobody enrolled a look needs no embedding, and none is returned.
+        With nobody enrolled a look needs no embedding, and none is returned unless looks are kept.
         """
         crops = align.crop(frame.image, faces.boxes, faces.landmarks)
         measured = quality.measure(frame.image, faces.boxes, faces.landmarks, crops)
@@ -167,22 +177,20 @@ class Recogniser:
             self._attention.looked(int(track), frame.seconds)
         rows = np.flatnonzero(usable)
         weights = measured.score()[rows]
-        if not self.enrolled:
+        if not self.enrolled and not self._keep_looks:
             for row, weight in zip(rows, weights, strict=True):
                 self._evidence.add(int(tracks[row]), {}, float(weight))
             return ()
         if not len(rows):
             return ()
         embeddings = self._embedder.embed(crops[rows])
-        matches = self._people.search(embeddings, people=NEAREST)
-        ratios = self._embedder.calibration.llr(matches.distances)
+        found = ratios_of(embeddings, self._people, self._embedder.calibration)
         looks = []
         for place, row in enumerate(rows):
-            found = dict(zip(matches.names[place], ratios[place].tolist(), strict=False))
-            track, weight = int(tracks[row]), float(weights[place])
-            self._evidence.add(track, found, weight)
+            track, weight, ratios = int(tracks[row]), float(weights[place]), found[place]
+            self._evidence.add(track, ratios, weight)
             looks.append(
-                Look(track, faces.boxes[row], faces.landmarks[row], embeddings[place], weight, found)
+                Look(track, faces.boxes[row], faces.landmarks[row], embeddings[place], weight, ratios)
             )
         return tuple(looks)
 
@@ -193,3 +201,12 @@ class Recogniser:
             # What was concluded rests on people who may be gone, and lacks those who are new: look again.
             self._evidence.forget(frozenset())
             self._attention.forget(frozenset())
+
+
+def ratios_of(embeddings: Floats, people: People, calibration: Calibration) -> list[dict[str, float]]:
+    """For each of `embeddings` (n, d) the log-likelihood ratios of the nearest people, best first."""
+    if not people.people_count:
+        return [{} for _ in embeddings]
+    matches = people.search(embeddings, people=NEAREST)
+    pairs = zip(matches.names, calibration.llr(matches.distances).tolist(), strict=True)
+    return [dict(zip(names, ratios, strict=False)) for names, ratios in pairs]

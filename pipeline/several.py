@@ -19,7 +19,8 @@ from pipeline.errors import SinkError, SourceError
 from pipeline.outputs import Opened, Outputs
 from pipeline.recognise import People
 from pipeline.sheet import contact_sheet
-from pipeline.sources import Source, open_source
+from pipeline.source import Source
+from pipeline.sources import open_source
 from pipeline.types import Floats, Image
 from pipeline.window import Window, can_show
 from siamese.interrupt import stop_requested
@@ -53,12 +54,14 @@ def recognise_all(
         raise SinkError("--show: there is no screen here; leave it out, or write videos with --out")
     with ExitStack() as stack:
         made = stack.enter_context(models(gallery, settings, quiet))
-        report = None if quiet else print
-        sources = [stack.enter_context(open_source(spec, report=report)) for spec in specs]
+        report: Callable[[str], None] = (lambda line: None) if quiet else print
+        sources = [
+            stack.enter_context(open_source(spec, stream=settings.stream, report=report)) for spec in specs
+        ]
         asked = stack.enter_context(stop_requested())
         unasked = can_show() and any(source.live for source in sources)
         shown = any(unasked if each.window is None else each.window for each in outputs)
-        run = _Run(made, settings, delay, shown, asked)
+        run = _Run(made, settings, delay, shown, asked, report)
         run.follow(specs, sources, outputs)
         return run.ended
 
@@ -159,8 +162,15 @@ class _Run:
     """The threads of the sources, and what became of each."""
 
     def __init__(
-        self, made: Models, settings: Settings, delay: float | None, shown: bool, asked: threading.Event
+        self,
+        made: Models,
+        settings: Settings,
+        delay: float | None,
+        shown: bool,
+        asked: threading.Event,
+        report: Callable[[str], None],
     ) -> None:
+        self._report = report
         self._made, self._settings, self._delay, self._shown = made, settings, delay, shown
         self._asked, self._stop = asked, threading.Event()
         self._people = SharedPeople(made.people)
@@ -217,10 +227,12 @@ class _Run:
     def _one(self, spec: str, source: Source, outputs: Outputs, show: Callable[[Image], None]) -> Ended:
         """One source from its first frame to its last, in a thread of its own."""
         made = self._made._replace(people=self._people.view())
-        drawn = self._shown or outputs.video is not None
-        stream = Stream(spec, source, made, self._settings, self._delay, drawn, self._stopped)
+        drawn = self._shown or outputs.needs_pictures
+        stream = Stream(
+            spec, source, made, self._settings, self._delay, drawn, self._stopped, outputs.tape is not None
+        )
         lost = None
-        with Opened(outputs, stream.fps) as opened, stream.run() as runner:
+        with Opened(outputs, stream.about, self._report) as opened, stream.run() as runner:
             try:
                 for result, image in runner:
                     opened.take(result, image)
@@ -230,7 +242,14 @@ class _Run:
                 lost = f"{error}; ended after {opened.summary.frames} frames"
             opened.finish()
         enrolled, interrupted = stream.recogniser.enrolled, self._asked.is_set()
-        return Ended(opened.summary, stream.dropped, lost or source.complaint, interrupted, enrolled)
+        return Ended(
+            opened.summary,
+            stream.dropped,
+            lost or source.complaint,
+            interrupted,
+            enrolled,
+            tuple(opened.notes),
+        )
 
     def _stopped(self) -> bool:
         return self._stop.is_set() or self._asked.is_set()

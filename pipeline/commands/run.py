@@ -47,6 +47,18 @@ def run(
             help="Hold frames back so that names reach them; by default 0 if live, as needed for files.",
         ),
     ] = None,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", metavar="URL", help="Post each event there as JSON.")
+    ] = None,
+    snapshots: Annotated[
+        Path | None,
+        typer.Option("--snapshots", metavar="DIR", help="Keep one picture of each decided face there."),
+    ] = None,
+    thumbnails: Annotated[bool, typer.Option("--thumbnails", help="Put small pictures into events.")] = False,
+    tape: Annotated[
+        Path | None,
+        typer.Option("--tape", metavar="FILE", help="Keep embeddings there, to replay and search."),
+    ] = None,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,
     model: EmbedderFile = None,
@@ -61,13 +73,14 @@ def run(
     from pipeline.outputs import Outputs
 
     settings = settings_from(config, assignments, detector, model)
+    outputs = Outputs(out, events, show, webhook, snapshots, thumbnails, tape)
     specs = source or list(settings.run.sources)
     if not specs:
         raise typer.BadParameter("give at least one, or run.sources in a --config", param_hint="--source")
     if len(specs) > 1:
-        endings = _several(specs, Outputs(out, events, show), gallery, settings, as_json, delay)
+        endings = _several(specs, outputs, gallery, settings, as_json, delay)
     else:
-        endings = [recognise(specs[0], Outputs(out, events, show), gallery, settings, as_json, delay)]
+        endings = [recognise(specs[0], outputs, gallery, settings, as_json, delay)]
         report(endings[0], out, events, as_json)
     if any(ended.interrupted for ended in endings):
         raise typer.Exit(130)
@@ -88,7 +101,7 @@ def _several(
 
     from pipeline.commands.shared import print_json
     from pipeline.several import own_videos, recognise_all
-    from pipeline.sources import shown_address
+    from pipeline.streams import shown_address
 
     videos: list[Path] | list[None] = [None] * len(specs)
     if outputs.video is not None:
@@ -120,7 +133,7 @@ def report(ended: Ended, out: Path | None, events: Path | None, as_json: bool) -
     from pipeline.commands.shared import print_json
 
     values: dict[str, Any] = ended.summary.as_dict()
-    values |= {"dropped": ended.dropped, "enrolled": ended.enrolled}
+    values |= {"dropped": ended.dropped, "enrolled": ended.enrolled, "notes": list(ended.notes)}
     if as_json:
         print_json(values | {"out": str(out) if out else None, "events": str(events) if events else None})
         return
@@ -148,4 +161,15 @@ def report(ended: Ended, out: Path | None, events: Path | None, as_json: bool) -
     print(f"{values['unknown_tracks']} unknown, {values['undecided_tracks']} undecided")
     for path in (out, events):
         if path is not None:
-            print(f"written: {path}")
+            print(f"written: {path}{_codec_of(path) if path is out else ''}")
+    for note in ended.notes:
+        print(note)
+
+
+def _codec_of(path: Path) -> str:
+    """A hint, where a better codec could be had."""
+    from pipeline.encoders import H264_SUFFIXES, has_h264
+
+    if path.suffix.lower() not in H264_SUFFIXES or has_h264():
+        return ""
+    return " (MPEG-4, without sound; for H.264, which browsers play: pip install 'recog[h264]')"

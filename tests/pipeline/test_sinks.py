@@ -176,7 +176,7 @@ def test_an_opencv_that_does_not_tell_of_failed_writes_is_found_out_on_closing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """OpenCV 4's `write` returns None whatever happens; here it loses half of the frames."""
-    path = tmp_path / "out.mp4"
+    path = tmp_path / "out.avi"
 
     class Lossy:
         def __init__(self, *arguments: object) -> None:

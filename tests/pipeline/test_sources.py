@@ -15,9 +15,12 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.capture import Video
+from pipeline.config import StreamSettings
 from pipeline.errors import SourceError
 from pipeline.quiet import quiet_opencv
-from pipeline.sources import Source, Video, open_source, shown_address
+from pipeline.source import Source
+from pipeline.sources import open_source
 from pipeline.types import Frame
 
 FPS = 20.0
@@ -196,22 +199,6 @@ def test_an_unknown_kind_of_address_is_refused() -> None:
         open_source("ftp://ann:secret@host/a.mp4")
 
 
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("rtsp://ann:secret@host:554/live/1", "rtsp://***@host:554/live/1"),
-        ("rtsp://host/live", "rtsp://host/live"),
-        ("http://host/a.mp4?token=secret", "http://host/a.mp4?***"),
-        ("rtsp://ann:p@ss@host/live", "rtsp://***@host/live"),
-        ("rtsp://ann:p/ss@host/live", "rtsp://***"),
-        ("rtsp://ann:p?ss@host/live", "rtsp://***"),
-        ("http://ann:s@[::1]:80", "http://***@[::1]:80"),
-    ],
-)
-def test_an_address_is_shown_without_secrets(url: str, shown: str) -> None:
-    assert shown_address(url) == shown
-
-
 def test_a_picture_is_one_frame(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.full((5, 7, 3), 9, np.uint8))
     with open_source(str(tmp_path / "a.png")) as source:
@@ -324,41 +311,6 @@ def test_a_camera_that_stops_says_so_and_its_time_advances() -> None:
     assert source.complaint == "camera 0 gave no more frames after 3; check its connection"
 
 
-def test_a_lost_stream_is_opened_again_and_the_attempt_is_reported() -> None:
-    captures = iter([FakeCapture(2), FakeCapture(3)])
-    lines: list[str] = []
-    source = Video(
-        "rtsp://host", lambda: next(captures), "no", always_live=True, patience=1.5, report=lines.append
-    )
-    source._closed.wait = lambda pause: False  # type: ignore[method-assign]  # no waiting in tests
-    frames = iter(source)
-    assert [next(frames).index for _ in range(5)] == [0, 1, 2, 3, 4]
-    assert lines == ["rtsp://host was lost after 2 frames; trying again in 1 s", "rtsp://host is back"]
-
-
-def test_a_stream_that_does_not_come_back_ends_with_a_complaint() -> None:
-    captures = iter([FakeCapture(2)] + [FakeCapture(0)] * 100)
-    source = Video("rtsp://host", lambda: next(captures), "no", always_live=True, patience=1.2)
-    assert len(list(source)) == 2
-    assert source.complaint is not None
-    assert "after 2" in source.complaint
-
-
-def test_closing_ends_the_wait_for_a_lost_stream() -> None:
-    captures = iter([FakeCapture(1)] + [FakeCapture(0)] * 100)
-    waiting = threading.Event()
-    source = Video(
-        "x", lambda: next(captures), "no", always_live=True, patience=600, report=lambda line: waiting.set()
-    )
-    thread = threading.Thread(target=lambda: list(source), daemon=True)
-    thread.start()
-    assert waiting.wait(10)
-    source.close()
-    thread.join(10)
-    assert not thread.is_alive()
-    assert source.complaint is None
-
-
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
     """An HTTP server of one video, as a whole file at /a.avi and as an endless-looking stream at /live."""
@@ -407,7 +359,7 @@ def test_a_video_on_a_web_server_is_a_file_and_not_live(served: str) -> None:
 
 def test_a_motion_jpeg_stream_is_live_and_complains_when_it_ends(served: str) -> None:
     source: Source
-    with open_source(f"{served}/live", patience=0) as source:
+    with open_source(f"{served}/live", stream=StreamSettings(patience=0)) as source:
         frames = list(source)
     assert source.live
     assert len(frames) >= 15

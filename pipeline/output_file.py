@@ -1,0 +1,112 @@
+"""A file that is put in place only when it is whole.
+
+It is written as a hidden temporary file beside the target, so that a run that fails never destroys what was
+there before.
+
+Kept (put in place): a finished run, one ended by Ctrl-C, by the source failing (SourceError), or by the disk
+running low while there is still room to finish the file. On any other error the temporary file is removed and
+the target left as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.errors import SinkError, SourceError
+
+
+class OutputFile:
+    """A target file, the temporary file that will become it, and the decision which of the two stays."""
+
+    def __init__(self, path: str | Path | None) -> None:
+        self.frames = 0  # written so far
+        self._shown = str(path)
+        self._path: Path | None = None
+        self._temporary: Path | None = None
+        self._keep_despite_error = False
+        if path is not None:
+            check_place(Path(path))
+            # Resolved, so that a symbolic link stays, and what it points to is replaced.
+            self._path = Path(path).resolve()
+
+    def close(self) -> None:
+        """Finish the file and put it in place. Nothing is put in place if nothing was written."""
+        raise NotImplementedError
+
+    def discard(self) -> None:
+        """Remove the temporary file; the target stays as it was."""
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+            self._temporary = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        kept = error is None or isinstance(error, (KeyboardInterrupt, SourceError))
+        if kept or self._keep_despite_error:
+            self.close()
+        else:
+            self.discard()
+
+    def _make_temporary(self) -> Path:
+        """Create an empty file `.name-xxxx.part.suffix` beside the target, with the target's permissions."""
+        assert self._path is not None
+        target = self._path
+        temporary = target.with_name(f".{target.stem[:100]}-{secrets.token_hex(4)}.part{target.suffix}")
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            self._temporary = temporary
+            if target.exists():
+                shutil.copymode(target, temporary)
+        except OSError as error:
+            self.discard()
+            raise SinkError(f"cannot write {self._shown}: {error.strerror}") from error
+        return temporary
+
+    def _put_in_place(self) -> None:
+        assert self._path is not None
+        assert self._temporary is not None
+        try:
+            os.replace(self._temporary, self._path)
+        except OSError as error:
+            self.discard()
+            raise SinkError(f"cannot write {self._shown}: {error.strerror}") from error
+        self._temporary = None
+
+    def _refused(self) -> SinkError:
+        """The error for a write that failed without a reason given."""
+        assert self._path is not None
+        free = shutil.disk_usage(self._path.parent).free
+        reason = f"disk full, or a quota or file size limit reached ({free / 2**20:.0f} MiB free)"
+        return SinkError(f"cannot write {self._shown}: {reason}; nothing was kept")
+
+
+def check_place(out: Path) -> None:
+    """Refuse a path at which no file could be put in place.
+
+    Raises:
+        SinkError: in one line, what is wrong.
+    """
+    try:
+        if out.is_dir():
+            raise SinkError(f"{out} is a folder; give a file inside it")
+        if out.exists() and not stat.S_ISREG(out.stat().st_mode):
+            raise SinkError(f"{out} is not an ordinary file")
+        if not out.parent.is_dir():
+            raise SinkError(f"cannot write {out}: the folder {out.parent} does not exist; make it first")
+        # The folder decides (the target is replaced, not written into); a read-only target is respected too.
+        if not os.access(out.resolve().parent, os.W_OK | os.X_OK):
+            raise SinkError(f"cannot write {out}: no permission to write in {out.parent}")
+        if out.exists() and not os.access(out, os.W_OK):
+            raise SinkError(f"cannot write {out}: it is read-only")
+    except (OSError, ValueError) as error:  # names too long, or with null characters
+        raise SinkError(f"cannot write {out}: {getattr(error, 'strerror', None) or error}") from error

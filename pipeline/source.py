@@ -1,0 +1,60 @@
+"""What a source of frames is. `sources` opens one.
+
+A source that yields nothing at all raises SourceError. Once frames have come, what was processed is worth
+keeping: iteration then simply ends (or leaves a picture out), and `complaint` says what was lost.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.types import Frame
+
+
+class Source(ABC):
+    """An opened source. It owns what it opened; `close` it or use it in a `with` statement.
+
+    Attributes:
+        name: what people call it; a password in an address is never part of it.
+        live: frames arrive whether or not anyone takes them.
+        fps: nominal frames a second, where it has such a rate.
+        size: `(width, height)` of the first frame in pixels; None for a folder, whose pictures vary.
+        frame_count: how many frames it promises; an estimate for videos, None for live sources.
+        file: the video file behind it, which may have sound; None if there is none.
+        complaint: after iteration, what could not be read, in one line; None if all is well.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        live: bool = False,
+        fps: float | None = None,
+        size: tuple[int, int] | None = None,
+        frame_count: int | None = None,
+    ) -> None:
+        self.name = name
+        self.live = live
+        self.fps = fps
+        self.size = size
+        self.frame_count = frame_count
+        self.file: Path | None = None
+        self.complaint: str | None = None
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None:  # noqa: B027 (pictures hold nothing open)
+        """Let go of the camera, file or connection. May be called again."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,189 @@
+"""The tape: what was seen, as embeddings and qualities without a pixel, to be decided or searched later.
+
+One SQLite file, readable by its owner only; docs/outputs.md describes it. Looks are committed about once a
+second, so a crash or a power cut loses a second at most and never the file. Several runs may share a tape, as
+long as one model made them all: its fingerprint is kept, and another model is refused.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from pipeline.errors import SinkError, SourceError
+from pipeline.types import Floats
+
+APPLICATION = 0x72656374  # "rect": marks the file as ours
+VERSION = 1
+SCHEMA = """
+CREATE TABLE tape (fingerprint TEXT NOT NULL, dimension INTEGER NOT NULL);
+CREATE TABLE runs (run TEXT PRIMARY KEY, source TEXT NOT NULL, started TEXT NOT NULL, live INTEGER NOT NULL);
+CREATE TABLE tracks (
+    run TEXT NOT NULL, track INTEGER NOT NULL,
+    first_frame INTEGER NOT NULL, first_seconds REAL NOT NULL,
+    last_frame INTEGER NOT NULL, last_seconds REAL NOT NULL,
+    PRIMARY KEY (run, track)
+);
+CREATE TABLE looks (
+    run TEXT NOT NULL, track INTEGER NOT NULL, frame INTEGER NOT NULL, seconds REAL NOT NULL,
+    x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL,
+    quality REAL NOT NULL, embedding BLOB NOT NULL
+);
+CREATE INDEX looks_by_run ON looks (run, frame);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run over one source."""
+
+    run: str  # its id
+    source: str  # as people call it, without secrets
+    started: str  # UTC, ISO 8601
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TapedTrack:
+    """When a track was in view."""
+
+    run: str
+    track: int
+    first_frame: int
+    first_seconds: float
+    last_frame: int
+    last_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Looks at faces, in the order they were taken; row i of each is one look."""
+
+    tracks: tuple[int, ...]
+    frames: tuple[int, ...]
+    seconds: tuple[float, ...]
+    boxes: Floats  # (n, 4) pixels
+    qualities: Floats  # (n,) 0..1
+    embeddings: Floats  # (n, d)
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+
+class Tape:
+    """A tape that is read. Use it in a `with` statement, or `close` it."""
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        """Open the file. Raises SourceError: missing, no tape, or made with another model."""
+        self._path = path
+        if not path.is_file():
+            raise SourceError(
+                f"there is no tape at {path}; make one with: recog run --source VIDEO --tape {path}"
+            )
+        with explained(path, SourceError):
+            self._connection = connect(path)
+            try:
+                found, self.dimension = made_with(self._connection, path, SourceError)
+                if found != fingerprint:
+                    raise SourceError(
+                        f"the tape {path} was made with the model {found}, but {fingerprint} is in use; "
+                        "give that one with --model"
+                    )
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def runs(self) -> list[Run]:
+        """All runs, oldest first."""
+        with explained(self._path, SourceError):
+            rows = self._connection.execute(
+                "SELECT run, source, started, live FROM runs ORDER BY rowid"
+            ).fetchall()
+        return [Run(run, source, started, bool(live)) for run, source, started, live in rows]
+
+    def tracks(self, run: str) -> list[TapedTrack]:
+        """The tracks of a run, by id."""
+        with explained(self._path, SourceError):
+            found = self._connection.execute(
+                "SELECT * FROM tracks WHERE run = ? ORDER BY track", (run,)
+            ).fetchall()
+        return [TapedTrack(*row) for row in found]
+
+    def looks(self, run: str) -> Looks:
+        """The looks of a run, in the order they were taken."""
+        with explained(self._path, SourceError):
+            rows = self._connection.execute(
+                "SELECT track, frame, seconds, x1, y1, x2, y2, quality, embedding FROM looks WHERE run = ? "
+                "ORDER BY rowid", (run,)
+            ).fetchall()  # fmt: skip
+        data = b"".join(row[8] for row in rows)
+        if len(data) != 4 * self.dimension * len(rows):
+            raise SourceError(f"the tape {self._path} is damaged: embeddings have another length")
+        return Looks(
+            tuple(row[0] for row in rows),
+            tuple(row[1] for row in rows),
+            tuple(row[2] for row in rows),
+            np.array([row[3:7] for row in rows], np.float32).reshape(-1, 4),
+            np.array([row[7] for row in rows], np.float32),
+            np.frombuffer(data, "<f4").astype(np.float32).reshape(-1, self.dimension),
+        )
+
+    def close(self) -> None:
+        """Close the file. May be called again."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the database of a tape."""
+    connection = sqlite3.connect(path, timeout=10)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(
+            "PRAGMA synchronous = NORMAL"
+        )  # in WAL mode, a power cut costs commits, not the file
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def made_with(
+    connection: sqlite3.Connection, path: Path, kind: type[SinkError] | type[SourceError]
+) -> tuple[str, int]:
+    """Fingerprint and dimension of a tape. Raises `kind` for what is no tape, or one of another format."""
+    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if not ours:
+        raise kind(f"{path} exists and is no tape")
+    if version != VERSION:
+        raise kind(
+            f"the tape {path} has format {version}, this recog reads {VERSION}; use the recog that made it"
+        )
+    fingerprint, dimension = connection.execute("SELECT fingerprint, dimension FROM tape").fetchone()
+    return str(fingerprint), int(dimension)
+
+
+@contextmanager
+def explained(path: Path, kind: type[SinkError] | type[SourceError]) -> Iterator[None]:
+    """Turn what goes wrong with the file into `kind`."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise kind(f"cannot use the tape {path}: {error}") from error
+    except OSError as error:
+        raise kind(f"cannot use the tape {path}: {error.strerror}") from error
