@@ -18,7 +18,7 @@ from pathlib import Path
 from pipeline import build
 from pipeline.config import load
 from pipeline.draw import draw
-from pipeline.enroll import find_photos, look_at
+from pipeline.enroll import find_photos
 from pipeline.recognise import Recogniser
 from pipeline.runner import Runner
 from pipeline.sinks import VideoSink
@@ -53,9 +53,9 @@ def main() -> None:
         enrolled[group] = {}
         with build.gallery(path, embedder, create=True) as gallery:
             for person in sorted((arguments.data / "people" / group).iterdir()):
-                outcomes = list(look_at(find_photos([person]), detector, embedder, settings.enroll))
+                outcomes = build.looker(settings, embedder).look(find_photos([person]))
                 for outcome in outcomes:
-                    print(f"{outcome.photo}: {outcome.reason or 'accepted'}")
+                    print(f"{outcome.origin}: {outcome.reason or 'accepted'}")
                 templates = [outcome.template for outcome in outcomes if outcome.template]
                 gallery.add(person.name, templates)
                 enrolled[group][person.name] = len(templates)

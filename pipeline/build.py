@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,18 @@ from pipeline.config import Settings
 if TYPE_CHECKING:
     from gallery import Gallery
     from pipeline import recognise
+    from pipeline.choose import Pick
     from pipeline.detector.region import RegionDetector
     from pipeline.detector.tiles import TiledDetector
     from pipeline.detector.yolo import YoloDetector
+    from pipeline.enroll import Looker
     from pipeline.enrolled import Enrolled
     from pipeline.recognise import Detector
+    from siamese.cohort import Cohort
     from siamese.runtime import Embedder
 
 GALLERY = Path("~/.local/share/recog/gallery.db")  # where the gallery is when nobody says otherwise
+QUICK = 224  # long side of the detector's input for a first look at a portrait, pixels
 
 
 def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetector:
@@ -89,12 +94,60 @@ def embedder(settings: Settings) -> Embedder:
         siamese.errors.ModelError: the model cannot be used.
     """
     from gallery.index import use_threads
-    from pipeline.models.local import resolve
-    from siamese.runtime import DEFAULT, Embedder
+    from siamese.runtime import Embedder
 
     use_threads(settings.runtime.threads)
-    model = DEFAULT if settings.emb.model is None else resolve(settings.emb.model)
-    return Embedder(model, settings.runtime.threads)
+    return Embedder(embedder_path(settings), settings.runtime.threads)
+
+
+def cohort(settings: Settings, embedder: Embedder) -> Cohort | None:
+    """The strangers that ship with the embedder; None for a model that has none.
+
+    Raises:
+        siamese.errors.ModelError: they are damaged, or another model's.
+    """
+    from siamese.cohort import cohort_path, read
+
+    path = cohort_path(embedder_path(settings))
+    return read(path, embedder.digest) if path.exists() else None
+
+
+def embedder_path(settings: Settings) -> Path:
+    """The file of the embedder."""
+    from pipeline.models.local import resolve
+    from siamese.runtime import DEFAULT
+
+    return DEFAULT if settings.emb.model is None else resolve(settings.emb.model)
+
+
+def looker(settings: Settings, embedder: Embedder, pick: Pick = None, *, quick: bool = False) -> Looker:
+    """What looks at photographs to enroll.
+
+    Args:
+        quick: look at a small size first, and again only where that leaves a doubt; for many portraits.
+
+    Raises:
+        pipeline.errors.DetectorError, siamese.errors.ModelError: the detector cannot be used.
+    """
+    from pipeline.enroll import Looker
+
+    settings = settings.of_photographs()
+    small = settings.model_copy(update={"det": settings.det.model_copy(update={"size": QUICK, "tiles": 1})})
+    first = detector(small) if quick else None
+    full = detector(settings)
+    return Looker(full, embedder, settings.enroll, pick, first, QUICK, detector_fingerprint(full))
+
+
+def threads(settings: Settings) -> int:
+    """How many threads there are to work in."""
+    if settings.runtime.threads:
+        return settings.runtime.threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def single_threaded(settings: Settings) -> Settings:
+    """The settings for models that several threads call side by side, each call on one core."""
+    return settings.model_copy(update={"runtime": settings.runtime.model_copy(update={"threads": 1})})
 
 
 def fingerprint(embedder: recognise.Embedder) -> str:

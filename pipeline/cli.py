@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from pipeline.commands import (
     bench,
+    calibrate,
     data,
     demo,
     detector,
@@ -17,10 +18,12 @@ from pipeline.commands import (
     evaluate,
     explain,
     gallery,
+    identify,
     models,
     network,
     run,
     tape,
+    verify,
 )
 
 
@@ -49,6 +52,9 @@ app.command("run")(run.run)
 app.command("replay")(tape.replay)
 app.command("search")(tape.search)
 app.command("explain")(explain.explain)
+app.command("verify")(verify.verify)
+app.command("identify")(identify.identify)
+app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(gallery.app, name="gallery")
 app.command("bench")(bench.bench)
 app.command("train")(network.train)

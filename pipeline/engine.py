@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gallery.errors import GalleryError
-from pipeline import build
+from pipeline import build, guarantee
 from pipeline.commands.shared import progress
 from pipeline.config import Settings
 from pipeline.draw import draw
 from pipeline.errors import SinkError
+from pipeline.guarantee import Guarantee
 from pipeline.outputs import About, Opened, Outputs
 from pipeline.paint import SETTLE, WHOLE, Painter, painted, with_pictures
 from pipeline.pictures import Photo, Photos
@@ -41,6 +42,7 @@ class Ended:
     interrupted: bool = False  # by Ctrl-C
     enrolled: int = 0  # people in the gallery at the end
     notes: tuple[str, ...] = ()  # what was lost on the way out
+    guarantee: Guarantee | None = None  # what the gallery was calibrated for
 
 
 class Models(NamedTuple):
@@ -110,7 +112,8 @@ def recognise(
         interrupted = interrupted or asked.is_set()
         complaint = lost or source.complaint
         enrolled, notes = stream.recogniser.enrolled, tuple(opened.notes)
-        return Ended(opened.summary, stream.dropped, complaint, interrupted, enrolled, notes)
+        claim = stream.recogniser.guarantee
+        return Ended(opened.summary, stream.dropped, complaint, interrupted, enrolled, notes, claim)
 
 
 @contextmanager
@@ -125,6 +128,9 @@ def models(gallery: Path | None, settings: Settings, quiet: bool) -> Iterator[Mo
             print(f"nobody is enrolled, so everybody is unknown; enroll with: {how}")
         elif people.people_count:  # build the index before the first frame
             people.search(np.zeros((1, embedder.dimension), np.float32), 1)
+        claim = guarantee.of(people)
+        if claim is not None and not quiet:
+            print(f"calibrated: {claim}")
         yield Models(detector, embedder, people)
     finally:
         people.close()
@@ -137,7 +143,7 @@ def for_stills(settings: Settings) -> Settings:
             "det": settings.det.model_copy(update={"every": 1}),
             "track": settings.track.model_copy(update={"confirm": 1, "patience": 0.5}),
             "attention": settings.attention.model_copy(update={"budget": settings.det.max_faces}),
-            "evidence": settings.evidence.model_copy(update={"min_looks": 1}),
+            "evidence": settings.evidence.model_copy(update={"min_looks": 1, "memory": 1}),
         }
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from gallery import Gallery
 from gallery.types import Floats, Matches
@@ -26,6 +27,19 @@ class Enrolled:
     def people_count(self) -> int:
         """How many people are enrolled."""
         return self._gallery.people_count if self._gallery else 0
+
+    @property
+    def fingerprint(self) -> str:
+        """What the gallery is made with."""
+        return self._made_with[0]
+
+    def note(self, key: str) -> Any:
+        """As `Gallery.note`."""
+        return self._gallery.note(key) if self._gallery else None
+
+    def person_notes(self, key: str) -> dict[str, Any]:
+        """As `Gallery.person_notes`."""
+        return self._gallery.person_notes(key) if self._gallery else {}
 
     def search(self, embeddings: Floats, people: int = 5) -> Matches:
         """As `Gallery.search`; nobody can be searched for before there is anybody."""

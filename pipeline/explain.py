@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from gallery import Gallery
+from pipeline import guarantee
 from pipeline.config import Settings
 from pipeline.draw import DARK, WHITE
 from pipeline.errors import SourceError
@@ -92,7 +93,7 @@ def explain(
         raise SourceError(f"the tape has no looks at track {track} of the run {run}; is it that run's tape?")
     identity = decide(looks, tape.tracks(run), people, calibration, settings).get(track, UNDECIDED)
     embeddings, qualities = looks.embeddings[rows], looks.qualities[rows]
-    ratios = ratios_of(embeddings, people, calibration)
+    ratios = ratios_of(embeddings, people, calibration, settings.evidence, guarantee.of(people))
     evidence = TrackEvidence()
     for found, quality in zip(ratios, qualities, strict=True):
         evidence.add(found, float(quality), settings.evidence.memory)

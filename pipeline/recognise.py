@@ -9,12 +9,13 @@ from typing import Protocol
 import numpy as np
 
 from gallery.types import Matches
-from pipeline import align, quality
+from pipeline import align, guarantee, quality
 from pipeline.attention import Attention
 from pipeline.cadence import Cadence
-from pipeline.config import Settings
+from pipeline.config import EvidenceSettings, Settings
 from pipeline.cuts import CutDetector
 from pipeline.evidence import Evidence
+from pipeline.guarantee import Guarantee
 from pipeline.track import UNCONFIRMED, Tracker, Tracks
 from pipeline.types import UNDECIDED, Detections, Floats, Frame, Image, Ints, Look, Result, TrackedFace
 from siamese.calibration import Calibration
@@ -67,6 +68,7 @@ class Recogniser:
 
     Attributes:
         enrolled: how many people are in the gallery, as far as is known.
+        guarantee: what the gallery was calibrated for, if it was.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Recogniser:
         self._attention = Attention(settings.attention)
         self._evidence = Evidence(settings.evidence)
         self.enrolled = people.people_count
+        self.guarantee = guarantee.of(people)
 
     def __call__(self, frame: Frame) -> Result:
         """Both stages in turn."""
@@ -184,7 +187,13 @@ class Recogniser:
         if not len(rows):
             return ()
         embeddings = self._embedder.embed(crops[rows])
-        found = ratios_of(embeddings, self._people, self._embedder.calibration)
+        found = ratios_of(
+            embeddings,
+            self._people,
+            self._embedder.calibration,
+            self._settings.evidence,
+            self.guarantee,
+        )
         looks = []
         for place, row in enumerate(rows):
             track, weight, ratios = int(tracks[row]), float(weights[place]), found[place]
@@ -198,15 +207,30 @@ class Recogniser:
         """Notice what another process has written to the gallery; costs microseconds if nothing."""
         if self._people.refresh():
             self.enrolled = self._people.people_count
+            self.guarantee = guarantee.of(self._people)
             # What was concluded rests on people who may be gone, and lacks those who are new: look again.
             self._evidence.forget(frozenset())
             self._attention.forget(frozenset())
 
 
-def ratios_of(embeddings: Floats, people: People, calibration: Calibration) -> list[dict[str, float]]:
-    """For each of `embeddings` (n, d) the log-likelihood ratios of the nearest people, best first."""
+def ratios_of(
+    embeddings: Floats,
+    people: People,
+    calibration: Calibration,
+    settings: EvidenceSettings,
+    claim: Guarantee | None,
+) -> list[dict[str, float]]:
+    """For each of `embeddings` (n, d) the log-likelihood ratios of the nearest people, best first.
+
+    Args:
+        claim: what the gallery was calibrated for, which then takes the place of the model's calibration.
+    """
     if not people.people_count:
         return [{} for _ in embeddings]
     matches = people.search(embeddings, people=NEAREST)
-    pairs = zip(matches.names, calibration.llr(matches.distances).tolist(), strict=True)
-    return [dict(zip(names, ratios, strict=False)) for names, ratios in pairs]
+    if claim is None:
+        ratios = calibration.llr(matches.distances)
+    else:
+        ratios = claim.ratios(matches, calibration, settings, matches.people)
+    pairs = zip(matches.names, ratios.tolist(), strict=True)
+    return [dict(zip(names, values, strict=False)) for names, values in pairs]

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from pipeline import align
+from pipeline import align, guarantee
+from pipeline.choose import Pick, choose
 from pipeline.config import Settings
-from pipeline.enroll import choose
 from pipeline.errors import SourceError
 from pipeline.evidence import Evidence, posterior
 from pipeline.evidence import Looks as TrackEvidence
@@ -67,7 +67,7 @@ def decide(
     """The last verdict on each track of a run that was more than "undecided", if there was any."""
     evidence = Evidence(settings.evidence)
     verdicts: dict[int, Identity] = {}
-    ratios = ratios_of(looks.embeddings, people, calibration)
+    ratios = ratios_of(looks.embeddings, people, calibration, settings.evidence, guarantee.of(people))
     for seconds, rows in groupby(range(len(looks)), key=lambda row: looks.seconds[row]):
         for row in rows:
             evidence.add(looks.tracks[row], ratios[row], float(looks.qualities[row]))
@@ -103,15 +103,15 @@ def search(
     return sorted(sightings, key=lambda sighting: -sighting.llr), float(1 - nobody)
 
 
-def embedding_of(photo: Path, detector: Detector, embedder: Embedder) -> Floats:
-    """The embedding (d,) of the one face in a picture.
+def embedding_of(photo: Path, detector: Detector, embedder: Embedder, pick: Pick = None) -> Floats:
+    """The embedding (d,) of the one face in a picture, or of the one that `pick` says.
 
     Raises:
         SourceError: it cannot be read, or shows no face or several.
     """
     image = read_photo(photo)
     detections = detector.detect(image)
-    face, reason = choose(detections)
+    face, reason = choose(detections, image.shape[1], image.shape[0], pick)
     if face is None:
         raise SourceError(f"{photo}: {reason}")
     only = detections[[face]]

@@ -249,6 +249,7 @@ class _Run:
             interrupted,
             enrolled,
             tuple(opened.notes),
+            stream.recogniser.guarantee,
         )
 
     def _stopped(self) -> bool:

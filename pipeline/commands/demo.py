@@ -19,7 +19,6 @@ def demo(
 ) -> None:
     """Make a short film, enroll one person, recognise: one is named, the others stay unknown."""
     from pipeline import build
-    from pipeline import enroll as enrolling
     from pipeline.commands.run import report
     from pipeline.commands.shared import progress, settings_from
     from pipeline.demo import PERSON, make_film, other_view, photographs
@@ -48,7 +47,7 @@ def demo(
     _write(photo, other_view(photos.known))
 
     embedder = build.embedder(settings)
-    (outcome,) = enrolling.look_at([photo], build.detector(settings), embedder, settings.enroll)
+    (outcome,) = build.looker(settings, embedder).look([photo])
     if outcome.template is None:
         raise SourceError(f"{photo}: {outcome.reason}; with these settings the demo cannot enroll anybody")
     with build.gallery(gallery, embedder, create=True) as people:

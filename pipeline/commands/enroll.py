@@ -1,26 +1,62 @@
-"""`recog enroll`: photographs of one person into the gallery."""
+"""`recog enroll`: people into the gallery, from photographs, a film, a camera, or folders of photographs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
 
+if TYPE_CHECKING:
+    from pipeline.commands.enroll_report import Report
+    from pipeline.enroll import Looker, Outcome
+    from pipeline.enrolling import Enroller
+
+SheetFile = Annotated[
+    Path | None, typer.Option("--sheet", metavar="FILE", help="Write a contact sheet of what was accepted.")
+]
+PickFace = Annotated[
+    str | None,
+    typer.Option(
+        "--pick", metavar="WHICH", help="Of several faces: largest, center, or a number from the left."
+    ),
+]
+
 
 def enroll(
-    name: Annotated[str, typer.Option("--name", "-n", help="Who it is.")],
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Photos, or folders of photos.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Who it is.")] = None,
     images: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             "--images", "-i", metavar="PATH", help="A photo or a folder of photos; may be repeated."
         ),
-    ],
-    more: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="More photos or folders.")
     ] = None,
+    video: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A film of one person: the best, most different looks."),
+    ] = None,
+    webcam: Annotated[
+        bool, typer.Option("--webcam", help="A camera, with guidance: straight ahead, left, right, up.")
+    ] = False,
+    camera: Annotated[str, typer.Option(help="Which camera, for --webcam.")] = "0",
+    people: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Many people: a folder of photos for each, named so.")
+    ] = None,
+    pick: PickFace = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Store photos that look like somebody else as well.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; store nothing.")] = False,
+    no_crops: Annotated[
+        bool,
+        typer.Option("--no-crops", help="Keep no face pictures; another model then needs the photos again."),
+    ] = False,
+    sheet: SheetFile = None,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,
     model: EmbedderFile = None,
@@ -28,57 +64,93 @@ def enroll(
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
-    """Enroll a person from photographs: detect, align, embed, store.
+    """Enroll people: detect, align, embed, check, store.
 
-    Each photo is accepted or rejected with its reason. If none can be used, nothing is stored and the exit
-    code is 1.
+    Each photo is accepted, rejected, known already, or held back because it looks like somebody else, and
+    says why. If none can be used, nothing is stored and the exit code is 1.
     """
+    from pipeline.choose import parse_pick
+    from pipeline.commands.enroll_report import Report
+    from pipeline.commands.shared import settings_from
+    from pipeline.enrolling import Enroller
+
+    photos = [*(images or []), *(more or [])]
+    if sum((bool(photos), video is not None, webcam, people is not None)) != 1:
+        raise typer.BadParameter("give one of: photos or folders of them, --video, --webcam, --people")
+    if name is None and people is None:
+        raise typer.BadParameter("say who it is with --name")
+    if name is not None and people is not None:
+        raise typer.BadParameter("--people takes the names of its folders; leave --name out")
     from gallery import check_name
     from pipeline import build
-    from pipeline import enroll as enrolling
-    from pipeline.commands.shared import print_json, progress, settings_from
-    from pipeline.errors import SourceError
 
-    name = check_name(name)
+    name = None if name is None else check_name(name)
+    chosen = parse_pick(pick)
     settings = settings_from(config, assignments, detector, model)
-    photos = enrolling.find_photos([*images, *(more or [])])
-    embedder = build.embedder(settings)
-    find = build.detector(settings.of_photographs())
-    path = build.gallery_path(gallery)
-    if path.exists():  # refuse a damaged or foreign gallery before any work
-        build.gallery(path, embedder).close()
-    outcomes = []
+    threads = build.threads(settings)
+    single = build.single_threaded(settings)  # photographs are looked at side by side
+    embedder = build.embedder(single if photos or people else settings)
+    report = Report(build.gallery_path(gallery), dry_run=dry_run, as_json=as_json, sheet=sheet)
+    # A damaged or foreign gallery is refused before any work.
+    with Enroller(report.gallery, embedder, force=force, dry_run=dry_run, crops=not no_crops) as enroller:
+        if people is not None:
+            looker = build.looker(single, embedder, chosen, quick=True)
+            _enroll_people(people, looker, threads, enroller, report)
+            report.all(people, enroller.enrolled, enroller.keep_guarantee(build.cohort(settings, embedder)))
+            return
+        assert name is not None
+        if photos:
+            outcomes = _from_photos(name, photos, build.looker(single, embedder, chosen), threads)
+        elif video is not None:
+            outcomes = _from_video(video, build.looker(settings, embedder, chosen))
+        else:
+            outcomes = _from_webcam(camera, build.looker(settings, embedder, chosen), quiet=as_json)
+        person = enroller.enroll(name, outcomes)
+        report.one(person, enroller.enrolled, enroller.keep_guarantee(build.cohort(settings, embedder)))
+
+
+def _from_photos(name: str, paths: list[Path], looker: Looker, threads: int) -> list[Outcome]:
+    from pipeline.commands.shared import progress
+    from pipeline.enroll import find_photos, look_at
+
+    photos, outcomes = find_photos(paths), []
     with progress() as display:
         task = display.add_task(f"enrolling {name}", total=len(photos))
-        for outcome in enrolling.look_at(photos, find, embedder, settings.enroll):
+        for outcome in look_at(photos, looker, threads):
             outcomes.append(outcome)
-            if not as_json:
-                verdict = "accepted" if outcome.template else f"rejected: {outcome.reason}"
-                print(f"{outcome.photo}: {verdict}")
             display.advance(task)
-    templates = [outcome.template for outcome in outcomes if outcome.template is not None]
-    if templates:
-        with build.gallery(path, embedder, create=True) as people:
-            added = people.add(name, templates)
-            stored, duplicates, enrolled = added.stored, added.duplicates, people.people_count
-    else:
-        stored = duplicates = enrolled = 0
-    if as_json:
-        print_json(
-            {
-                "name": name,
-                "gallery": str(path),
-                "stored": stored,
-                "duplicates": duplicates,
-                "photos": [
-                    {"photo": str(o.photo), "accepted": o.template is not None, "reason": o.reason or None}
-                    for o in outcomes
-                ],
-            }
-        )
-    if not templates:
-        raise SourceError(f"none of the {len(photos)} photos of {name} can be used; nothing was stored")
-    if not as_json:
-        again = f", {duplicates} already there" if duplicates else ""
-        people_there = "1 person" if enrolled == 1 else f"{enrolled} people"
-        print(f"{name}: {stored} of {len(photos)} photos stored{again}; {people_there} in {path}")
+    return outcomes
+
+
+def _from_video(video: Path, looker: Looker) -> list[Outcome]:
+    from pipeline.commands.shared import progress
+    from pipeline.enroll_video import from_film
+    from pipeline.errors import SourceError
+    from pipeline.sources import open_source
+
+    if not video.is_file():
+        raise SourceError(f"{video} does not exist, or is no file")
+    with open_source(str(video)) as film, progress() as display:
+        task = display.add_task(f"watching {video.name}", total=film.frame_count)
+        return from_film(film, looker, lambda frames: display.update(task, completed=frames))
+
+
+def _from_webcam(camera: str, looker: Looker, quiet: bool) -> list[Outcome]:
+    from pipeline.enroll_webcam import from_camera
+    from pipeline.sources import open_source
+    from pipeline.window import Window
+
+    with open_source(camera) as frames, Window("recog enroll") as window:
+        return from_camera(frames, looker, window, report=(lambda words: None) if quiet else print)
+
+
+def _enroll_people(root: Path, looker: Looker, threads: int, enroller: Enroller, report: Report) -> None:
+    from pipeline.commands.shared import progress
+    from pipeline.enroll_people import find_people, look_at_people
+
+    folders = find_people(root)
+    with progress() as display:
+        task = display.add_task("enrolling people", total=sum(len(folder.photos) for folder in folders))
+        for folder, outcomes in look_at_people(folders, looker, threads):
+            report.add(enroller.enroll(folder.name, outcomes), folder.refused)
+            display.advance(task, len(folder.photos))

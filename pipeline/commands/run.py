@@ -134,6 +134,7 @@ def report(ended: Ended, out: Path | None, events: Path | None, as_json: bool) -
 
     values: dict[str, Any] = ended.summary.as_dict()
     values |= {"dropped": ended.dropped, "enrolled": ended.enrolled, "notes": list(ended.notes)}
+    values |= {"guarantee": None if ended.guarantee is None else ended.guarantee.as_dict()}
     if as_json:
         print_json(values | {"out": str(out) if out else None, "events": str(events) if events else None})
         return

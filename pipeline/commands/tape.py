@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.enroll import PickFace
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
 
 TapeFile = Annotated[
@@ -72,6 +73,7 @@ def replay(
 def search(
     image: Annotated[Path, typer.Option("--image", "-i", metavar="FILE", help="A picture of one face.")],
     tape: TapeFile,
+    pick: PickFace = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many tracks.")] = 10,
     detector: DetectorFile = None,
     model: EmbedderFile = None,
@@ -83,15 +85,17 @@ def search(
     from dataclasses import asdict
 
     from pipeline import build
+    from pipeline.choose import parse_pick
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.replay import embedding_of
     from pipeline.replay import search as search_tape
     from pipeline.tape import Tape
 
+    chosen = parse_pick(pick)
     settings = settings_from(config, assignments, detector, model)
     embedder = build.embedder(settings)
     with Tape(tape, build.fingerprint(embedder)) as opened:
-        probe = embedding_of(image, build.detector(settings), embedder)
+        probe = embedding_of(image, build.detector(settings.of_photographs()), embedder, chosen)
         found, chance = search_tape(opened, probe, embedder.calibration, settings)
     bound = 1 - settings.evidence.target_fpir
     if as_json:

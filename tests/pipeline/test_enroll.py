@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
 import struct
@@ -15,15 +16,41 @@ import pytest
 
 from pipeline import build
 from pipeline.config import EnrollSettings
-from pipeline.enroll import Outcome, choose, find_photos, look_at
+from pipeline.enroll import Looker, Outcome, find_photos, look_at
 from pipeline.errors import SourceError
 from pipeline.types import Detections
 
+DARK_RED = (10, 10, 120)
+
 
 def look(photo: Path, detector: Any, embedder: Any) -> Outcome:
-    settings = EnrollSettings(min_face=48, min_sharpness=15)
-    (outcome,) = look_at([photo], detector, embedder, settings)
+    (outcome,) = looker(detector, embedder).look([photo])
     return outcome
+
+
+def looker(detector: Any, embedder: Any, **options: Any) -> Looker:
+    return Looker(detector, embedder, EnrollSettings(min_face=48, min_sharpness=15), **options)
+
+
+class Shades:
+    """Embeds like the fake embedder, but tells photographs of one colour apart by their brightness."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.name, self.digest, self.dimension = inner.name, inner.digest, inner.dimension
+        self.calibration = inner.calibration
+
+    def embed(self, crops: Any) -> Any:
+        embeddings = self.inner.embed(crops)
+        embeddings[:, 0] += crops.reshape(len(crops), -1).mean(axis=1) / 10
+        return embeddings
+
+
+@pytest.fixture
+def shades(embedder: Any, monkeypatch: pytest.MonkeyPatch) -> Shades:
+    made = Shades(embedder)
+    monkeypatch.setattr(build, "embedder", lambda settings: made)
+    return made
 
 
 def photos_of(embedder: Any) -> dict[str, int]:
@@ -62,8 +89,18 @@ def test_a_good_photo_becomes_a_template_with_its_crop_and_origin(
     ("colours", "side", "sharp", "reason"),
     [
         ([], 80, True, "no face found"),
-        (["RED", "GREEN"], 80, True, "2 faces; crop the photo to one person"),
-        (["RED", "RED", "BLUE"], 80, True, "3 faces; crop the photo to one person"),
+        (
+            ["RED", "GREEN"],
+            80,
+            True,
+            "2 faces; choose with --pick largest, center, or 1 to 2 from the left, or crop the photo",
+        ),
+        (
+            ["RED", "RED", "BLUE"],
+            80,
+            True,
+            "3 faces; choose with --pick largest, center, or 1 to 3 from the left, or crop the photo",
+        ),
         (["RED"], 30, True, "face too small (30 pixels, 48 needed)"),
         (["RED"], 80, False, "blurred (sharpness 0, 15 needed)"),
     ],
@@ -139,21 +176,14 @@ def test_files_and_folders_mix_and_a_folder_is_in_natural_order(tmp_path: Path, 
         find_photos([tmp_path / "empty"])
 
 
-def test_the_largest_of_very_unequal_faces_is_chosen() -> None:
-    boxes = np.array([[0, 0, 10, 10], [20, 20, 120, 120]], np.float32)
-    found = Detections(boxes, np.ones(2, np.float32), np.zeros((2, 5, 2), np.float32))
-    assert choose(found) == (1, "")
-    assert choose(Detections.empty()) == (None, "no face found")
-
-
 def test_each_photo_has_its_line_and_good_ones_are_stored_beside_bad_ones(
-    tmp_path: Path, world: Any, detector: Any, embedder: Any, recog: Any
+    tmp_path: Path, world: Any, detector: Any, shades: Any, recog: Any
 ) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     world.picture(folder / "1.png", world.RED)
     (folder / "2.jpg").write_bytes(b"")
-    world.picture(folder / "3.png", world.RED, side=90)
+    world.picture(folder / "3.png", DARK_RED)
     more = world.picture(tmp_path / "more.png", world.RED, world.GREEN)
     ended = recog("enroll", "--name", "  Rosa\u00a0Lux ", "--images", folder, more)
     assert (ended.code, ended.err) == (0, "")
@@ -161,10 +191,11 @@ def test_each_photo_has_its_line_and_good_ones_are_stored_beside_bad_ones(
         f"{folder / '1.png'}: accepted",
         f"{folder / '2.jpg'}: rejected: unreadable: empty (0 bytes); copy it again",
         f"{folder / '3.png'}: accepted",
-        f"{more}: rejected: 2 faces; crop the photo to one person",
+        f"{more}: rejected: 2 faces; choose with --pick largest, center, or 1 to 2 from the left, "
+        "or crop the photo",
         f"Rosa Lux: 2 of 4 photos stored; 1 person in {build.GALLERY}",
     ]
-    assert photos_of(embedder) == {"Rosa Lux": 2}
+    assert photos_of(shades) == {"Rosa Lux": 2}
     assert stat.S_IMODE(build.GALLERY.stat().st_mode) == 0o600
 
 
@@ -173,12 +204,22 @@ def test_a_photo_that_is_already_there_is_said_to_be(
 ) -> None:
     photo = world.picture(tmp_path / "a.png", world.RED)
     shutil.copy(photo, tmp_path / "copy.png")
-    ended = recog("enroll", "--name", "Rosa", "--images", photo, "--images", tmp_path / "copy.png")
-    assert ended.out.splitlines()[-1].startswith("Rosa: 1 of 2 photos stored, 1 already there; ")
+    again = world.picture(tmp_path / "again.jpg", world.RED)  # saved anew: other bytes, the same look
+    ended = recog("enroll", "--name", "Rosa", "--images", photo, tmp_path / "copy.png", again)
+    assert ended.out.splitlines()[1:3] == [
+        f"{tmp_path / 'copy.png'}: duplicate: already enrolled",
+        f"{again}: duplicate: all but the same as one already enrolled",
+    ]
+    assert ended.out.splitlines()[-1].startswith("Rosa: 1 of 3 photos stored, 2 already there; ")
     ended = recog("enroll", "--name", "Rosa", "--images", photo, "--json")
     values = json.loads(ended.out)
     assert (ended.code, values["stored"], values["duplicates"]) == (0, 0, 1)
-    assert values["photos"] == [{"photo": str(photo), "accepted": True, "reason": None}]
+    assert values["photos"] == [
+        {
+            "photo": str(photo), "accepted": False, "verdict": "duplicate", "reason": "already enrolled",
+            "looks_like": None, "probability": None,
+        }
+    ]  # fmt: skip
     assert photos_of(embedder) == {"Rosa": 1}
 
 
@@ -230,3 +271,132 @@ def test_a_full_disk_leaves_the_gallery_as_it_was(
     assert "stays as it was" in ended.err
     assert ended.err.count("\n") == 1
     assert photos_of(embedder) == {"Rosa": 1}
+
+
+def test_a_photo_that_looks_like_somebody_else_is_held_back_and_shown_until_forced(
+    tmp_path: Path, world: Any, detector: Any, shades: Any, recog: Any
+) -> None:
+    green, red = (world.picture(tmp_path / f"{c}.png", getattr(world, c)) for c in ("GREEN", "RED"))
+    assert recog("enroll", "--name", "bob", green).code == 0
+    dark_green = world.picture(tmp_path / "dark.png", (10, 120, 10))
+    ended = recog("enroll", "--name", "alice", red, dark_green)
+    assert ended.code == 0
+    assert re.search(r"dark\.png: held back: looks like bob, 0\.9\d; --force enrolls it", ended.out)
+    assert "alice: 1 of 2 photos stored, 1 held back; 2 people" in ended.out
+    found = json.loads(recog("enroll", "--name", "alice", dark_green, "--json").out)["photos"][0]
+    assert (found["looks_like"], found["accepted"]) == ("bob", False)
+    assert 0.9 < found["probability"] < 1
+    assert photos_of(shades) == {"alice": 1, "bob": 1}
+    # Bob's own further photo is no look-alike of bob's.
+    assert recog("enroll", "--name", "bob", world.picture(tmp_path / "b.png", (0, 90, 0))).code == 0
+    assert recog("enroll", "--name", "alice", dark_green, "--force").code == 0
+    assert photos_of(shades) == {"alice": 2, "bob": 2}
+
+
+def test_a_newcomer_whose_only_photo_is_somebody_elses_is_held_back(
+    tmp_path: Path, world: Any, detector: Any, shades: Any, recog: Any
+) -> None:
+    photo = world.picture(tmp_path / "a.png", world.GREEN)
+    assert recog("enroll", "--name", "bob", photo).code == 0
+    ended = recog("enroll", "--name", "alice", photo)
+    assert ended.code == 1
+    assert "held back: looks like bob" in ended.out
+    assert "none of the 1 photos of alice can be used; nothing was stored" in ended.err
+    assert photos_of(shades) == {"bob": 1}
+
+
+def test_a_dry_run_says_the_same_and_stores_nothing(
+    tmp_path: Path, world: Any, detector: Any, embedder: Any, recog: Any
+) -> None:
+    photo = world.picture(tmp_path / "a.png", world.RED)
+    ended = recog("enroll", "--name", "Rosa", photo, "--dry-run")
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1].startswith("Rosa: 1 of 1 photos would be stored; 0 people")
+    assert not build.GALLERY.exists()
+
+
+def test_crops_are_kept_unless_told_otherwise(
+    tmp_path: Path, world: Any, detector: Any, embedder: Any, recog: Any
+) -> None:
+    photo = world.picture(tmp_path / "a.png", world.RED)
+    assert recog("enroll", "--name", "kept", photo).code == 0
+    assert recog("enroll", "--name", "bare", photo, "--no-crops", "--force").code == 0
+    with build.gallery(None, embedder) as people:
+        (kept,), (bare,) = list(people.templates("kept")), list(people.templates("bare"))
+    assert kept.crop is not None
+    assert bare.crop is None
+    assert kept.detector == "0" * 16
+
+
+def test_a_contact_sheet_shows_what_was_accepted(
+    tmp_path: Path, world: Any, detector: Any, shades: Any, recog: Any
+) -> None:
+    photos = [world.picture(tmp_path / f"{i}.png", c) for i, c in enumerate((world.RED, DARK_RED))]
+    sheet = tmp_path / "sheet.png"
+    ended = recog("enroll", "--name", "Rosa", *photos, world.picture(tmp_path / "no.png"), "--sheet", sheet)
+    assert ended.code == 0
+    assert f"written: {sheet}" in ended.out
+    image = cv2.imread(str(sheet))
+    assert image.shape[1] > 2 * 160  # two cells beside each other
+    ended = recog("enroll", "--name", "Rosa", *photos, "--sheet", tmp_path / "no" / "sheet.png")
+    assert ended.code == 1
+    assert "the folder" in ended.err
+
+
+def test_pick_chooses_among_several_faces(
+    tmp_path: Path, world: Any, detector: Any, embedder: Any, recog: Any
+) -> None:
+    photo = world.picture(tmp_path / "a.png", world.RED, world.GREEN, world.BLUE)
+    for number, name in enumerate(("red", "green", "blue"), start=1):
+        assert recog("enroll", "--name", name, photo, "--pick", number).code == 0
+    with build.gallery(None, embedder) as people:
+        found = people.search(embedder.embed(np.full((1, 112, 112, 3), world.GREEN, np.uint8)), 1)
+    assert found.names == (("green",),)
+    assert "there is no face 4 from the left, only 3" in recog("enroll", "-n", "x", photo, "--pick", "4").out
+    ended = recog("enroll", "-n", "x", photo, "--pick", "best")
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--name", "x"], "give one of"),
+        (["photo.jpg"], "--name"),
+        (["--name", "x", "photo.jpg", "--webcam"], "give one of"),
+        (["--name", "x", "--people", "dir"], "leave --name out"),
+    ],
+)
+def test_what_does_not_go_together_is_a_usage_error(recog: Any, arguments: list[str], hint: str) -> None:
+    ended = recog("enroll", *arguments)
+    assert ended.code == 2
+    assert hint in ended.err
+
+
+def test_threads_keep_the_order_of_the_photographs(
+    tmp_path: Path, world: Any, detector: Any, embedder: Any
+) -> None:
+    photos = [world.picture(tmp_path / f"{i}.png", *([world.RED] * (i % 3))) for i in range(50)]
+    outcomes = list(look_at(photos, looker(detector, embedder), threads=3))
+    assert [outcome.origin for outcome in outcomes] == [str(photo) for photo in photos]
+    assert [outcome.template is not None for outcome in outcomes] == [i % 3 == 1 for i in range(50)]
+
+
+def test_a_quick_look_settles_a_clear_portrait_and_nothing_else(
+    tmp_path: Path, world: Any, detector: Any, embedder: Any
+) -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def detect(self, image: Any) -> Detections:
+            self.asked += 1
+            return detector.detect(image)
+
+    full, quick = Counting(), Counting()
+    both = looker(full, embedder, quick=quick, quick_size=224)
+    clear = world.picture(tmp_path / "clear.png", world.RED, side=120)
+    small, two = world.picture(tmp_path / "small.png", world.RED, side=60), tmp_path / "two.png"
+    both.look([clear])
+    assert (quick.asked, full.asked) == (1, 0)
+    both.look([small, world.picture(two, world.RED, world.BLUE, side=120)])
+    assert (quick.asked, full.asked) == (3, 2)

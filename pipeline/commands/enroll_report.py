@@ -1,0 +1,155 @@
+"""What `recog enroll` says at the end: lines, JSON, and a contact sheet."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from pipeline.commands.shared import print_json
+from pipeline.enroll import Outcome, Verdict
+from pipeline.enrolling import Enrolment
+from pipeline.errors import SourceError
+from pipeline.sheet import contact_sheet
+from pipeline.sinks import ImageSink
+from pipeline.types import Image
+
+SHEET_MOST = 600  # pictures on a contact sheet
+EXAMPLES = 20  # people listed for each kind of trouble
+
+
+class Report:
+    """Collects what became of people and tells it."""
+
+    def __init__(self, gallery: Path, *, dry_run: bool, as_json: bool, sheet: Path | None) -> None:
+        self.gallery = gallery
+        self._dry_run, self._as_json = dry_run, as_json
+        self._sheet_file = sheet
+        self._sheet = None if sheet is None else ImageSink(sheet)  # refused now rather than after the work
+        self._pictures: list[tuple[Image, str]] = []
+        self._people: list[tuple[Enrolment, str]] = []
+        self._started = time.perf_counter()
+
+    def one(self, person: Enrolment, enrolled: int, calibrated: str) -> None:
+        """The report of a single person.
+
+        Args:
+            enrolled: how many people the gallery holds now.
+            calibrated: what became of its calibration, if anything.
+
+        Raises:
+            SourceError: none of the looks can be used.
+            SinkError: the contact sheet cannot be written.
+        """
+        self._keep_pictures(person, [outcome.origin for outcome in person.outcomes])
+        self._write_sheet()
+        if self._as_json:
+            about = {"gallery": str(self.gallery), "dry_run": self._dry_run, "calibrated": calibrated or None}
+            print_json(about | person.as_dict())
+        else:
+            for outcome in person.outcomes:
+                print(f"{outcome.origin}: {_said(outcome)}")
+        if not person.usable:
+            raise SourceError(
+                f"none of the {len(person.outcomes)} photos of {person.name} can be used; nothing was stored"
+            )
+        if not self._as_json:
+            print(f"{person.name}: {self._sum(person)}; {self._where(enrolled)}")
+            _tell(calibrated)
+
+    def add(self, person: Enrolment, refused: str) -> None:
+        """Take in one of many people; `refused` says why a folder gave nobody."""
+        self._keep_pictures(person, [person.name] * len(person.outcomes))
+        # The looks themselves are in the gallery by now: of thousands of people only the words are kept.
+        bare = tuple(
+            Outcome(o.origin, None, o.reason, o.verdict, o.looks_like, o.probability) for o in person.outcomes
+        )
+        self._people.append((Enrolment(person.name, bare), refused))
+
+    def all(self, root: Path, enrolled: int, calibrated: str) -> None:
+        """The report of many people; arguments as of `one`.
+
+        Raises:
+            SourceError: nobody could be enrolled.
+            SinkError: the contact sheet cannot be written.
+        """
+        self._write_sheet()
+        seconds = time.perf_counter() - self._started
+        count = {verdict: sum(person.count(verdict) for person, _ in self._people) for verdict in Verdict}
+        photos, usable = sum(count.values()), sum(person.usable for person, _ in self._people)
+        if self._as_json:
+            print_json(
+                {
+                    "gallery": str(self.gallery), "dry_run": self._dry_run,
+                    "calibrated": calibrated or None, "seconds": round(seconds, 2),
+                    "images": photos, "stored": count[Verdict.ACCEPTED], "duplicates":
+                    count[Verdict.DUPLICATE],
+                    "held": count[Verdict.HELD], "rejected": count[Verdict.REJECTED],
+                    "people": [person.as_dict() | {"refused": why or None} for person, why in self._people],
+                }
+            )  # fmt: skip
+        else:
+            self._tell_troubles()
+            rate = f", {photos / seconds:.0f} a second" if photos else ""
+            stored = "would be stored" if self._dry_run else "stored"
+            print(
+                f"{usable} of {len(self._people)} people and {count[Verdict.ACCEPTED]} of {photos} photos "
+                f"{stored}, {count[Verdict.DUPLICATE]} already there, {count[Verdict.HELD]} held back, "
+                f"{count[Verdict.REJECTED]} rejected, in {seconds:.1f} s{rate}; {self._where(enrolled)}"
+            )
+            _tell(calibrated)
+        if not usable:
+            raise SourceError(f"nobody in {root} can be enrolled; nothing was stored")
+
+    def _tell_troubles(self) -> None:
+        nobody = [(p, why) for p, why in self._people if not p.usable]
+        for person, why in nobody[:EXAMPLES]:
+            print(f"{person.name}: nobody enrolled: {why or _said(person.outcomes[0])}")
+        _more(len(nobody), "people")
+        for verdict in (Verdict.HELD, Verdict.REJECTED):
+            found = [o for p, _ in self._people if p.usable for o in p.outcomes if o.verdict is verdict]
+            for outcome in found[:EXAMPLES]:
+                print(f"{outcome.origin}: {_said(outcome)}")
+            _more(len(found), f"photos {verdict.value}")
+
+    def _sum(self, person: Enrolment) -> str:
+        said = "would be stored" if self._dry_run else "stored"
+        parts = [f"{person.count(Verdict.ACCEPTED)} of {len(person.outcomes)} photos {said}"]
+        if again := person.count(Verdict.DUPLICATE):
+            parts.append(f"{again} already there")
+        if held := person.count(Verdict.HELD):
+            parts.append(f"{held} held back")
+        return ", ".join(parts)
+
+    def _where(self, enrolled: int) -> str:
+        return f"{'1 person' if enrolled == 1 else f'{enrolled} people'} in {self.gallery}"
+
+    def _keep_pictures(self, person: Enrolment, captions: list[str]) -> None:
+        if self._sheet is None:
+            return
+        for outcome, caption in zip(person.outcomes, captions, strict=True):
+            look = outcome.template
+            if outcome.verdict is Verdict.ACCEPTED and look is not None and look.crop is not None:
+                self._pictures.append((look.crop, f"{Path(caption).name} {look.quality:.2f}"))
+        del self._pictures[SHEET_MOST:]
+
+    def _write_sheet(self) -> None:
+        if self._sheet is None or not self._pictures:
+            return
+        with self._sheet as sink:
+            sink.write(contact_sheet(self._pictures, cell=(160, 160), caption_pixels=14))
+        if not self._as_json:
+            print(f"written: {self._sheet_file}")
+
+
+def _said(outcome: Outcome) -> str:
+    return f"{outcome.verdict.value}: {outcome.reason}" if outcome.reason else outcome.verdict.value
+
+
+def _tell(line: str) -> None:
+    if line:
+        print(line)
+
+
+def _more(count: int, what: str) -> None:
+    if count > EXAMPLES:
+        print(f"... and {count - EXAMPLES} more {what}; --json lists all")

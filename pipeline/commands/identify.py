@@ -1,0 +1,67 @@
+"""`recog identify`: who of the people enrolled is in a photograph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
+
+
+def identify(
+    photo: Annotated[Path, typer.Argument(help="A photo.")],
+    most: Annotated[int, typer.Option("--most", min=1, help="People to rank for each face.")] = 5,
+    gallery: GalleryFile = None,
+    detector: DetectorFile = None,
+    model: EmbedderFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say who is in a photo: for each face, from the left, the likeliest people enrolled, and "unknown"."""
+    import numpy as np
+
+    from pipeline import build, guarantee
+    from pipeline.commands.shared import print_json, settings_from
+    from pipeline.errors import SourceError
+    from pipeline.identifying import identify as judge
+    from pipeline.types import State
+    from pipeline.verifying import Examiner, shown_percent
+
+    settings = settings_from(config, assignments, detector, model)
+    embedder = build.embedder(settings)
+    with build.gallery(gallery, embedder) as people:
+        probes = Examiner(build.detector(settings.of_photographs()), embedder, settings).every_face(photo)
+        if not probes:
+            raise SourceError(f"{photo}: no face found")
+        matches = people.search(np.stack([probe.embedding for probe in probes]), most)
+        claim = guarantee.of(people)
+    found = judge(probes, matches, embedder.calibration, settings.evidence, claim)
+    if as_json:
+        print_json(
+            {
+                "photo": str(photo),
+                "faces": [each.as_dict() for each in found],
+                "guarantee": None if claim is None else claim.as_dict(),
+            }
+        )
+        return
+    for number, each in enumerate(found, 1):
+        face = f"face {number} of {len(found)}: " if len(found) > 1 else ""
+        ranked = [(each.unknown, "unknown"), *((c.probability, c.name) for c in each.candidates)]
+        ranked.sort(key=lambda pair: -pair[0])
+        match each.state:
+            case State.NAMED:
+                verdict = str(each.name)
+            case State.UNKNOWN:
+                verdict = "unknown, nobody enrolled is near"
+            case State.UNDECIDED:
+                verdict = "cannot tell"
+        print(f"{face}{verdict}")
+        print("  " + ", ".join(f"{name} {shown_percent(chance)}" for chance, name in ranked))
+        for flaw in each.probe.flaws:
+            print(f"  the face is {flaw}: this is less sure than it would be with a better photo")
+    if claim is not None:
+        print(f"calibrated: {claim}")

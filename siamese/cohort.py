@@ -1,0 +1,95 @@
+"""Strangers that ship with a model: embeddings of people it never saw, against whom thresholds are set.
+
+A `.cohort.npz` beside the model holds the embeddings, a number for each person, and where they come from. No
+images and no names; no arrays of Python objects either, so that opening one runs nobody's code.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from siamese.errors import ModelError
+from siamese.metrics import Floats, Ints
+
+SUFFIX = ".cohort.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Faces of people whom a model never saw; row i of the first two is one face."""
+
+    embeddings: Floats  # (n, d)
+    people: Ints  # (n,) a number for each person
+    model: str  # SHA-256 of the model
+    alignment: str  # how the faces were aligned
+    source: str  # who they are, in words
+
+    @property
+    def one_each(self) -> Floats:
+        """The first face of each person, (p, d): as independent as faces can be."""
+        _, first = np.unique(self.people, return_index=True)
+        return self.embeddings[np.sort(first)]
+
+    def stranger_distances(self) -> npt.NDArray[np.float32]:
+        """L1 distances of every two people by one face each, ascending, (p (p - 1) / 2,)."""
+        from scipy.spatial.distance import pdist
+
+        return np.sort(pdist(self.one_each, "cityblock").astype(np.float32))
+
+
+def cohort_path(model: Path) -> Path:
+    """Where the cohort of a model file is."""
+    return model.with_suffix(SUFFIX)
+
+
+def write(cohort: Cohort, path: Path) -> None:
+    """Write a cohort; the file appears whole or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            np.savez_compressed(
+                file,
+                embeddings=cohort.embeddings.astype("<f4"),
+                people=cohort.people.astype("<i8"),
+                model=np.array(cohort.model),
+                alignment=np.array(cohort.alignment),
+                source=np.array(cohort.source),
+            )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path: Path, model: str) -> Cohort:
+    """The cohort at `path`, made with the model of this SHA-256.
+
+    Raises:
+        ModelError: there is none, it is damaged, or it was made with another model.
+    """
+    again = f"make one with: recog calibrate cohort --out {path}"
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            cohort = Cohort(
+                file["embeddings"].astype(np.float32),
+                file["people"].astype(np.int64),
+                str(file["model"]),
+                str(file["alignment"]),
+                str(file["source"]),
+            )
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: this model has no strangers to set thresholds by; {again}") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: damaged, or no cohort of strangers; {again}") from error
+    shape = cohort.embeddings.shape
+    if len(shape) != 2 or cohort.people.shape != shape[:1] or not np.isfinite(cohort.embeddings).all():
+        raise ModelError(f"{path}: damaged (its parts do not fit); {again}")
+    if cohort.model != model:
+        raise ModelError(f"{path}: was made with another model; {again}")
+    return cohort
