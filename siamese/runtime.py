@@ -40,7 +40,7 @@ class Embedder:
             self.bias = float(described["recog.bias"])
             self.calibration = Calibration.from_dict(json.loads(described["recog.calibration"]))
             self.card: dict[str, Any] = json.loads(described["recog.card"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
                 f"{model}: its description does not fit this version of recog; export it again"
             ) from error

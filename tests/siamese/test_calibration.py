@@ -33,6 +33,7 @@ def test_evidence_is_capped_by_the_rule_of_three() -> None:
     assert fitted.ceiling == pytest.approx(math.log(1000))
     llr = fitted.llr(np.array([-1e9, 0.0, 1e9, np.inf]))
     assert llr.tolist() == [fitted.ceiling, fitted.ceiling, -fitted.ceiling, -fitted.ceiling]
+    assert fitted.extrapolated(np.array([-1e3]))[0] == fitted.intercept + 1e3 * fitted.slope > 1e3
 
 
 def test_a_handful_of_strangers_supports_no_evidence_at_all() -> None:
@@ -51,9 +52,9 @@ def test_distance_and_ratio_are_each_others_inverse() -> None:
 def test_a_calibration_survives_as_plain_values() -> None:
     fitted = calibration.fit(*drawn(100, 100))
     assert Calibration.from_dict(json.loads(json.dumps(fitted.as_dict()))) == fitted
-    line = Calibration(10.0, 2.0, 6.0, 1, 1)  # as in files of the first release
-    assert "knots" not in line.as_dict()
-    assert Calibration.from_dict(line.as_dict()) == line
+    for other in ({}, fitted.as_dict() | {"knots": []}):
+        with pytest.raises(TypeError):
+            Calibration.from_dict(other)
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -79,7 +79,7 @@ def test_a_fitted_calibration_can_be_believed_on_other_people_and_an_exaggerated
     assert found.cost < 1.3 * found.least_cost
     assert all(excess.share < excess.allowed for excess in found.excesses)
     assert (found.low < found.high).all()
-    boastful = replace(fitted, knots=tuple((d, 4 * ratio + 4) for d, ratio in fitted.knots), ceiling=9.0)
+    boastful = replace(fitted, intercept=4 * fitted.intercept + 4, slope=4 * fitted.slope, ceiling=9.0)
     wrong = reliability(boastful, *people(1), seed=0)
     assert wrong.cost > 2 * found.cost
     assert "MORE than" in wrong.lines()[0]
