@@ -11,6 +11,7 @@ import math
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -232,13 +233,16 @@ def export(weights: Path, out: Path, metadata: dict[str, str], shape: tuple[int,
     with tempfile.TemporaryDirectory() as scratch:
         quiet_ultralytics(Path(scratch) / "ultralytics")
         import onnx
+        import torch
         from ultralytics import YOLO  # type: ignore[attr-defined]
 
         # Ultralytics writes beside the weights; what else it leaves there goes with the folder.
         copy = Path(shutil.copyfile(weights, Path(scratch) / "detector.pt"))
         size = {"dynamic": True} if shape is None else {"imgsz": shape}
         try:
-            written = YOLO(str(copy)).export(format="onnx", simplify=False, opset=17, **size)
+            with warnings.catch_warnings():  # torch warns of every branch that a fixed shape decides
+                warnings.simplefilter("ignore", torch.jit.TracerWarning)
+                written = YOLO(str(copy)).export(format="onnx", simplify=False, opset=17, **size)
         except Exception as error:  # whatever unpickling a foreign file raises
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise DetectorError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,13 +67,20 @@ def test_refreshing_in_the_background_returns_at_once(
 def test_what_was_found_is_looked_for_again_where_the_index_moved_on(
     path: Path, template: Templates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "PATIENCE", 0.0)
+    look, may_look = live.difference, threading.Event()
+
+    def held_back(*arguments: object) -> live.Difference:
+        assert may_look.wait(10)
+        return look(*arguments)  # type: ignore[arg-type]
+
     with Gallery.open(path, "model", 16, create=True) as mine, Gallery.open(path, "model", 16) as theirs:
         mine.add("Ada", [template(1)])
         mine.search(template(1).embedding[None])
         theirs.add("Grace", [template(2)])
+        monkeypatch.setattr(live, "difference", held_back)
         assert not mine.refresh(wait=False)
         mine.add("Edith", [template(3)])  # before the background's result is taken in
+        may_look.set()
         while mine.refresh(wait=False) or mine._background is not None:
             time.sleep(0.01)
         found = mine.search(template(2).embedding[None], 9)
