@@ -162,10 +162,11 @@ class Ours:
     def __init__(self, folder: Path, photos: dict[str, list[Path]]) -> None:
         self.gallery = folder / "gallery.db"
         self.settings = Settings()
-        detector, embedder = build.detector(self.settings), build.embedder(self.settings)
+        embedder = build.embedder(self.settings)
+        looker = build.looker(self.settings, embedder)
         with build.gallery(self.gallery, embedder, create=True) as opened:
             for name, paths in photos.items():
-                outcomes = look_at(paths, detector, embedder, self.settings.enroll)
+                outcomes = look_at(paths, looker)
                 opened.add(name, [each.template for each in outcomes if each.template is not None])
 
     def __call__(self, video: Path, out: Path, frames: int) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from gallery.types import Floats, Ints
-from pipeline.cohort import TWO_NAMES, VIEW1, split
+from pipeline.cohort import TWO_NAMES
 from pipeline.config import Settings
 from pipeline.training import lfw_crops
 from siamese.runtime import Embedder
+from siamese.split import VIEW1, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ def reported_people(embedder: Embedder, root: Path) -> Reported:
     under the other.
     """
     hold_out = str(embedder.card.get("held out", VIEW1))
-    _, names = split(root, hold_out)
-    crops = lfw_crops(root, Settings()).of_people(set(names) - TWO_NAMES)
+    names = set(split(root, hold_out).test) - TWO_NAMES
+    crops = lfw_crops(root, Settings()).of_people(names)
     embeddings = np.concatenate(
         [embedder.embed(np.array(crops.images[start : start + 256])) for start in range(0, len(crops), 256)]
     )

@@ -2,7 +2,7 @@
 
 Enrolls the people of a group of `people/` and LFW people beside them, recognises over the videos as `recog
 run` does with files, and compares every face of every frame with `labels/`. A label counts whether or not its
-face was found. The LFW people are drawn from View 1's test people, whom our networks never saw.
+face was found. The LFW people are drawn from those whom the embedder never saw.
 
     uv run python benchmarks/names.py --data ../shared/data --lfw LFW --out runs/names
 
@@ -32,7 +32,8 @@ from pipeline.engine import Models, Stream
 from pipeline.enroll import find_photos, look_at
 from pipeline.sources import open_source
 from pipeline.types import Result, State
-from siamese.lfw import read_people
+from siamese.runtime import Embedder
+from siamese.split import VIEW1, split
 
 LABELS = Path(__file__).parent / "labels"
 # Video -> the groups enrolled, each in a run of its own. Only the first shares people with the video.
@@ -107,12 +108,12 @@ class Counts:
 def enroll(
     path: Path,
     photos: dict[str, list[Path]],
-    made: tuple[Any, Any],
+    embedder: Embedder,
     settings: Settings,
     most: float = math.inf,
 ) -> None:
     """Enroll people in the gallery at `path`, unless they are there, until it holds `most`."""
-    detector, embedder = made
+    looker = build.looker(settings, embedder)
     with build.gallery(path, embedder, create=True) as gallery:
         enrolled = {person.name for person in gallery.people()}
         for name, files in photos.items():
@@ -120,15 +121,15 @@ def enroll(
                 return
             if name in enrolled:
                 continue
-            outcomes = look_at(files, detector, embedder, settings.enroll)
+            outcomes = look_at(files, looker)
             if templates := [outcome.template for outcome in outcomes if outcome.template]:
                 gallery.add(name, templates)
                 enrolled.add(name)
 
 
-def lfw_people(root: Path) -> dict[str, list[Path]]:
-    """A first photograph of the people of View 1's test part, in random order."""
-    names = sorted({person.name for person in read_people(root / "peopleDevTest.txt")} - IN_VIDEOS)
+def lfw_people(root: Path, hold_out: str) -> dict[str, list[Path]]:
+    """A first photograph of the people whom the embedder's card says were held out, in random order."""
+    names = sorted(set(split(root, hold_out).test) - IN_VIDEOS)
     random.Random(0).shuffle(names)
     return {name: [root / "lfw-deepfunneled" / name / f"{name}_0001.jpg"] for name in names}
 
@@ -181,7 +182,7 @@ def main() -> None:
     settings = load(None, arguments.set)
     embedder = build.embedder(settings)
     enrolling, tracking = build.detector(settings), build.tracking_detector(settings)
-    others = lfw_people(arguments.lfw)
+    others = lfw_people(arguments.lfw, str(embedder.card.get("held out", VIEW1)))
     results: dict[str, Any] = {
         "embedder": embedder.digest,
         "detector": enrolling.digest,
@@ -190,13 +191,13 @@ def main() -> None:
     }
     kind = f"{embedder.digest[:8]}-{enrolling.digest[:8]}"
     crowd = arguments.out / f"others-{arguments.others}-{kind}.db"
-    enroll(crowd, others, (enrolling, embedder), settings, arguments.others)
+    enroll(crowd, others, embedder, settings, arguments.others)
     for group in sorted({group for groups in CASES.values() for group in groups}):
         path = arguments.out / f"{group}.db"
         shutil.copy(crowd, path)
         folders = sorted((arguments.data / "people" / group).iterdir())
         photos = {folder.name: find_photos([folder]) for folder in folders}
-        enroll(path, photos, (enrolling, embedder), settings)
+        enroll(path, photos, embedder, settings)
     for video, groups in CASES.items():
         for group in groups:
             with build.gallery(arguments.out / f"{group}.db", embedder) as gallery:

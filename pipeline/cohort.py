@@ -15,10 +15,9 @@ from pipeline.config import Settings
 from pipeline.errors import SinkError, SourceError
 from siamese.cohort import Cohort, write
 from siamese.errors import DataError
-from siamese.lfw import read_people_folds, split_people, view1_split
 from siamese.runtime import Embedder
+from siamese.split import VIEW1, split
 
-VIEW1 = "view1"
 # People whose photograph LFW has under another name as well: the six nearest pairs of two names in all of it,
 # confirmed by eye. A stranger who is enrolled under another name is none.
 SAME_PERSON = (
@@ -48,10 +47,9 @@ def build_cohort(
     """
     from pipeline.training import lfw_crops
 
-    hold_out = str(embedder.card.get("held out", VIEW1))
-    validation, reported = split(root, hold_out)
-    chosen = _names(people) if people is not None else validation
-    kept = sorted(set(chosen) - set(reported) - TWO_NAMES)
+    parts = split(root, str(embedder.card.get("held out", VIEW1)))
+    chosen = _names(people) if people is not None else parts.validation
+    kept = sorted(set(chosen) - set(parts.test) - TWO_NAMES)
     crops = lfw_crops(root, settings)
     found = crops.rows(np.flatnonzero(crops.found)).of_people(kept).at_most(IMAGES)
     if not len(found):
@@ -62,32 +60,13 @@ def build_cohort(
         found.labels(),
         embedder.digest,
         found.alignment,
-        f"LFW, {len(set(found.people))} people {who}; nobody of those reported on ({hold_out})",
+        f"LFW, {len(set(found.people))} people {who}; nobody of those reported on ({parts.hold_out})",
     )
     try:
         write(cohort, out)
     except OSError as error:
         raise SinkError(f"{out}: cannot be written ({error.strerror or error})") from error
     return cohort
-
-
-def split(root: Path, hold_out: str) -> tuple[list[str], list[str]]:
-    """The people a model was validated on and those it is reported on, by what its card says was held out.
-
-    Raises:
-        DataError: protocol files are missing, or the card says something else than `view1` or `fold:9,10`.
-    """
-    if hold_out == VIEW1:
-        train, test = view1_split(root)
-        return split_people(train)[1], test
-    kind, _, numbers = hold_out.partition(":")
-    folds = read_people_folds(root / "people.txt")
-    kept = {int(number) for number in numbers.split(",") if number.isdecimal()}
-    if kind != "fold" or not kept <= set(range(1, len(folds) + 1)) or not kept:
-        raise DataError(f"the model's card says that {hold_out!r} was held out, which is no split of LFW")
-    reported = [person.name for number in sorted(kept) for person in folds[number - 1]]
-    others = [p.name for number, fold in enumerate(folds, 1) if number not in kept for p in fold]
-    return split_people(others)[1], reported
 
 
 def _names(file: Path) -> list[str]:

@@ -241,7 +241,7 @@ def export(weights: Path, out: Path, metadata: dict[str, str], shape: tuple[int,
         size = {"dynamic": True} if shape is None else {"imgsz": shape}
         try:
             with warnings.catch_warnings():  # torch warns of every branch that a fixed shape decides
-                warnings.simplefilter("ignore", torch.jit.TracerWarning)
+                warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
                 written = YOLO(str(copy)).export(format="onnx", simplify=False, opset=17, **size)
         except Exception as error:  # whatever unpickling a foreign file raises
             reason = next(iter(str(error).splitlines()), type(error).__name__)

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.cohort import TWO_NAMES, split
+from pipeline.cohort import TWO_NAMES
 from siamese.cohort import read
-from siamese.errors import DataError
 from siamese.lfw import split_people
 
 NAMES = [f"Person_{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
@@ -33,16 +32,6 @@ def lfw(tmp_path: Path, world: Any) -> Path:
     parts = [f"{len(fold)}\n" + "".join(f"{name}\t2\n" for name in fold) for fold in folds]
     (root / "people.txt").write_text(f"{len(folds)}\n" + "".join(parts))
     return root
-
-
-def test_the_split_follows_what_the_models_card_says(lfw: Path) -> None:
-    assert split(lfw, "view1") == (VALIDATION, NAMES[20:])
-    validation, reported = split(lfw, "fold:1,3")
-    assert reported == NAMES[:10] + NAMES[20:]
-    assert set(validation) == set(VALIDATION) & set(NAMES[10:20])
-    for unknown in ("fold:4", "fold:", "half", "fold:0"):
-        with pytest.raises(DataError, match="which is no split of LFW"):
-            split(lfw, unknown)
 
 
 def test_the_command_embeds_the_validation_people(
