@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from pipeline.training import lfw_crops
 from pipeline.training_data import align_folder, make_folder
 from siamese import seen
 from siamese.errors import ModelError
+
+DRAWING = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}  # modules, and what they are installed as
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -95,8 +98,13 @@ def model_files(settings: Settings) -> list[Path]:
     return found
 
 
+def missing_for_pictures() -> list[str]:
+    """What must be installed before pictures can be drawn; the base install has none of it."""
+    return [package for module, package in DRAWING.items() if importlib.util.find_spec(module) is None]
+
+
 def write(report: Report, crops: CropSet, out: Path) -> list[Path]:
-    """Leave the figures and the pictures that there are in `out`; return the files.
+    """Leave the figures, and the pictures if they can be drawn, in `out`; return the files.
 
     Raises:
         SinkError: a file cannot be written.
@@ -104,7 +112,8 @@ def write(report: Report, crops: CropSet, out: Path) -> list[Path]:
     figures = out / "figures.json"
     try:
         figures.write_text(json.dumps(report.as_dict(), indent=2) + "\n")
-        return [figures, *(draw() for draw in _pictures(report, crops, out))]
+        drawn = [] if missing_for_pictures() else [draw() for draw in _pictures(report, crops, out)]
+        return [figures, *drawn]
     except OSError as error:
         raise SinkError(f"{out}: cannot be written ({error.strerror or error})") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from pipeline.commands.shared import progress
 from pipeline.config import Settings
-from pipeline.errors import SinkError
+from pipeline.errors import ConfigError, SinkError
 from pipeline.training import CALIBRATION_IMAGES, lfw_crops
 from pipeline.training_data import make_folder
 from siamese.crops import CropSet
@@ -36,9 +37,12 @@ def train_heads(backbone: Path, root: Path, out: Path, settings: Settings, hold_
         hold_out: as `siamese.split` reads it, or `all`.
 
     Raises:
+        ConfigError: recog[train] is not installed.
         PipelineError, SiameseError: data or models that are missing, damaged or of another kind, or `out`
             cannot be written.
     """
+    if any(importlib.util.find_spec(module) is None for module in ("onnx", "sklearn")):
+        raise ConfigError("--backbone: fitting a head needs onnx and scikit-learn: install recog[train]")
     from siamese.frozen.backbone import Backbone
 
     if hold_out == ALL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -47,11 +48,12 @@ def evaluate(
     """Accuracy, ROC, one-shot and open-set identification, on people whom the model has not seen.
 
     A model is refused where its card says that it was trained on the people of the protocol. Leaves
-    figures.json, curves, the most wrong pairs and a map of embeddings in --out.
+    figures.json, curves, the most wrong pairs and a map of embeddings in --out; without recog[train], only
+    figures.json.
     """
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import ConfigError
-    from pipeline.evaluation import evaluate_on_lfw, evaluate_on_pairs
+    from pipeline.evaluation import evaluate_on_lfw, evaluate_on_pairs, missing_for_pictures
     from siamese.evaluate import EvaluationSettings
 
     settings = settings_from(config, assignments, detector, model)
@@ -62,6 +64,11 @@ def evaluate(
         report, paths = evaluate_on_pairs(pairs, images, out, settings, chosen)
     else:
         report, paths = evaluate_on_lfw(protocol, root, out, settings, chosen, even_seen)
+    if missing := missing_for_pictures():
+        print(
+            f"recog: no pictures, for they need {' and '.join(missing)}: install recog[train]",
+            file=sys.stderr,
+        )
     if as_json:
         print_json(report.as_dict())
         return

@@ -75,8 +75,11 @@ def train(
 
         if teacher or extra or start or resume:
             raise ConfigError("--backbone: nothing but a head is fitted; leave --teacher and the like away")
-        for model in train_heads(backbone, root, out, settings, hold_out):
-            print(f"{model}: written, {hold_out} held out; next: recog evaluate --model {model}")
+        models = train_heads(backbone, root, out, settings, hold_out)
+        for model in models:
+            print(f"{model}: written")
+        protocol, tested = ("view2", out) if len(models) > 1 else (hold_out, models[0])
+        print(f"next: recog evaluate --protocol {protocol} --model {tested}")
         return
     if epochs is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": epochs})})

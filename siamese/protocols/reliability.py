@@ -57,12 +57,14 @@ class Reliability:
 
     def lines(self) -> list[str]:
         """For people."""
+        costs = f"calibration on every pair: {self.cost:.3f} bits, least {self.least_cost:.3f}"
+        if not self.excesses:
+            return [f"{costs}; its ceiling is too low to be checked on strangers"]
         worst = max(self.excesses, key=lambda excess: excess.share / excess.allowed)
         verdict = "within" if worst.share <= worst.allowed else "MORE than"
         return [
-            f"calibration on every pair: {self.cost:.3f} bits, least {self.least_cost:.3f}; strangers given "
-            f"a ratio of {worst.level:g} or more: {worst.share / worst.allowed:.2f} times what it allows "
-            f"({verdict} the bound, at its worst level)"
+            f"{costs}; strangers given a ratio of {worst.level:g} or more: {worst.share / worst.allowed:.2f} "
+            f"times what it allows ({verdict} the bound, at its worst level)"
         ]
 
 
@@ -82,16 +84,16 @@ def reliability(judge: Calibration, embeddings: Floats, labels: Ints, seed: int)
         drawn.append(_realised(place, same, pair.astype(np.float64)))
     realised = _realised(place, same, np.ones(len(same)))
     filled = np.isfinite(realised)
-    with np.errstate(invalid="ignore"):
-        low, high = np.nanpercentile(np.array(drawn)[:, filled], EDGES, axis=0)
+    # Where the two kinds share no bin there is nothing to compare, and no interval.
+    bounds = np.nanpercentile(np.array(drawn)[:, filled], EDGES, axis=0) if filled.any() else np.zeros((2, 0))
     sums = np.bincount(place, ratios, BINS)
     counts = np.bincount(place, minlength=BINS)
     strangers = ratios[~same]
     return Reliability(
         (sums / np.maximum(counts, 1))[filled],
         realised[filled],
-        low,
-        high,
+        bounds[0],
+        bounds[1],
         np.bincount(place[same], minlength=BINS)[filled].astype(np.int64),
         np.bincount(place[~same], minlength=BINS)[filled].astype(np.int64),
         tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import stat
 from pathlib import Path
@@ -39,7 +40,8 @@ def backbone(tmp_path: Path) -> Path:
 def root(tmp_path: Path, world: Any) -> Path:
     """Forty-eight people with two pictures each, in two folds, with pairs."""
     folder, random = tmp_path / "lfw", np.random.default_rng(0)
-    people = [f"Person_{number:02d}" for number in range(48)]
+    # Of these names each fold has two or more on whom a head is calibrated: a name's hash decides.
+    people = [f"Guest_{number:02d}" for number in range(48)]
     for name in people:
         (folder / "lfw-deepfunneled" / name).mkdir(parents=True)
         colour = random.permutation([20, 60, 230]) + random.integers(-20, 20, 3)
@@ -63,7 +65,13 @@ def root(tmp_path: Path, world: Any) -> Path:
 
 
 def test_heads_for_all_folds_are_fitted_and_each_is_asked_for_its_own(
-    tmp_path: Path, backbone: Path, root: Path, detector: Any, recog: Any, world: Any
+    tmp_path: Path,
+    backbone: Path,
+    root: Path,
+    detector: Any,
+    recog: Any,
+    world: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "frozen"
     train = ("train", "--backbone", backbone, "--root", root, "--out", out, "--set", "backbone.mirror=false")
@@ -79,6 +87,7 @@ def test_heads_for_all_folds_are_fitted_and_each_is_asked_for_its_own(
     assert kept.stat().st_mtime_ns == before  # embedded once
 
     evaluate = ("evaluate", "--root", root, "--out", tmp_path / "evaluation", "--json")
+    assert f"next: recog evaluate --protocol view2 --model {out}\n" in ended.out
     ended = recog(*evaluate, "--protocol", "view2", "--model", out)
     assert (ended.code, ended.err) == (0, "")
     figures = json.loads(ended.out)
@@ -91,14 +100,29 @@ def test_heads_for_all_folds_are_fitted_and_each_is_asked_for_its_own(
     ended = recog(*evaluate, "--protocol", "fold:2", "--model", one)
     assert (ended.code, ended.err.count("\n")) == (1, 1)
     assert "24 of the 24 people tested were seen" in ended.err
-    ended = recog(
-        "evaluate", "--root", root, "--protocol", "fold:2", "--model", one, "--even-seen", "--out", out
-    )
+    plain = ("evaluate", "--root", root, "--protocol", "fold:2", "--model", one, "--even-seen")
+    found = importlib.util.find_spec
+    with monkeypatch.context() as base:  # as in the base install
+        base.setattr("importlib.util.find_spec", lambda name: None if name == "matplotlib" else found(name))
+        ended = recog(*plain, "--out", tmp_path / "base")
     assert ended.code == 0
     assert "NOT A RESULT: 24 of the 24 people" in ended.out
+    assert ended.err == "recog: no pictures, for they need matplotlib: install recog[train]\n"
+    assert [path.name for path in (tmp_path / "base").iterdir()] == ["figures.json"]
 
     photo = world.picture(tmp_path / "a.png", world.RED)
     assert recog("enroll", "--name", "Rosa", "--images", photo, "--model", one).code == 0
+
+
+def test_without_the_extra_a_head_is_not_begun(
+    tmp_path: Path, backbone: Path, root: Path, recog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "onnx" else found(name))
+    ended = recog("train", "--backbone", backbone, "--root", root, "--out", tmp_path / "out")
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert "install recog[train]" in ended.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,14 @@ def test_a_fitted_calibration_can_be_believed_on_other_people_and_an_exaggerated
     assert wrong.as_dict()["strangers"][0]["allowed"] == pytest.approx(np.exp(-1))
 
 
+def test_people_told_apart_without_error_and_a_ceiling_of_nothing_are_reported_too(tmp_path: Path) -> None:
+    embeddings = np.array([[0], [0.1], [9], [9.1]], np.float32)
+    found = reliability(Calibration(10.0, 5.0, 0.5, 2, 4), embeddings, np.array([0, 0, 1, 1]), seed=0)
+    assert (len(found.claimed), len(found.low), found.excesses, found.least_cost) == (0, 0, (), 0)
+    assert "too low to be checked" in found.lines()[0]
+    assert plots.reliability_diagram(found, "title", tmp_path / "reliability.png").is_file()
+
+
 def colours(path: Path) -> np.ndarray:
     image = cv2.imread(str(path))
     assert image is not None
