@@ -111,7 +111,7 @@ def reliability_diagram(found: Reliability, title: str, out: Path) -> Path:
 
     figure = Figure(figsize=(10.5, 4.6), dpi=110, layout="constrained")
     left, right = figure.subplots(1, 2)
-    ends = found.claimed[[0, -1]] if len(found.claimed) else []  # the bins rise
+    ends = found.claimed[[0, -1]] if len(found.claimed) else found.claimed  # the bins rise
     left.plot(ends, ends, color="black", linewidth=1, linestyle="--", label="as claimed")
     left.vlines(found.claimed, found.low, found.high, color=BLUE, alpha=0.4, linewidth=3)
     left.plot(found.claimed, found.realised, "o-", color=BLUE, label="realised, 95 % intervals over people")
