@@ -140,10 +140,11 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> FakeDetector:
 
 
 @pytest.fixture
-def embedder(monkeypatch: pytest.MonkeyPatch) -> FakeEmbedder:
-    """The embedder that `pipeline.build` builds for the length of a test."""
+def embedder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeEmbedder:
+    """The embedder that `pipeline.build` builds for the length of a test; no strangers ship with it."""
     fake = FakeEmbedder()
     monkeypatch.setattr(build, "embedder", lambda settings: fake)
+    monkeypatch.setattr("siamese.cohort.cohort_path", lambda model: tmp_path / "none.cohort.npz")
     return fake
 
 
