@@ -51,6 +51,7 @@ def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetecto
         det.overlap,
         det.max_faces,
         settings.runtime.threads,
+        spin=False,
     )
     if det.tiles > 1:
         found = TiledDetector(found, det.tiles, overlap=det.overlap, max_faces=det.max_faces)
@@ -97,7 +98,7 @@ def embedder(settings: Settings) -> Embedder:
     from siamese.runtime import Embedder
 
     use_threads(settings.runtime.threads)
-    return Embedder(embedder_path(settings), settings.runtime.threads)
+    return Embedder(embedder_path(settings), settings.runtime.threads, spin=False)
 
 
 def cohort(settings: Settings, embedder: Embedder) -> Cohort | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pipeline.commands.shared import progress
 from pipeline.config import Settings
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from siamese.calibration import Calibration
     from siamese.teacher import Floats, Teacher
 
+SCALE_IMAGES = 400  # by which the scales of an int8 graph are set
 CALIBRATION_IMAGES = 8  # of each person: LFW has people with a hundred, whose pairs would be all that counts
 
 
@@ -131,18 +135,27 @@ def ask(teacher: Teacher, crops: CropSet, folder: Path) -> Floats:
         return teacher.cached(crops, folder, lambda done: display.update(task, completed=done))
 
 
-def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Settings) -> Calibration:
+def export_checkpoint(
+    checkpoint: Path, out: Path, root: Path, settings: Settings, int8: bool = True
+) -> Calibration:
     """Export a checkpoint, calibrated on the validation people. Returns the calibration.
+
+    Args:
+        int8: in eight-bit integers, their scales from faces that were learned from.
 
     Raises:
         ModelError: no checkpoint, or one that has learned nothing that could be calibrated.
         PipelineError, SiameseError: data that are missing or damaged, or `out` cannot be written.
     """
+    import onnx
+
     from siamese import calibration, metrics, seen
     from siamese.checkpoint import build, load
-    from siamese.embed import embed
     from siamese.errors import ModelError
-    from siamese.export import export
+    from siamese.export import export, traced
+    from siamese.quantise import quantised
+    from siamese.runtime import embed_by
+    from siamese.session import session_of
 
     state = load(checkpoint)
     if out.is_dir():
@@ -151,8 +164,19 @@ def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Setting
     network = build(state)
     # Checkpoints of before there was a choice hold out View 1's test half.
     people = split(root, state["provenance"].get("held out", VIEW1))
-    held = lfw_crops(root, settings).of_people(people.validation).at_most(CALIBRATION_IMAGES)
-    distances, same = metrics.every_pair(embed(network, held.images), held.labels())
+    faces = lfw_crops(root, settings)
+    with tempfile.TemporaryDirectory() as folder:
+        bare = traced(network, Path(folder) / "bare.onnx")
+        if int8:
+            fit = set(people.fit)
+            learned = [row for row, person in enumerate(faces.people) if person in fit]
+            rows = learned[:: max(1, len(learned) // SCALE_IMAGES)]
+            graph = quantised(bare, ({"crops": np.asarray(faces.images[[row]])} for row in rows))
+        else:
+            graph = onnx.load(str(bare))
+    held = faces.of_people(people.validation).at_most(CALIBRATION_IMAGES)
+    embeddings = embed_by(session_of(graph.SerializeToString(), str(checkpoint)), held.images)
+    distances, same = metrics.every_pair(embeddings, held.labels())
     try:
         fitted = calibration.fit(distances, same)
     except ValueError as error:
@@ -161,7 +185,8 @@ def export_checkpoint(checkpoint: Path, out: Path, root: Path, settings: Setting
         **seen.entries(people),
         "epoch": state["epoch"],
         "settings": state["train_settings"],
+        "precision": "int8" if int8 else "float32",
         "licence": "MIT",
     }
-    export(network, out, fitted, card)
+    export(network, out, fitted, card, graph)
     return fitted

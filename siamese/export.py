@@ -26,31 +26,40 @@ class Exported(torch.nn.Module):
         return self.network.weighted(crops)
 
 
-def export(network: Siamese, out: Path, calibration: Calibration, card: dict[str, Any]) -> Path:
-    """Write `network` to `out`, and its checksum into the list of checksums where one stands beside it.
-
-    Args:
-        calibration: on people that the network never saw.
-        card: what travels with the weights: training data, split, teachers, figures, licence.
-    """
-    import onnx
-
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_suffix(".tmp")
+def traced(network: Siamese, out: Path) -> Path:
+    """Write the bare graph of `network`, which says nothing of itself yet, in float32."""
     with warnings.catch_warnings():
         # The tracing exporter is deprecated, but needs no further package and writes the same graph.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             Exported(network).eval().cpu(),
             (torch.zeros(2, 112, 112, 3, dtype=torch.uint8),),
-            str(temporary),
+            str(out),
             input_names=["crops"],
             output_names=["embeddings"],
             dynamic_axes={"crops": {0: "n"}, "embeddings": {0: "n"}},
             opset_version=17,
             dynamo=False,
         )
-    graph: Any = onnx.load(str(temporary))
+    return out
+
+
+def export(
+    network: Siamese, out: Path, calibration: Calibration, card: dict[str, Any], graph: Any = None
+) -> Path:
+    """Write `network` to `out`, and its checksum into the list of checksums where one stands beside it.
+
+    Args:
+        calibration: on people that the network never saw.
+        card: what travels with the weights: training data, split, teachers, figures, licence.
+        graph: an `onnx.ModelProto` to write for the network; None for what `traced` makes of it.
+    """
+    import onnx
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_suffix(".tmp")
+    if graph is None:
+        graph = onnx.load(str(traced(network, temporary)))
     describe(
         graph,
         architecture=network.settings.model_dump(),

@@ -21,17 +21,18 @@ BATCH = 32  # faces embedded at once: more would only cost memory
 class Embedder:
     """Embeddings whose plain L1 distance is the Siamese head's distance."""
 
-    def __init__(self, model: Path = DEFAULT, threads: int = 0) -> None:
+    def __init__(self, model: Path = DEFAULT, threads: int = 0, spin: bool = True) -> None:
         """
         Args:
             model: a file that `recog export` wrote.
             threads: CPU threads; 0 for all.
+            spin: see `siamese.session.open_session`.
 
         Raises:
             ModelError: missing, damaged, wrong checksum, or not an embedder of ours.
         """
         digest = verified(model)
-        self._session = open_session(model, threads)
+        self._session = open_session(model, threads, spin)
         described = self._session.get_modelmeta().custom_metadata_map
         if described.get("recog.kind") != "embedder":
             raise ModelError(f"{model}: not an embedder; write one with: recog export")
@@ -51,8 +52,13 @@ class Embedder:
         """Embeddings (m, d) float32 of aligned crops (m, 112, 112, 3) uint8 BGR."""
         if not len(crops):
             return np.zeros((0, self.dimension), np.float32)
-        parts = [
-            self._session.run(None, {"crops": np.ascontiguousarray(crops[start : start + BATCH])})[0]
-            for start in range(0, len(crops), BATCH)
-        ]
-        return np.concatenate(parts)
+        return embed_by(self._session, crops)
+
+
+def embed_by(session: Any, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Embeddings (m, d) float32 of aligned crops (m, 112, 112, 3) uint8 BGR, m > 0, by an open graph."""
+    parts = [
+        session.run(None, {"crops": np.ascontiguousarray(crops[start : start + BATCH])})[0]
+        for start in range(0, len(crops), BATCH)
+    ]
+    return np.concatenate(parts)

@@ -8,25 +8,29 @@ from typing import Any
 from siamese.errors import ModelError
 
 
-def open_session(model: Path, threads: int = 0) -> Any:
-    """An `onnxruntime.InferenceSession`; `threads` 0 for all.
+def open_session(model: Path, threads: int = 0, spin: bool = True) -> Any:
+    """An `onnxruntime.InferenceSession`.
+
+    Args:
+        threads: CPU threads; 0 for all.
+        spin: idle threads wait by spinning: calls are a third faster where nothing else wants the cores, and
+            take them from decoding and encoding where something does (docs/experiments.md).
 
     Raises:
         ModelError: missing, or not an ONNX model that can be loaded.
     """
     if not model.is_file():
         raise ModelError(f"{model}: no such model file")
-    return session_of(str(model), str(model), threads)
+    return session_of(str(model), str(model), threads, spin)
 
 
-def session_of(model: str | bytes, name: str, threads: int = 0) -> Any:
+def session_of(model: str | bytes, name: str, threads: int = 0, spin: bool = True) -> Any:
     """As `open_session`, of a path or of a model's bytes; `name` is what errors call it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # Idle threads that spin take the cores from decoding and encoding; waking them costs microseconds.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
     options.log_severity_level = 3  # what goes wrong is raised; warnings are for the model's makers
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

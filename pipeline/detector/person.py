@@ -58,7 +58,7 @@ class PersonDetector:
         """
         # A child before its mother is a box inside a box: none is dropped for being nested.
         self._people = YoloDetector(
-            model, size, confidence, overlap, max_people, threads, nested=2.0, target="person"
+            model, size, confidence, overlap, max_people, threads, nested=2.0, target="person", spin=False
         )
         self._faces = faces
         self.digest = self._people.digest

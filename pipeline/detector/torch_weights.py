@@ -29,7 +29,7 @@ def as_onnx(weights: Path, cache: Path | None = None) -> Path:
         raise DetectorError(
             f"{weights}: .pt weights need ultralytics (install recog[train]); or give an .onnx of them"
         )
-    from pipeline.detector.train import export
+    from pipeline.detector.export import export
 
     folder.mkdir(parents=True, exist_ok=True)
     return export(weights, exported, {})

@@ -1,4 +1,4 @@
-"""Training the face detector with ultralytics' pose task, and exporting it to ONNX.
+"""Training the face detector with ultralytics' pose task.
 
 Ultralytics is imported inside the functions: it is large, and it writes a settings file when imported, which
 is why its own configuration folder is pointed into the run's folder first.
@@ -7,11 +7,7 @@ is why its own configuration folder is pointed into the run's folder first.
 from __future__ import annotations
 
 import importlib.util
-import math
 import os
-import shutil
-import tempfile
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -21,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.detector.warm_start import unfold
-from pipeline.detector.yolo import STRIDE, letterbox
+from pipeline.detector.yolo import letterbox
 from pipeline.errors import ConfigError, DetectorError
 
 if TYPE_CHECKING:
@@ -159,15 +155,19 @@ def sample(dataset: Path, batches: int = 8, batch: int = 16, size: int = 320) ->
     import cv2
     import torch
 
-    paths = sorted((dataset.parent / "images" / "train").iterdir())
-    chosen = [paths[int(place)] for place in np.linspace(0, len(paths) - 1, batches * batch)]
-    images = [cv2.imread(str(path)) for path in chosen]
+    images = [cv2.imread(str(path)) for path in training_images(dataset, batches * batch)]
     planes = [
         torch.from_numpy(letterbox(i.astype(np.uint8), size, (size, size))[0])
         for i in images
         if i is not None
     ]
     return [torch.cat(planes[start : start + batch]) for start in range(0, len(planes), batch)]
+
+
+def training_images(dataset: Path, count: int) -> list[Path]:
+    """`count` of the training images, evenly spread; all of them where there are no more."""
+    paths = sorted((dataset.parent / "images" / "train").iterdir())
+    return [paths[int(place)] for place in np.linspace(0, len(paths) - 1, min(count, len(paths)))]
 
 
 def _fast_on_cpu(trainer: Any, threads: int) -> None:
@@ -198,60 +198,3 @@ def _float32(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_float32(item) for item in value)
     return value.float() if hasattr(value, "float") else value
-
-
-def input_shape(shape: str, size: int) -> tuple[int, int] | None:
-    """Height and width of a graph's input; None for any.
-
-    Args:
-        shape: `dynamic`, `square`, or `wide` for 16:9.
-        size: long side in pixels.
-
-    Raises:
-        ConfigError: the size is no multiple of the network's stride.
-    """
-    if shape == "dynamic":
-        return None
-    if size < STRIDE or size % STRIDE:
-        raise ConfigError(f"--size {size}: not a multiple of {STRIDE}")
-    return (size, size) if shape == "square" else (math.ceil(size * 9 / 16 / STRIDE) * STRIDE, size)
-
-
-def export(weights: Path, out: Path, metadata: dict[str, str], shape: tuple[int, int] | None = None) -> Path:
-    """Write `weights` as an ONNX graph; `metadata` goes into the file.
-
-    Args:
-        shape: height and width of its input in pixels; None for a graph that takes any.
-
-    Raises:
-        DetectorError: the weights are missing or are not an ultralytics model, or `out` cannot be written.
-    """
-    if not weights.is_file():
-        raise DetectorError(f"{weights}: no such weights; train them with: recog detector train")
-    if not out.parent.is_dir():
-        raise DetectorError(f"{out}: cannot be written, there is no folder {out.parent}")
-    with tempfile.TemporaryDirectory() as scratch:
-        quiet_ultralytics(Path(scratch) / "ultralytics")
-        import onnx
-        import torch
-        from ultralytics import YOLO  # type: ignore[attr-defined]
-
-        # Ultralytics writes beside the weights; what else it leaves there goes with the folder.
-        copy = Path(shutil.copyfile(weights, Path(scratch) / "detector.pt"))
-        size = {"dynamic": True} if shape is None else {"imgsz": shape}
-        try:
-            with warnings.catch_warnings():  # torch warns of every branch that a fixed shape decides
-                warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
-                written = YOLO(str(copy)).export(format="onnx", simplify=False, opset=17, **size)
-        except Exception as error:  # whatever unpickling a foreign file raises
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise DetectorError(
-                f"{weights}: ultralytics cannot read or export these weights ({reason})"
-            ) from error
-        graph: Any = onnx.load(str(written))
-        described = {entry.key: entry.value for entry in graph.metadata_props}
-        described.pop("description", None)  # it names the path of the training data on this machine
-        onnx.helper.set_model_props(graph, described | metadata)
-        onnx.save(graph, str(written))
-        shutil.copyfile(written, out)
-    return out

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # The export keeps one of YOLO26's two heads, under these names; the other starts as its copy.
 _HEADS = ("cv2", "cv3", "cv4", "cv4_kpts", "cv4_sigma")
 
+_INTEGERS = ("_quantized", "_scale", "_zero_point")  # what quantising makes of a tensor
+
 
 def unfold(graph: Path, network: Any, images: Sequence[torch.Tensor]) -> int:
     """Load the weights of `graph` into an ultralytics network of the same architecture; return how many.
@@ -34,10 +36,9 @@ def unfold(graph: Path, network: Any, images: Sequence[torch.Tensor]) -> int:
     """
     import onnx
     import torch
-    from onnx import numpy_helper
 
     try:
-        tensors = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(graph)).graph.initializer}
+        tensors = _tensors(onnx.load(str(graph)).graph)
     except Exception as error:  # whatever parsing a foreign file raises
         raise DetectorError(f"{graph}: cannot be read as an ONNX graph") from error
     state = network.state_dict()
@@ -55,6 +56,22 @@ def unfold(graph: Path, network: Any, images: Sequence[torch.Tensor]) -> int:
     _normalise(network, images)
     _copy_head(network)
     return len(loaded)
+
+
+def _tensors(graph: Any) -> dict[str, Any]:
+    """The weights of an `onnx.GraphProto` by their names; those in integers as the floats they stand for."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    tensors = {name: values for name, values in stored.items() if not name.endswith(_INTEGERS)}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in stored:
+            values, scale, zero = (stored[name] for name in node.input)
+            each = (-1, *[1] * (values.ndim - 1)) if scale.ndim else ()
+            floats = (values.astype(np.float32) - zero.reshape(each)) * scale.reshape(each)
+            tensors[node.input[0].removesuffix("_quantized")] = floats.astype(np.float32)
+    return tensors
 
 
 def _norms(network: Any) -> dict[str, Any]:

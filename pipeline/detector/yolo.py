@@ -37,6 +37,7 @@ class YoloDetector:
         threads: int = 0,
         nested: float = 0.8,
         target: str = "face",
+        spin: bool = True,
     ) -> None:
         """
         Args:
@@ -48,13 +49,14 @@ class YoloDetector:
             threads: CPU threads; 0 for all.
             nested: share of a box inside a stronger one from which it is dropped: a face has no face in it.
             target: name of the class to find.
+            spin: see `siamese.session.open_session`.
 
         Raises:
             DetectorError: not a YOLO model, or none for the target.
             siamese.errors.ModelError: missing, or wrong checksum.
         """
         self.digest = verified(model)
-        self._session = open_session(model, threads)
+        self._session = open_session(model, threads, spin)
         described = self._session.get_modelmeta().custom_metadata_map
         if "names" not in described or "task" not in described:
             raise DetectorError(f"{model}: not a YOLO model that ultralytics exported (it names no classes)")

@@ -14,8 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.detector.prepare import Photo, prepare
-from pipeline.detector.train import DetectorTraining, export, input_shape, settings_from, train
-from pipeline.detector.yolo import YoloDetector
+from pipeline.detector.train import DetectorTraining, settings_from, train
 from pipeline.errors import ConfigError, DetectorError
 from pipeline.types import Detections, Image
 
@@ -185,16 +184,6 @@ def test_the_hook_for_bfloat16_does_not_get_into_the_saved_weights(trained: Trai
         }
 
 
-def test_the_trained_weights_become_a_detector(trained: Trained, tmp_path: Path) -> None:
-    before = files(trained.out)
-    written = export(trained.best, tmp_path / "face.onnx", {"recog.kind": "face detector"})
-    assert files(trained.out) == before
-    assert files(tmp_path) == {"face.onnx"}
-    detector = YoloDetector(written, 64, confidence=1e-6, max_faces=5, nested=2)
-    assert detector.has_landmarks
-    assert len(detector.detect(np.zeros((48, 64, 3), np.uint8))) == 5
-
-
 def test_a_finished_training_cannot_be_resumed(trained: Trained) -> None:
     with pytest.raises(DetectorError, match=r"last\.pt: this training is finished"):
         train(trained.data, trained.out, DetectorTraining(), resume=True)
@@ -210,16 +199,6 @@ def test_resuming_what_never_began_says_so(tmp_path: Path) -> None:
 def test_a_missing_training_set_says_how_to_make_it(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="recog detector prepare"):
         train(tmp_path / "dataset.yaml", tmp_path / "out", DetectorTraining())
-
-
-def test_weights_that_are_missing_or_are_none_cannot_be_exported(ultralytics: Any, tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match="no such weights"):
-        export(tmp_path / "none.pt", tmp_path / "face.onnx", {})
-    (tmp_path / "text.pt").write_text("no weights")
-    with pytest.raises(DetectorError, match=r"text\.pt: ultralytics cannot read") as caught:
-        export(tmp_path / "text.pt", tmp_path / "face.onnx", {})
-    assert "\n" not in str(caught.value)
-    assert files(tmp_path) == {"text.pt"}
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
@@ -250,28 +229,6 @@ def test_the_commands_defaults_are_the_settings() -> None:
     given = inspect.signature(command).parameters
     for name, field in DetectorTraining.model_fields.items():
         assert given[name].default == field.default, name
-
-
-def test_fixed_inputs_are_squares_or_sixteen_to_nine_in_whole_strides() -> None:
-    assert input_shape("dynamic", 100) is None
-    assert input_shape("square", 320) == (320, 320)
-    assert [input_shape("wide", size) for size in (320, 640, 1280)] == [(192, 320), (384, 640), (736, 1280)]
-    with pytest.raises(ConfigError, match="--size 100: not a multiple of 32"):
-        input_shape("wide", 100)
-
-
-def test_a_graph_of_a_fixed_shape_takes_any_frame(trained: Trained, tmp_path: Path) -> None:
-    written = export(trained.best, tmp_path / "face.onnx", {}, (64, 96))
-    detector = YoloDetector(written, 320, confidence=1e-6, max_faces=5, nested=2)
-    assert detector._fixed == (64, 96)
-    found = detector.detect(np.zeros((100, 70, 3), np.uint8))
-    assert 1 <= len(found) <= 5
-    assert (found.boxes <= np.array([70, 100, 70, 100])).all()
-
-
-def test_a_folder_that_is_not_there_is_said_before_any_work(trained: Trained, tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match="there is no folder"):
-        export(trained.best, tmp_path / "nowhere" / "face.onnx", {})
 
 
 def test_threads_are_those_that_were_asked_for(trained: Trained) -> None:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
-from pipeline.detector.train import description, export
+from pipeline.detector.export import export
+from pipeline.detector.train import description
 from pipeline.detector.warm_start import unfold
 from pipeline.errors import DetectorError
+from siamese.quantise import quantised
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 
@@ -68,6 +71,20 @@ def test_the_network_computes_what_the_graph_computed(
     loaded = unfold(path, other, images())
     assert loaded > 50
     torch.testing.assert_close(answers(other, batch), answers(original, batch), atol=2e-3, rtol=2e-3)
+
+
+def test_weights_in_integers_come_back_as_nearly_what_they_were(
+    graph: tuple[Path, Any], network: Callable[[int], Any], tmp_path: Path
+) -> None:
+    path, original = graph
+    some = ({"images": batch[:1].numpy()} for batch in images())
+    onnx.save(quantised(path, some), str(tmp_path / "integers.onnx"))
+    other = network(2).model
+    unfold(tmp_path / "integers.onnx", other, images())
+    batch = images(1)[0]
+    expected, found = answers(original, batch)[:, :4], answers(other, batch)[:, :4]
+    assert not torch.equal(expected, found)
+    assert torch.corrcoef(torch.stack([expected.flatten(), found.flatten()]))[0, 1] > 0.99
 
 
 def test_its_normalisations_have_the_statistics_of_the_images(

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.detector.boxes import nested
-from pipeline.detector.train import export
+from pipeline.detector.export import export
 from pipeline.detector.yolo import YoloDetector, letterbox
 from pipeline.errors import DetectorError
 from pipeline.types import Floats, Image
