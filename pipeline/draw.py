@@ -9,6 +9,7 @@ can.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -214,9 +215,15 @@ def _place_label(
         covered_faces = sum(place.overlap(other) for other in others)
         return 20.0 * covered_labels + 3.0 * covered_faces + place.overlap(box)
 
-    moved = []
+    best, least = None, math.inf
     for left, top in places:
         left = max(0, min(left, frame.right - width))
         top = max(0, min(top, frame.bottom - height))
-        moved.append(_Rectangle(left, top, left + width, top + height))
-    return min(moved, key=cost)  # the first of equals
+        place = _Rectangle(left, top, left + width, top + height)
+        covered = cost(place)
+        if covered < least:
+            best, least = place, covered
+        if not covered:  # almost always the first
+            break
+    assert best is not None
+    return best
