@@ -168,6 +168,10 @@ class Siamese(nn.Module):
         return embeddings
 
     def weighted(self, images: Tensor) -> Tensor:
-        """What is exported: embeddings whose plain L1 distance is the head's, (n, d)."""
-        embeddings: Tensor = self(images)
-        return embeddings * self.head.weights
+        """What is exported: embeddings whose plain L1 distance is the head's, (n, d).
+
+        Each is the mean over the crop and its mirror image, which wobbles less than either.
+        """
+        embeddings: Tensor = self(torch.cat([images, images.flip(2)]))
+        crop, mirrored = embeddings.chunk(2)
+        return (crop + mirrored) / 2 * self.head.weights

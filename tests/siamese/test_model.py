@@ -72,13 +72,20 @@ def test_faiss_ranks_the_embeddings_of_images_as_the_head_does(network: Siamese)
     images = np.random.default_rng(0).integers(0, 256, (24, 112, 112, 3), np.uint8)
     embeddings = embed(network, images)
     with torch.no_grad():
-        verdicts = network.head.every_pair(network(torch.from_numpy(images))).numpy()
+        crops = torch.from_numpy(images)
+        verdicts = network.head.every_pair((network(crops) + network(crops.flip(2))) / 2).numpy()
     index = faiss.IndexFlat(embeddings.shape[1], faiss.METRIC_L1)
     index.add(embeddings)
     distances, found = index.search(embeddings, 24)
     np.testing.assert_allclose(
         float(network.head.bias.detach()) - distances, np.take_along_axis(verdicts, found, axis=1), atol=1e-4
     )
+
+
+def test_an_image_and_its_mirror_image_are_embedded_alike(network: Siamese) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), np.uint8)
+    mirrored = embed(network, images[:, :, ::-1])
+    np.testing.assert_allclose(embed(network, images), mirrored, atol=1e-5)
 
 
 def test_embeddings_before_the_weights_have_length_one(network: Siamese) -> None:
