@@ -38,7 +38,7 @@ from siamese.runtime import Embedder
 from siamese.split import VIEW1, split
 
 LABELS = Path(__file__).parent / "labels"
-# Video -> the groups enrolled, each in a run of its own. Only the first shares people with the video.
+# Video -> the groups enrolled, each in a run of its own. Where it has labels, people of the first are in it.
 CASES = {
     "friends.mp4": ["friends"],
     "hamilton.mp4": ["hamilton", "friends"],
@@ -159,6 +159,7 @@ def run(
 ) -> dict[str, Any]:
     """Recognise over one video and count."""
     labels = labels_of(video.name) if own else []
+    own = bool(labels)
     counts = Counts()
     with open_source(str(video)) as source:
         models = Models(made[0], made[1], gallery)
