@@ -8,7 +8,7 @@ long as one model made them all: its fingerprint is kept, and another model is r
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,15 +80,18 @@ class Looks:
 class Tape:
     """A tape that is read. Use it in a `with` statement, or `close` it."""
 
-    def __init__(self, path: Path, fingerprint: str) -> None:
-        """Open the file. Raises SourceError: missing, no tape, or made with another model."""
+    def __init__(self, path: Path, fingerprint: str, alone: bool = False) -> None:
+        """Open the file; `alone` keeps every other program out of it until it is closed.
+
+        Raises SourceError: missing, no tape, made with another model, or in use where it should be alone.
+        """
         self._path = path
         if not path.is_file():
             raise SourceError(
                 f"there is no tape at {path}; make one with: recog run --source VIDEO --tape {path}"
             )
         with explained(path, SourceError):
-            self._connection = connect(path)
+            self._connection = connect(path, alone)
             try:
                 found, self.dimension = made_with(self._connection, path, SourceError)
                 if found != fingerprint:
@@ -135,6 +138,50 @@ class Tape:
             np.frombuffer(data, "<f4").astype(np.float32).reshape(-1, self.dimension),
         )
 
+    def check(self) -> None:
+        """Read the whole file, and be sure it can be written. Raises SourceError: damaged, or read-only."""
+        with explained(self._path, SourceError):
+            if (said := self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise SourceError(f"the tape {self._path} is damaged: {said}")
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("ROLLBACK")
+
+    def erase(self, rows: Mapping[str, Sequence[int]]) -> int:
+        """Delete looks for good, and the tracks that have none left; how many tracks those are.
+
+        All of it or nothing; then the file is rewritten, so that no byte of them is left in it.
+
+        Args:
+            rows: by run, which rows of its `looks`.
+
+        Raises:
+            SourceError: the disk is full, or another program has the file open (see `alone`).
+        """
+        tracks = 0
+        with explained(self._path, SourceError):
+            # Zeroes what is deleted; copies that moved within the trees, and the log, only go by rewriting.
+            self._connection.execute("PRAGMA secure_delete = ON")
+            self._connection.execute("PRAGMA temp_store = MEMORY")  # no copies of faces in a temporary folder
+            with self._connection as connection:
+                for run, wanted in rows.items():
+                    found = connection.execute(
+                        "SELECT rowid, track FROM looks WHERE run = ? ORDER BY rowid", (run,)
+                    )
+                    each = found.fetchall()
+                    connection.executemany(
+                        "DELETE FROM looks WHERE rowid = ?", [each[row][:1] for row in wanted]
+                    )
+                    touched = {(run, each[row][1]) for row in wanted}
+                    for track in touched:
+                        tracks += connection.execute(
+                            "DELETE FROM tracks WHERE run = ?1 AND track = ?2 AND NOT EXISTS "
+                            "(SELECT 1 FROM looks WHERE run = ?1 AND track = ?2)", track
+                        ).rowcount  # fmt: skip
+            self._connection.execute("VACUUM")
+            if self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise SourceError(f"the tape {self._path} is in use, so it is not rewritten yet; try again")
+        return tracks
+
     def close(self) -> None:
         """Close the file. May be called again."""
         self._connection.close()
@@ -148,10 +195,12 @@ class Tape:
         self.close()
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the database of a tape."""
-    connection = sqlite3.connect(path, timeout=10)
+def connect(path: Path, alone: bool = False) -> sqlite3.Connection:
+    """Open the database of a tape; `alone` refuses one that is open elsewhere, and keeps others out."""
+    connection = sqlite3.connect(path, timeout=2 if alone else 10)
     try:
+        if alone:  # said before the first access, so that SQLite asks for the whole file
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(
             "PRAGMA synchronous = NORMAL"
@@ -184,6 +233,8 @@ def explained(path: Path, kind: type[SinkError] | type[SourceError]) -> Iterator
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise kind(f"cannot use the tape {path}: {error}") from error
+        locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        why = "another program has it open, such as a run that writes it; end that first" if locked else error
+        raise kind(f"cannot use the tape {path}: {why}") from error
     except OSError as error:
         raise kind(f"cannot use the tape {path}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""`recog gallery`: who is enrolled, renaming, merging and removing them."""
+"""`recog gallery`: who is enrolled, renaming and merging them; the other commands have files of their own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import gallery_exchange, gallery_history, gallery_upkeep
-from pipeline.commands.options import AsJson, GalleryFile
+from pipeline.commands import gallery_exchange, gallery_history, gallery_remove, gallery_upkeep
+from pipeline.commands.options import AsJson, GalleryFile, Name
 
 app = typer.Typer(help="See, correct and look after who is enrolled.", no_args_is_help=True)
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Who it is about.")]
 
 
 @app.command("list")
@@ -109,51 +107,7 @@ def merge(
     print(f"{name} is now {into}, with {merged.moved} more photos{again}")
 
 
-@app.command("remove")
-def remove(
-    name: Name,
-    photo: Annotated[
-        list[int] | None,
-        typer.Option("--photo", min=1, help="Only this photo, by its number in `show`; may be repeated."),
-    ] = None,
-    gallery: GalleryFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Remove a person with all photos and embeddings, for good: no byte of them stays in the file.
-
-    This is the one change that cannot be undone. The receipt says what was deleted.
-    """
-    from datetime import UTC, datetime
-
-    from gallery import Gallery
-    from pipeline.build import gallery_path
-    from pipeline.commands.shared import print_json
-
-    path = gallery_path(gallery)
-    with Gallery.open(path, None, None) as opened:
-        wanted = None
-        if photo is not None:
-            ids = dict(enumerate((each.id for each in opened.templates(name)), 1))
-            wanted = [ids.get(number, 0) for number in photo]
-        removed = opened.remove(name, wanted)
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    if as_json:
-        print_json(
-            {"name": name, "gallery": str(path), "at": at, "person": wanted is None,
-             "photos": removed.templates, "crops": removed.crops, "erased": removed.erased}
-        )  # fmt: skip
-        return
-    print(f"{name}: removed with {removed.templates} photos" if wanted is None else f"{name}: photos removed")
-    print(f"gallery     {path}")
-    print(f"at          {at}")
-    print(f"embeddings  {removed.templates} deleted, with what the history held of them")
-    print(f"crops       {removed.crops} deleted")
-    if removed.erased:
-        print("file        rewritten: no byte of them is left in it; copies and exports are yours to delete")
-    else:
-        print("another program is using the gallery: the bytes are wiped when it is next opened")
-
-
+app.command("remove")(gallery_remove.remove)
 app.command("check")(gallery_upkeep.check)
 app.command("migrate")(gallery_upkeep.migrate)
 app.command("log")(gallery_history.log)

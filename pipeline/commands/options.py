@@ -36,3 +36,4 @@ EmbedderFile = Annotated[
     Path | None,
     typer.Option("--model", metavar="FILE", help="An embedder of your own, written by `recog export`."),
 ]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Who it is about.")]
