@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sqlite3
 import tempfile
@@ -58,6 +59,17 @@ def connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def shortlist_file(path: Path) -> Path:
+    """Where the shortlist of a large gallery is kept: embeddings as well, coarser by a little."""
+    return path.with_name(f"{path.name}-shortlist")
+
+
+def drop_shortlist(path: Path) -> None:
+    """Delete the kept shortlist and any that is being written. Raises OSError."""
+    for each in (shortlist_file(path), *path.parent.glob(f".{glob.escape(path.name)}-shortlist.*")):
+        each.unlink(missing_ok=True)
 
 
 def _publish(made: Path, path: Path) -> None:

@@ -6,7 +6,8 @@ commands never search.
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -87,6 +88,8 @@ class InvertedFile:
         faiss = _faiss()
         count, dimension = embeddings.shape
         cells = max(1, int(_CELLS * np.sqrt(count)))
+        self._mapped: Any = None  # read-only, if anything
+        self._gone: Ints = np.zeros(0, np.int64)  # ids in it that were removed
         self._index = faiss.index_factory(dimension, f"IVF{cells},SQ8")
         chance = np.random.default_rng(0)
         sample = chance.choice(count, min(count, _SAMPLE * cells), replace=False)
@@ -94,8 +97,49 @@ class InvertedFile:
         self._index.nprobe = max(1, round(cells * _LOOKED_AT))
         self.add(ids, embeddings)
 
+    @classmethod
+    def mapped(cls, path: Path) -> Self:
+        """What `write` wrote, mapped into memory and so shared by all who do: only what is searched is read.
+
+        The file must not change. What comes and goes afterwards is kept beside it.
+        Raises ValueError for what FAISS did not write.
+        """
+        faiss = _faiss()
+        made = cls.__new__(cls)
+        try:
+            made._mapped = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        except RuntimeError as error:
+            raise ValueError(f"{path} is no index") from error
+        _lists(made._mapped).prefetch_nthread = 0  # reading ahead would start 32 threads for every search
+        made._index = faiss.IndexIVFScalarQuantizer(
+            made._mapped.quantizer,
+            made._mapped.d,
+            made._mapped.nlist,
+            faiss.ScalarQuantizer.QT_8bit,
+            faiss.METRIC_L2,
+        )
+        made._index.own_fields = False  # the cells are the other's
+        made._index.sq, made._index.by_residual = made._mapped.sq, made._mapped.by_residual
+        made._index.is_trained, made._index.nprobe = True, made._mapped.nprobe
+        made._gone = np.zeros(0, np.int64)
+        return made
+
+    def write(self, path: Path) -> None:
+        """Write what was built or added to a file, in FAISS's format; not what is mapped."""
+        import faiss
+
+        faiss.write_index(self._index, str(path))
+
+    def ids(self) -> Ints:
+        """All ids (n,), in no order."""
+        parts = [_ids(self._index)]
+        if self._mapped is not None:
+            stored = _ids(self._mapped)
+            parts.append(stored[~np.isin(stored, self._gone)])
+        return np.concatenate(parts)
+
     def add(self, ids: Ints, embeddings: Floats) -> None:
-        """Add embeddings (n, d) under ids (n,)."""
+        """Add embeddings (n, d) under ids (n,), which were never in it before."""
         rows = np.ascontiguousarray(embeddings, np.float32)
         self._index.add_with_ids(rows, np.ascontiguousarray(ids, np.int64))
 
@@ -104,10 +148,39 @@ class InvertedFile:
         import faiss
 
         self._index.remove_ids(faiss.IDSelectorBatch(np.ascontiguousarray(ids, np.int64)))
+        if self._mapped is not None:
+            self._gone = np.union1d(self._gone, ids)
 
     def search(self, embeddings: Floats, k: int) -> Ints:
-        """Ids (m, k) int64 of candidates for each of `embeddings` (m, d), -1 where there are fewer."""
-        return np.asarray(self._index.search(np.ascontiguousarray(embeddings, np.float32), k)[1], np.int64)
+        """Ids (m, n) int64 of candidates for each of `embeddings` (m, d), -1 where there are fewer.
+
+        k of what was built or added, and as many of what is mapped.
+        """
+        rows = np.ascontiguousarray(embeddings, np.float32)
+        found = []
+        if self._mapped is None or self._index.ntotal:
+            found.append(np.asarray(self._index.search(rows, k)[1], np.int64))
+        if self._mapped is not None:
+            stored = np.asarray(self._mapped.search(rows, k)[1], np.int64)
+            if len(self._gone):
+                stored[np.isin(stored, self._gone)] = -1
+            found.append(stored)
+        return np.concatenate(found, axis=1)
+
+
+def _lists(index: Any) -> Any:
+    import faiss
+
+    return faiss.downcast_InvertedLists(index.invlists)
+
+
+def _ids(index: Any) -> Ints:
+    import faiss
+
+    lists = _lists(index)
+    sizes = [(cell, lists.list_size(cell)) for cell in range(index.nlist)]
+    parts = [faiss.rev_swig_ptr(lists.get_ids(cell), size).copy() for cell, size in sizes if size]
+    return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
 _threads = 0

@@ -6,6 +6,7 @@ Which index, and how much of it is looked at, was chosen by measurement: benchma
 from __future__ import annotations
 
 import threading
+from typing import Protocol
 
 import numpy as np
 
@@ -14,17 +15,20 @@ from gallery.types import Floats, Ints
 
 LARGE = 100_000  # templates from which there is a shortlist; a flat scan of so many takes a few milliseconds
 MOST = 64  # neighbours up to which a shortlist serves
+STALE = 0.1  # share of templates that came or went, from which a kept shortlist is built anew
 SHORTLIST = 256  # candidates whose exact distance is computed
 
 
 class LargeIndex:
     """As `ExactIndex`; beyond `LARGE` templates the nearest are missed now and then, never misjudged.
 
-    The shortlist is built by another thread; until it is ready, and for many neighbours, the scan is exact.
+    The shortlist is built by another thread, or taken from where an earlier one was kept; until it is ready,
+    and for many neighbours, the scan is exact.
     """
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, keeper: Keeper | None = None) -> None:
         self.dimension = dimension
+        self._keeper = keeper
         self._exact = ExactIndex(dimension)
         self._shortlist: InvertedFile | None = None
         self._building: Building | None = None
@@ -60,7 +64,7 @@ class LargeIndex:
         """As `ExactIndex.search`; ids are those of the k nearest, save for what the shortlist lacks."""
         self._settle()
         if self._building is None and self._shortlist is None and len(self) > LARGE:
-            self._building = Building(*self._exact.everything())
+            self._building = Building(*self._exact.everything(), self._keeper)
         if self._shortlist is None or k > MOST:
             return self._exact.search(embeddings, k)
         candidates = self._shortlist.search(embeddings, SHORTLIST)
@@ -90,14 +94,29 @@ class LargeIndex:
                 self._shortlist.add(ids, embeddings)
 
 
+class Keeper(Protocol):
+    """Where a shortlist outlives the process."""
+
+    def read(self) -> InvertedFile | None:
+        """The one that was kept, if there is one and it is whole."""
+        ...
+
+    def write(self, made: InvertedFile) -> None:
+        """Keep this one, if that can be done."""
+        ...
+
+
 class Building:
     """An inverted file in the making, in a thread of its own.
+
+    One that was kept is brought up to date instead, if it differs little from what is there now.
 
     Attributes:
         missed: ids (n,) and embeddings (n, d), or None for removed, that came after it began, in order.
     """
 
-    def __init__(self, ids: Ints, embeddings: Floats) -> None:
+    def __init__(self, ids: Ints, embeddings: Floats, keeper: Keeper | None = None) -> None:
+        self._keeper = keeper
         self.missed: list[tuple[Ints, Floats | None]] = []
         self._made: InvertedFile | None = None
         self._error: Exception | None = None
@@ -121,6 +140,33 @@ class Building:
 
     def _build(self, ids: Ints, embeddings: Floats) -> None:
         try:
-            self._made = InvertedFile(embeddings, ids)
+            kept = None if self._keeper is None else self._keeper.read()
+            if kept is None or not brought_up(kept, ids, embeddings):
+                kept = InvertedFile(embeddings, ids)
+                if self._keeper is not None:
+                    self._keeper.write(kept)
+            self._made = kept
         except Exception as error:  # handed to whoever asks for the result
             self._error = error
+
+
+def brought_up(kept: InvertedFile, ids: Ints, embeddings: Floats) -> bool:
+    """Add to a kept index what came since and take out what went; False where it had better be built anew.
+
+    Args:
+        ids: all there are (t,), with `embeddings` (t, d).
+    """
+    held = kept.ids()
+    gone, new = np.setdiff1d(held, ids), np.flatnonzero(~np.isin(ids, held))
+    if len(gone) + len(new) > STALE * len(ids):
+        return False
+    # Of another gallery, it may well have the same ids: then it does not find its own embeddings again.
+    sample = np.random.default_rng(0).choice(np.flatnonzero(np.isin(ids, held)), 50)
+    found = kept.search(embeddings[sample], MOST)
+    if (found == ids[sample, None]).any(axis=1).mean() < 0.9:
+        return False
+    if len(gone):
+        kept.remove(gone)
+    if len(new):
+        kept.add(ids[new], embeddings[new])
+    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gallery.large import LargeIndex
+from gallery.large import Keeper, LargeIndex
 from gallery.live import NOTHING, Difference
 from gallery.types import Floats, Ints, Matches
 
@@ -28,8 +28,8 @@ class Matcher:
         held: what is in it.
     """
 
-    def __init__(self, dimension: int) -> None:
-        self._index = LargeIndex(dimension)
+    def __init__(self, dimension: int, keeper: Keeper | None = None) -> None:
+        self._index = LargeIndex(dimension, keeper)
         self.held = NOTHING
 
     def apply(self, change: Difference) -> None:

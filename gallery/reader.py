@@ -18,6 +18,7 @@ import numpy as np
 from gallery import database
 from gallery.errors import GalleryError
 from gallery.failures import explained
+from gallery.kept import KeptShortlist
 from gallery.live import Background, difference
 from gallery.matching import Matcher
 from gallery.names import check_name, similar_names
@@ -176,7 +177,7 @@ class Reader:
         self._need_model()
         with self._using():
             if self._matcher is None:
-                self._matcher = Matcher(self.dimension)
+                self._matcher = Matcher(self.dimension, KeptShortlist(self.path, self._made_with()))
                 self._catch_up()
             return self._matcher.search(embeddings, people)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gallery import edits, encoding, history
-from gallery.database import APPLICATION_ID, connect
+from gallery.database import APPLICATION_ID, connect, drop_shortlist
 from gallery.errors import GalleryError
 from gallery.failures import damaged
 from gallery.schema import FORMAT, MIGRATIONS, migrate
@@ -125,11 +125,12 @@ class Store:
         the write-ahead log survive until the file is rebuilt and the log cut.
         """
         try:
+            drop_shortlist(self.path)
             self._db.execute("VACUUM")
             busy = self._value("PRAGMA wal_checkpoint(TRUNCATE)")
             if not busy:
                 self._db.execute("DELETE FROM meta WHERE key = 'unerased'")
-        except sqlite3.OperationalError:
+        except (sqlite3.OperationalError, OSError):
             return False
         return not busy
 
