@@ -1,6 +1,6 @@
-"""How fast and how exact searching large galleries is: FAISS's flat scan, numpy, and approximate indexes.
+"""How fast and how exact searching galleries of all sizes is, against numpy and other approximate indexes.
 
-    uv run python benchmarks/gallery_scale.py --crops DIR --templates 1000000 --threads 2
+    uv run python benchmarks/gallery_scale.py --crops DIR --out benchmarks/results/gallery-scale.json
 
 `--crops` is what `recog data align` made of LFW. Its embeddings by the shipped network are blown up: a
 made-up person lies between two real ones at their usual length, and each look at them differs by what two
@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +25,37 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from gallery import Gallery, NewTemplate
+from gallery.index import use_threads
+from gallery.large import LARGE
+from gallery.live import Difference, Held
+from gallery.matching import Matcher
+
 Floats = npt.NDArray[np.float32]
 SHORTLIST = 128  # that an approximate index hands on to exact L1
+NEAREST = 5  # people that `recog run` asks for
+MODEL = "benchmark"  # fingerprint of made-up galleries
+ROUNDS = 5
+
+# In a fresh process, as a command does it. A gallery with a shortlist is ready when that is.
+LOAD = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from gallery import Gallery
+from gallery.index import ExactIndex
+clock = time.perf_counter
+dimension, started = int(sys.argv[2]), clock()
+ExactIndex(dimension)
+imported = clock()
+with Gallery.open(Path(sys.argv[1]), "benchmark", dimension) as opened:
+    opened.search(np.zeros((1, dimension), np.float32), 5)
+    searched = clock()
+    building = opened._matcher._index._building
+    if building is not None:
+        building.result()
+    print(imported - started, searched - imported, clock() - imported)
+"""
 
 
 def real_embeddings(crops: Path, cache: Path | None) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -98,52 +131,122 @@ def timed(search: Callable[[Floats], int], probes: Floats) -> tuple[list[int], d
     return found, {"median_ms": round(float(np.median(spent)), 3), "least_ms": round(min(spent), 3)}
 
 
+def searching(
+    templates: Floats, probes: Floats, indexes: list[str], efforts: list[int]
+) -> dict[str, dict[str, Any]]:
+    """One probe at a time among `templates` (t, d), by everything there is to compare."""
+    rows = np.arange(len(templates))
+    held = Held(rows, rows, {row: str(row) for row in rows.tolist()}, len(rows), None)
+    matcher = Matcher(templates.shape[1])
+    matcher.apply(Difference(rows[:0], ((rows, rows, templates),), held))
+    flat = faiss.IndexFlat(templates.shape[1], faiss.METRIC_L1)
+    flat.add(templates)
+    exact = np.concatenate([flat.search(part, 1)[1][:, 0] for part in np.array_split(probes, 20)])
+    _, took = timed(lambda probe: int(flat.search(probe[None], 1)[1][0, 0]), probes[:200])
+    results: dict[str, dict[str, Any]] = {"flat L1": took}
+    if len(templates) <= LARGE:
+        same, took = timed(lambda probe: by_numpy(templates, probe), probes[:20])
+        results["numpy L1, blocks of 2048"] = took
+        assert np.mean(np.array(same) == exact[:20]) > 0.9
+
+    def searched() -> dict[str, Any]:
+        found, took = timed(lambda probe: int(matcher.search(probe[None], NEAREST).names[0][0]), probes)
+        return took | {"recall_at_1": round(float(np.mean(np.array(found) == exact)), 4)}
+
+    if len(templates) > LARGE:
+        started = time.perf_counter()
+        matcher.search(probes[:1], NEAREST)
+        building = matcher._index._building
+        assert building is not None
+        building.result()
+        built = {"build_seconds": round(time.perf_counter() - started, 1)}
+        results[f"recog, the nearest {NEAREST} people, shortlist"] = searched() | built
+        for name in indexes:
+            results |= others(name, efforts, templates, probes, exact)
+    else:
+        results[f"recog, the nearest {NEAREST} people"] = searched()
+    results["probes nearest to their own person"] = {"share": float(np.mean(exact == rows[: len(probes)]))}
+    return results
+
+
+def others(
+    name: str, efforts: list[int], templates: Floats, probes: Floats, exact: npt.NDArray[np.int64]
+) -> dict[str, dict[str, Any]]:
+    """An index of FAISS, at several efforts."""
+    started = time.perf_counter()
+    index = faiss.index_factory(templates.shape[1], name)
+    if not index.is_trained:
+        index.train(templates[: min(len(templates), 200_000)])
+    index.add(templates)
+    built, results = time.perf_counter() - started, {}
+    for effort in efforts:
+        faiss.ParameterSpace().set_index_parameter(index, "nprobe" if "IVF" in name else "efSearch", effort)
+        found, took = timed(lambda probe: reranked(index, templates, probe), probes)
+        recall = float(np.mean(np.array(found) == exact))
+        results[f"{name}, effort {effort}, {SHORTLIST} by exact L1"] = took | {
+            "recall_at_1": round(recall, 4), "build_seconds": round(built, 1)
+        }  # fmt: skip
+    return results
+
+
+def loading(templates: Floats) -> dict[str, Any]:
+    """Seconds to open a gallery of so many people in a new process and to search it for the first time.
+
+    The first of the rounds builds the shortlist, if there is one; the others take it up.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "gallery.db"
+        with Gallery.open(path, MODEL, templates.shape[1], create=True) as opened:
+            for start in range(0, len(templates), 50_000):
+                rows = range(start, min(start + 50_000, len(templates)))
+                people = {f"p{i}": [NewTemplate(templates[i], None, 1.0, "made up", str(i))] for i in rows}
+                opened.add_people(people, "enroll")
+        command = [sys.executable, "-c", LOAD, str(path), str(templates.shape[1])]
+        rounds = [
+            [float(each) for each in subprocess.check_output(command, text=True).split()]
+            for _ in range(ROUNDS)
+        ]
+        size = path.stat().st_size
+    imported, searched, ready = np.array(rounds).T
+    return {
+        "median_s": round(float(np.median(searched)), 3),
+        "least_s": round(float(searched.min()), 3),
+        "besides_importing_faiss_s": round(float(np.median(imported)), 3),
+        "shortlist_built_s": round(float(ready[0]), 2) if len(templates) > LARGE else None,
+        "shortlist_taken_up_s": round(float(np.median(ready[1:])), 2) if len(templates) > LARGE else None,
+        "file_bytes": size,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--crops", type=Path, required=True)
     parser.add_argument("--cache", type=Path, help="keeps LFW's embeddings (.npy)")
-    parser.add_argument("--templates", type=int, default=1_000_000)
-    parser.add_argument("--probes", type=int, default=200)
+    parser.add_argument("--templates", nargs="*", type=int, default=[1000, 100_000, 1_000_000])
+    parser.add_argument("--load", nargs="*", type=int, default=[100_000, 1_000_000])
+    parser.add_argument("--probes", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--index", nargs="*", default=["IVF4096,SQ8", "HNSW32"])
-    parser.add_argument("--effort", nargs="*", type=int, default=[16, 32, 64, 128])
+    parser.add_argument("--index", nargs="*", default=["IVF4096,SQ8"])
+    parser.add_argument("--effort", nargs="*", type=int, default=[64, 128, 256, 512, 1024])
+    parser.add_argument("--out", type=Path, help="where the result is written (.json)")
     options = parser.parse_args()
     faiss.omp_set_num_threads(options.threads)
+    use_threads(options.threads)
     real, labels = real_embeddings(options.crops, options.cache)
-    templates, probes = blown_up(real, labels, options.templates, options.probes, seed=0)
-
-    flat = faiss.IndexFlat(templates.shape[1], faiss.METRIC_L1)
-    flat.add(templates)
-    exact, took = timed(lambda probe: int(flat.search(probe[None], 1)[1][0, 0]), probes)
-    results: dict[str, Any] = {"flat L1": took}
-    same, took = timed(lambda probe: by_numpy(templates, probe), probes[:20])
-    results["numpy L1, blocks of 2048"] = took
-    assert np.mean(np.array(same) == exact[:20]) > 0.9
-    for name in options.index:
-        started = time.perf_counter()
-        index = faiss.index_factory(templates.shape[1], name)
-        if not index.is_trained:
-            index.train(templates[: min(len(templates), 200_000)])
-        index.add(templates)
-        built = time.perf_counter() - started
-        for effort in options.effort:
-            faiss.ParameterSpace().set_index_parameter(
-                index, "nprobe" if "IVF" in name else "efSearch", effort
-            )
-            found, took = timed(lambda probe, index=index: reranked(index, templates, probe), probes)
-            recall = float(np.mean(np.array(found) == exact))
-            results[f"{name}, effort {effort}, {SHORTLIST} by exact L1"] = took | {
-                "recall_at_1": recall, "build_seconds": round(built, 1)
-            }  # fmt: skip
-    own = float(np.mean(np.array(exact) == np.arange(len(probes))))
-    print(
-        json.dumps(
-            {"templates": options.templates, "probes": options.probes, "threads": options.threads,
-             "probes_nearest_to_their_own_person": own, "results": results, "faiss": faiss.__version__,
-             "machine": platform.processor() or platform.machine()},
-            indent=2,
-        )
-    )  # fmt: skip
+    result: dict[str, Any] = {
+        "threads": options.threads, "probes": options.probes, "faiss": faiss.__version__,
+        "machine": platform.processor() or platform.machine(), "load_average": os.getloadavg()[0],
+        "search": {}, "load": {},
+    }  # fmt: skip
+    for count in options.templates:
+        templates, probes = blown_up(real, labels, count, min(count, options.probes), seed=0)
+        result["search"][count] = searching(templates, probes, options.index, options.effort)
+    for count in options.load:
+        result["load"][count] = loading(blown_up(real, labels, count, 1, seed=1)[0])
+    text = json.dumps(result, indent=2)
+    print(text)
+    if options.out is not None:
+        options.out.write_text(text + "\n")
 
 
 if __name__ == "__main__":
