@@ -24,7 +24,9 @@ class Report:
         self.gallery = gallery
         self._dry_run, self._as_json = dry_run, as_json
         self._sheet_file = sheet
-        self._sheet = None if sheet is None else ImageSink(sheet)  # refused now rather than after the work
+        self._sheet = (
+            None if sheet is None else ImageSink(sheet, private=True)
+        )  # refused now, not after the work
         self._pictures: list[tuple[Image, str]] = []
         self._people: list[tuple[Enrolment, str]] = []
         self._started = time.perf_counter()
@@ -129,7 +131,9 @@ class Report:
         for outcome, caption in zip(person.outcomes, captions, strict=True):
             look = outcome.template
             if outcome.verdict is Verdict.ACCEPTED and look is not None and look.crop is not None:
-                self._pictures.append((look.crop, f"{Path(caption).name} {look.quality:.2f}"))
+                seconds = look.details.get("seconds")  # of a film, whose name all its looks share
+                what = Path(caption).name if seconds is None else f"at {seconds:.1f} s"
+                self._pictures.append((look.crop, f"{look.quality:.2f}  {what}"))  # what is long is cut short
         del self._pictures[SHEET_MOST:]
 
     def _write_sheet(self) -> None:

@@ -37,7 +37,8 @@ def check(
     for finding in findings:
         print(f"{finding.kind}: {finding.text}")
         print(f"    {finding.advice}")
-    print("nothing found" if not findings else f"{len(findings)} findings; nothing was changed")
+    count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+    print(f"{count}; nothing was changed" if findings else "nothing found")
 
 
 def migrate(

@@ -61,7 +61,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns)
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")  # a path that is cut short says nothing
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     Console().print(table)

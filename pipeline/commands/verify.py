@@ -46,7 +46,7 @@ def verify(
 
     chosen = parse_pick(pick)
     settings = settings_from(config, assignments, detector, model)
-    sink = None if picture is None else ImageSink(picture)
+    sink = None if picture is None else ImageSink(picture, private=True)
     embedder = build.embedder(settings)
     cohort = build.cohort(settings, embedder)
     templates = np.zeros((0, embedder.dimension), np.float32)

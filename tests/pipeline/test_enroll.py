@@ -336,6 +336,7 @@ def test_a_contact_sheet_shows_what_was_accepted(
     ended = recog("enroll", "--name", "Rosa", *photos, world.picture(tmp_path / "no.png"), "--sheet", sheet)
     assert ended.code == 0
     assert f"written: {sheet}" in ended.out
+    assert sheet.stat().st_mode & 0o777 == 0o600
     image = cv2.imread(str(sheet))
     assert image.shape[1] > 2 * 160  # two cells beside each other
     ended = recog("enroll", "--name", "Rosa", *photos, "--sheet", tmp_path / "no" / "sheet.png")

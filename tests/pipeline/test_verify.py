@@ -83,6 +83,7 @@ def test_two_photos_by_the_command(
         "fewer than 1 of 410 pairs look this alike (none of 1,225 tried)",
         f"written: {sheet}",
     ]
+    assert sheet.stat().st_mode & 0o777 == 0o600
     assert cv2.imread(str(sheet)).shape[1] > 2 * 360
     values = json.loads(recog("verify", red, blue, "--json").out)
     assert (values["answer"], values["strangers_tried"]) == ("different people", 1225)
