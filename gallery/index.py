@@ -139,7 +139,7 @@ class InvertedFile:
         return np.concatenate(parts)
 
     def add(self, ids: Ints, embeddings: Floats) -> None:
-        """Add embeddings (n, d) under ids (n,), which were never in it before."""
+        """Add embeddings (n, d) under ids (n,), which must be new to the index or have been removed."""
         rows = np.ascontiguousarray(embeddings, np.float32)
         self._index.add_with_ids(rows, np.ascontiguousarray(ids, np.int64))
 

@@ -33,8 +33,9 @@ def remove(
 ) -> None:
     """Remove a person with all photos and embeddings, for good: no byte of them stays in the file.
 
-    This is the one change that cannot be undone. The receipt says what was deleted. With --purge, looks at
-    the person go from tapes as well: whatever is likelier of this person than of anybody else.
+    This is the one change that cannot be undone. The receipt says what was deleted.
+
+    With --purge, tapes lose every look that is likelier of this person than of anybody else.
     """
     from dataclasses import asdict
     from datetime import UTC, datetime
