@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,23 +30,33 @@ if TYPE_CHECKING:
 
 
 def evaluate_on_lfw(
-    protocol: str, root: Path, out: Path, settings: Settings, chosen: EvaluationSettings, allow_seen: bool
+    protocol: str | None,
+    root: Path,
+    out: Path,
+    settings: Settings,
+    chosen: EvaluationSettings,
+    allow_seen: bool,
 ) -> tuple[Report, list[Path]]:
     """Evaluate the model of the settings; return the report and the files it was written to.
+
+    Args:
+        protocol: as `siamese.evaluate.parse` reads it; None: the people whom the model's card says were held
+            out of it, which is then told.
 
     Raises:
         ConfigError: no such protocol.
         PipelineError, SiameseError: data or models that are missing or damaged, a model that has seen the
             people of the protocol, or `out` cannot be written.
     """
-    from siamese.evaluate import evaluate_lfw, parse
+    from siamese.evaluate import evaluate_lfw, own_protocol, parse
     from siamese.lfw import view1_split
     from siamese.protocols.lfw_pairs import Model
 
-    try:
-        parse(protocol)
-    except ValueError as error:
-        raise ConfigError(f"--protocol {error}") from error
+    if protocol is not None:
+        try:
+            parse(protocol)
+        except ValueError as error:
+            raise ConfigError(f"--protocol {error}") from error
     view1_split(root)  # whether LFW is there at all
     make_folder(out)
     files = model_files(settings)
@@ -53,6 +64,11 @@ def evaluate_on_lfw(
         Model(each, each.card, seen.of_card(each.card, root), each.calibration)
         for each in _embedders(files, settings)
     ]
+    if protocol is None:
+        protocol = own_protocol(models)
+        if all(model.split for model in models):
+            which = f"{files[0].name}, as its card says" if len(files) == 1 else f"these {len(files)} models"
+            print(f"recog: protocol {protocol}, the people held out of {which}", file=sys.stderr)
     crops = lfw_crops(root, settings)
     with _told() as tell:
         report = evaluate_lfw(

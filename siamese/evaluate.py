@@ -62,6 +62,17 @@ def parse(text: str) -> tuple[Name, tuple[int, ...]]:
     raise ValueError(f"{text}: give view1, view2, fold:K (or fold:9,10), one-shot or open-set")
 
 
+def own_protocol(models: Sequence[Model]) -> str:
+    """The protocol of the people whom these models' cards say they have not seen: View 2 of several models.
+
+    A card that says nothing is taken for one of View 1; the evaluation then refuses it.
+    """
+    if len(models) > 1:
+        return "view2"
+    (model,) = models
+    return model.split.hold_out if model.split else VIEW1
+
+
 def evaluate_lfw(
     protocol: str,
     models: Sequence[Model],

@@ -14,8 +14,12 @@ from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorF
 
 def evaluate(
     protocol: Annotated[
-        str, typer.Option(help="view1, view2, fold:K (or fold:9,10), one-shot or open-set, all on LFW.")
-    ] = "view1",
+        str | None,
+        typer.Option(
+            help="view1, view2, fold:K (or fold:9,10), one-shot or open-set, all on LFW. By default what the "
+            "model's card says was held out of it; view2 for a folder of models."
+        ),
+    ] = None,
     pairs: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Instead of LFW: other pairs, in the format of LFW's pairs.txt."),

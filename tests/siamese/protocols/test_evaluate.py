@@ -15,7 +15,7 @@ from siamese import metrics, seen
 from siamese.calibration import Calibration
 from siamese.crops import CropSet
 from siamese.errors import DataError
-from siamese.evaluate import EvaluationSettings, evaluate_lfw, parse
+from siamese.evaluate import EvaluationSettings, evaluate_lfw, own_protocol, parse
 from siamese.protocols.lfw_pairs import Model
 from siamese.protocols.report import Report
 from siamese.shipped import sha256
@@ -144,6 +144,13 @@ def test_a_model_that_does_not_say_whom_it_has_seen_is_refused(
 ) -> None:
     with pytest.raises(DataError, match="does not say whom"):
         evaluate_lfw(name, [model(looked, protocol, split=None)], crops, protocol, QUICK)
+
+
+def test_a_models_own_protocol_is_of_the_people_its_card_holds_out(protocol: Path, looked: Any) -> None:
+    for held_out in ("view1", "fold:9,10"):
+        assert own_protocol([model(looked, protocol, held_out)]) == held_out
+    assert own_protocol([model(looked, protocol, f"fold:{fold}") for fold in (1, 2)]) == "view2"
+    assert own_protocol([model(looked, protocol, split=None)]) == "view1"  # which then refuses it
 
 
 @pytest.mark.parametrize("name", ["one-shot", "open-set"])
