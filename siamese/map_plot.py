@@ -56,4 +56,5 @@ def embedding_map(
 def _styles() -> list[tuple[str, str]]:
     """A mark and a colour for each person, told apart without colours too."""
     marks = "osD^v<>pP*Xh"
-    return [(mark, f"C{place % 10}") for place, mark in enumerate(marks)]
+    colours = [*(f"C{place}" for place in range(10)), "black", "gold"]
+    return list(zip(marks, colours, strict=True))

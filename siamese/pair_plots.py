@@ -15,12 +15,15 @@ GREEN, RED = "#1a7f37", "#c62828"
 ACROSS = 4  # pairs in a line of the sheet
 
 
-def pair_sheet(pairs: Judged, crops: CropSet, out: Path, count: int = 12, seed: int = 0) -> Path:
+def pair_sheet(pairs: Judged, crops: CropSet, out: Path, count: int = 8, seed: int = 0) -> Path:
     """Write a sheet of pairs with what the model says of them: some at random, then the most wrong ones.
+
+    Either kind of error has its own: distances of one person reach farther beyond the threshold than those
+    of two stay below it, and would take all the places.
 
     Args:
         crops: those that the pairs are of.
-        count: of either kind.
+        count: of each.
     """
     from matplotlib.figure import Figure
 
@@ -28,19 +31,23 @@ def pair_sheet(pairs: Judged, crops: CropSet, out: Path, count: int = 12, seed: 
     regret = np.where(pairs.same, 1.0, -1.0) * (pairs.relative - 1)  # above zero where wrong
     random = np.random.default_rng(seed)
     drawn = np.sort(random.choice(len(right), min(count, len(right)), replace=False))
-    worst = np.argsort(-regret)[:count]
-    worst = worst[~right[worst]]
-    parts = [
-        (f"{len(drawn)} pairs at random", drawn),
-        (f"The {len(worst)} most wrong of {int((~right).sum())} errors in {len(right):,} pairs", worst),
-    ]
+    parts = [(f"{len(drawn)} pairs at random", drawn)]
+    for kind, truth in (("Two people taken for one", False), ("One person taken for two", True)):
+        wrong = np.flatnonzero(~right & (pairs.same == truth))
+        worst = wrong[np.argsort(-regret[wrong])][:count]
+        shown = f", the {len(worst)} most wrong" if len(wrong) > len(worst) else ""
+        whole = int((pairs.same == truth).sum())
+        parts.append((f"{kind}: {len(wrong):,} of {whole:,} pairs{shown}", worst))
     lines = [-(-len(rows) // ACROSS) for _, rows in parts]
-    figure = Figure(figsize=(2.9 * ACROSS, 1.95 * sum(lines) + 1.3), dpi=110, layout="constrained")
+    heights = [max(line, 0.2) for line in lines]
+    figure = Figure(figsize=(2.9 * ACROSS, 1.95 * sum(lines) + 1.5), dpi=110, layout="constrained")
     figure.suptitle(
-        "p: probability of one person, at even odds.  Green: judged right.  Red: judged wrong.", fontsize=10
+        f"Green: judged right.  Red: judged wrong.  The threshold is from {pairs.threshold_from}.\n"
+        "p: probability of one person at even odds, by the model's calibration alone.",
+        fontsize=10,
     )
     for part, (title, rows), height in zip(
-        figure.subfigures(2, 1, height_ratios=[max(line, 0.2) for line in lines], squeeze=False)[:, 0],
+        figure.subfigures(len(parts), 1, height_ratios=heights, squeeze=False)[:, 0],
         parts,
         lines,
         strict=True,

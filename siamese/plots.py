@@ -25,18 +25,8 @@ def roc_curve(pairs: Verification, everyone: Everyone | None, title: str, out: P
     if everyone is not None:
         _draw_curve(axes, everyone.curve, BLUE, f"every pair of {everyone.people:,} people")
     _draw_curve(axes, pairs.curve, RED, f"the protocol's {pairs.genuine + pairs.impostor:,} pairs")
-    finest = 1 / pairs.curve.impostors
-    axes.axvline(finest, color=RED, linestyle=":", linewidth=1)
-    axes.annotate(
-        f"one false accept in {pairs.curve.impostors:,} ",
-        (finest, 0),
-        xycoords=("data", "axes fraction"),
-        xytext=(-3, 6),
-        textcoords="offset points",
-        ha="right",
-        fontsize=8,
-        color=RED,
-    )
+    finest = f"one false accept among {pairs.curve.impostors:,} of these"
+    axes.axvline(1 / pairs.curve.impostors, color=RED, linestyle=":", linewidth=1, label=finest)
     axes.set(xscale="log", xlabel="false accept rate", ylabel="true accept rate")
     axes.set_title(f"{title}\nbands: 95 % bootstrap intervals", fontsize=10)
     axes.grid(color="#dddddd")
@@ -96,7 +86,7 @@ def histogram(judged: Judged, pairs: Verification, title: str, out: Path) -> Pat
     axes.axvline(1, color="black", linestyle="--", linewidth=1, label="threshold")
     axes.set(xlabel="L1 distance over the threshold", ylabel="pairs")
     axes.set_title(
-        f"{title}: {100 * pairs.accuracy.value:.1f} % of {len(scores):,} pairs judged right "
+        f"{title}\n{100 * pairs.accuracy.value:.1f} % of {len(scores):,} pairs judged right "
         f"(standard error {100 * pairs.standard_error:.1f})",
         fontsize=10,
     )
