@@ -81,17 +81,23 @@ def verify(
     """Compare the checksums of models with those they should have; exit code 1 where one differs."""
     from pipeline.models import local
     from siamese.errors import ModelError
+    from siamese.shipped import sha256
 
     if models:
         chosen = [_local(model) for model in models]
     else:
         chosen = [*local.shipped(), *(model for model in local.pullable() if model.path.exists())]
-    wrong = []
+    wrong, unknown = [], []
     for model in chosen:
         complaint = model.complaint()
-        print(f"{model.name}: {complaint or 'OK'}")
-        if complaint is not None:
+        if complaint is not None and model.expected is None and model.path.is_file():
+            complaint = f"no checksum is known of it; its own is {sha256(model.path)}"
+            unknown.append(model.name)
+        elif complaint is not None:
             wrong.append(model.name)
+        print(f"{model.name}: {complaint or 'OK'}")
+    if unknown and not wrong:
+        raise ModelError(f"not verified: {', '.join(unknown)}; ask whoever made it for its SHA-256")
     if wrong:
         raise ModelError(
             f"not as they should be: {', '.join(wrong)}; pull them again, or install recog again"

@@ -296,7 +296,10 @@ def test_verify_is_exit_code_1_where_a_checksum_is_wrong(recog: Any, person: Ent
     assert "face-n: OK" in ended.out
     assert "person" in ended.err
     assert recog("models", "verify", "face-n").code == 0
-    assert recog("models", "verify", path).code == 1  # nothing is known of such a file
+    ended, actual = recog("models", "verify", path), hashlib.sha256(path.read_bytes()).hexdigest()
+    assert ended.code == 1
+    assert f"no checksum is known of it; its own is {actual}" in ended.out
+    assert "ask whoever made it" in ended.err
     assert "no such model file" in recog("models", "verify", home / "none.onnx").err
     path.unlink()
     assert "person: missing" in recog("models", "verify", "person").out
