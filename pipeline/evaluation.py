@@ -140,7 +140,7 @@ def _pictures(report: Report, crops: CropSet, out: Path) -> list[Callable[[], Pa
     from siamese.protocols.reliability import Reliability
     from siamese.protocols.verification import Verification
 
-    title = f"{report.data}; {report.category}" + ("\nPEOPLE SEEN IN TRAINING" if report.warning else "")
+    title = f"{report.data}\n{report.category}" + ("\nPEOPLE SEEN IN TRAINING" if report.warning else "")
     judged, pairs = report.judged, report.parts.get("pairs")
     everyone, calibration = report.parts.get("every pair"), report.parts.get("calibration")
     drawn: list[Callable[[], Path]] = []
