@@ -21,14 +21,18 @@ class Detector(Protocol):
     def detect(self, image: Image) -> Detections: ...
 
 
+SURE = 0.5  # share of the best score below which a face is not what a photograph is about
+
+
 def subject(detections: Detections, image: Image) -> int:
-    """The row of the face the photograph is about: large and central."""
+    """The row of the face the photograph is about: large and central, and no doubtful one beside a sure one."""
     height, width = image.shape[:2]
     boxes = detections.boxes
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
     off_center = np.hypot(centers[:, 0] / width - 0.5, centers[:, 1] / height - 0.5)
     side = np.sqrt(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)) / max(height, width)
-    return int(np.argmax(side - 2 * off_center))
+    sure = detections.scores >= SURE * detections.scores.max()
+    return int(np.argmax(np.where(sure, side - 2 * off_center, -np.inf)))
 
 
 def align_files(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -56,6 +57,13 @@ def test_the_subject_is_the_large_face_in_the_middle(
     boxes: list[tuple[float, float, float, float]], expected: int
 ) -> None:
     assert subject(found(*boxes), np.zeros((80, 100, 3), np.uint8)) == expected
+
+
+def test_a_doubtful_face_in_the_middle_is_not_the_subject_beside_a_sure_one() -> None:
+    faces = found((40, 30, 60, 50), (0, 0, 20, 20))
+    for scores, expected in (((0.45, 0.99), 1), ((0.6, 0.99), 0)):
+        seen = replace(faces, scores=np.array(scores, np.float32))
+        assert subject(seen, np.zeros((80, 100, 3), np.uint8)) == expected
 
 
 def test_each_file_becomes_the_crop_of_its_subject_or_of_the_middle(tmp_path: Path) -> None:
