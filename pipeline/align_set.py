@@ -25,7 +25,7 @@ SURE = 0.5  # share of the best score below which a face is not what a photograp
 
 
 def subject(detections: Detections, image: Image) -> int:
-    """The row of the face the photograph is about: large and central, and no doubtful one beside a sure one."""
+    """The row of the face the photograph is about: large, central, and not doubtful beside a sure one."""
     height, width = image.shape[:2]
     boxes = detections.boxes
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
