@@ -41,7 +41,7 @@ def test_the_detector_finds_the_face_of_a_portrait_and_its_eyes() -> None:
     from pipeline.demo import photographs
 
     photo = photographs().known
-    faces = yolo.YoloDetector(size=320).detect(photo)
+    faces = yolo.YoloDetector().detect(photo)
     assert len(faces) == 1
     left_eye, right_eye, nose, *mouth = faces.landmarks[0]
     assert left_eye[0] < nose[0] < right_eye[0]

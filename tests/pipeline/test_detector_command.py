@@ -37,7 +37,7 @@ def sets(tmp_path: Path) -> list[Path]:
         for number, width in ((5, 256), (10, 320), (11, 200)):
             picture = cv2.resize(photo, (width, 300))
             cv2.imwrite(str(folder / "images" / f"{number:05}.jpg"), picture)
-            (box,) = faces.detect(np.asarray(picture, np.uint8)).boxes.round().astype(int).tolist()
+            box = faces.detect(np.asarray(picture, np.uint8)).boxes[0].round().astype(int).tolist()
             rows.append(f"{number:05}.jpg,{width},300,{','.join(map(str, box))},bare")
         rows.append("00005.jpg,256,300,2,260,30,290,bare")  # a face that nobody finds
         (folder / "boxes.csv").write_text("\n".join(rows) + "\n")
