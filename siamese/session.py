@@ -30,7 +30,8 @@ def session_of(model: str | bytes, name: str, threads: int = 0, spin: bool = Tru
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
+    if not spin:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # what goes wrong is raised; warnings are for the model's makers
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
