@@ -1,4 +1,4 @@
-"""Graphs in eight-bit integers: a third of the time and a quarter of the bytes, on CPUs that can.
+"""Graphs in eight-bit integers: a third to a half of the time, a quarter of the bytes, on CPUs that can.
 
 Statically quantised by onnxruntime, with scales of the activations from inputs like those in use (Jacob et
 al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference", 2018).
@@ -48,8 +48,8 @@ def quantised(
             quantize_static(
                 str(model), str(made), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                # Weights of seven bits: with eight, sums overflow on CPUs without VNNI, and faces of one
-                # machine would not be found on another.
+                # Weights of seven bits: with eight, sums can overflow on CPUs without VNNI (onnxruntime's
+                # documentation), and two machines would disagree about a face.
                 reduce_range=True,
                 op_types_to_quantize=OPERATORS,
                 nodes_to_exclude=[node.name for node in plain.graph.node if keep and keep(node.name)],

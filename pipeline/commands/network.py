@@ -98,7 +98,8 @@ def export(
     int8: Annotated[
         bool,
         typer.Option(
-            "--int8/--float32", help="In eight-bit integers: three times as fast, and a quarter of the size."
+            "--int8/--float32",
+            help="In eight-bit integers: up to three times as fast, and a quarter of the size.",
         ),
     ] = True,
     detector: DetectorFile = None,

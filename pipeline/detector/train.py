@@ -165,8 +165,15 @@ def sample(dataset: Path, batches: int = 8, batch: int = 16, size: int = 320) ->
 
 
 def training_images(dataset: Path, count: int) -> list[Path]:
-    """`count` of the training images, evenly spread; all of them where there are no more."""
-    paths = sorted((dataset.parent / "images" / "train").iterdir())
+    """`count` of the training images, evenly spread; all of them where there are no more.
+
+    Raises:
+        DetectorError: there are none.
+    """
+    folder = dataset.parent / "images" / "train"
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    if not paths:
+        raise DetectorError(f"{folder}: no training images; make them with: recog detector prepare")
     return [paths[int(place)] for place in np.linspace(0, len(paths) - 1, min(count, len(paths)))]
 
 

@@ -121,5 +121,9 @@ def test_in_integers_a_detector_of_ours_finds_nearly_the_same(
 
 
 def test_integers_need_the_training_set(best: Path, tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match="recog detector prepare"):
+    with pytest.raises(DetectorError, match="no such file; make it with: recog detector prepare"):
         export(best, tmp_path / "face.onnx", {}, None, (tmp_path / "dataset.yaml", 320))
+    (tmp_path / "dataset.yaml").touch()
+    with pytest.raises(DetectorError, match="no training images"):
+        export(best, tmp_path / "face.onnx", {}, None, (tmp_path / "dataset.yaml", 320))
+    assert files(tmp_path) == {"dataset.yaml"}
