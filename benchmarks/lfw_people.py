@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gallery.types import Floats, Ints
+from gallery.types import Floats, Image, Ints
 from pipeline.cohort import TWO_NAMES
 from pipeline.config import Settings
 from pipeline.training import lfw_crops
@@ -20,6 +20,7 @@ class Reported:
     """Row i of the first two is one photograph; photographs of a person are in the order of their files."""
 
     embeddings: Floats  # (n, d)
+    crops: Image  # (n, 112, 112, 3) BGR
     people: Ints  # (n,) from 0
     missed: int  # photographs whose centre stands in, because no face was found in them
     hold_out: str  # what the model's card says was kept for figures
@@ -47,4 +48,5 @@ def reported_people(embedder: Embedder, root: Path) -> Reported:
     embeddings = np.concatenate(
         [embedder.embed(np.array(crops.images[start : start + 256])) for start in range(0, len(crops), 256)]
     )
-    return Reported(embeddings, crops.labels(), int((~crops.found).sum()), hold_out, crops.alignment)
+    missed = int((~crops.found).sum())
+    return Reported(embeddings, crops.images, crops.labels(), missed, hold_out, crops.alignment)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from scipy.stats import beta
 
 from gallery.errors import GalleryError
+from gallery.pooled import pool
 from gallery.types import Floats, Ints
 
 Doubles = npt.NDArray[np.float64]
@@ -135,20 +136,19 @@ def stranger_scores(distances: Floats | Doubles) -> Doubles:
     return np.asarray((exact + means.mean(axis=1, keepdims=True) - means).min(axis=1))
 
 
-def to_people(probes: Floats, templates: Floats, owners: Ints, people: int, block: int = 4096) -> Floats:
-    """Distances (m, people) of probes (m, d) to each person: to the nearest of their templates (t, d).
+def to_people(probes: Floats, templates: Floats, owners: Ints, people: int) -> Floats:
+    """Distances (m, people) of probes (m, d) to each person: to all their templates (t, d) pooled.
 
     Args:
         owners: (t,) the person of each template, 0 .. people - 1. Somebody without templates is inf away.
     """
     from scipy.spatial.distance import cdist
 
-    nearest = np.full((len(probes), people), np.inf, np.float32)
-    order = np.argsort(owners, kind="stable")
-    for start in range(0, len(order), block):
-        rows = order[start : start + block]
-        found = cdist(probes, templates[rows], "cityblock").astype(np.float32)
-        present, first = np.unique(owners[rows], return_index=True)
-        least = np.minimum.reduceat(found, first, axis=1)
-        nearest[:, present] = np.minimum(nearest[:, present], least)
-    return nearest
+    distances = np.full((len(probes), people), np.inf, np.float32)
+    present = np.unique(owners)
+    if len(present):
+        order = np.argsort(owners, kind="stable")
+        parts = np.split(order, np.searchsorted(owners[order], present[1:]))
+        pooled = np.stack([pool(templates[rows]) for rows in parts])
+        distances[:, present] = cdist(probes, pooled, "cityblock")
+    return distances

@@ -60,6 +60,10 @@ class LargeIndex:
         elif self._building is not None:
             self._building.missed.append((ids, None))
 
+    def embeddings(self, ids: Ints) -> Floats:
+        """As `ExactIndex.embeddings`."""
+        return self._exact.embeddings(ids)
+
     def search(self, embeddings: Floats, k: int) -> tuple[Floats, Ints]:
         """As `ExactIndex.search`; ids are those of the k nearest, save for what the shortlist lacks."""
         self._settle()

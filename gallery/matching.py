@@ -1,7 +1,8 @@
 """From the nearest templates to the nearest people.
 
-A person's distance is the least over their templates. FAISS ranks templates, so the search widens until
-enough different people have turned up: in a ranking, the first template of a person is their nearest one.
+FAISS ranks templates, so the search widens until enough different people have turned up: in a ranking, the
+first template of a person is their nearest one. A person is as near as that one or, where people are to be
+recognised, as all their templates pooled.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import numpy as np
 
 from gallery.large import Keeper, LargeIndex
 from gallery.live import NOTHING, Difference
+from gallery.pooled import pool
 from gallery.types import Floats, Ints, Matches
 
 _WIDEN = 4
+_SPARE = 5  # people beyond those wanted who are ranked again with them, once their templates are pooled
 
 
 def first_of_each(owners: Ints, most: int) -> Ints:
@@ -30,6 +33,7 @@ class Matcher:
 
     def __init__(self, dimension: int, keeper: Keeper | None = None) -> None:
         self._index = LargeIndex(dimension, keeper)
+        self._pooled: dict[int, Floats] = {}  # by person; of whom it was asked for
         self.held = NOTHING
 
     def apply(self, change: Difference) -> None:
@@ -39,11 +43,16 @@ class Matcher:
         for templates, _, embeddings in change.added:
             self._index.add(templates, embeddings)
         self.held = change.held
+        self._pooled = {}
 
-    def search(self, probes: Floats, people: int) -> Matches:
+    def search(self, probes: Floats, people: int, pooled: bool = False) -> Matches:
         """The `people` nearest people of each of `probes` (m, d) float32.
 
         Exactly up to `large.LARGE` templates; beyond, once in a while a nearest one is missed.
+
+        Args:
+            pooled: distances are to everybody's templates pooled. Those are ranked who have the nearest
+                templates, and some more.
 
         Raises ValueError for probes that are misshapen or not finite, and for `people` below 1.
         """
@@ -52,6 +61,9 @@ class Matcher:
         if probes.ndim != 2 or probes.shape[1] != self._index.dimension or not np.isfinite(probes).all():
             raise ValueError(f"probes are (m, {self._index.dimension}) and finite, not {probes.shape}")
         total, wanted = len(self._index), min(people, self.held.people)
+        alone = self.held.people == total  # everybody has one template, which pooled is itself
+        if pooled and not alone and wanted:
+            wanted = min(wanted + _SPARE, self.held.people)
         distances = np.full((len(probes), people), np.inf, np.float32)
         if not total or not len(probes):
             return Matches(((),) * len(probes), distances, total, self.held.people)
@@ -67,9 +79,22 @@ class Matcher:
                 wider_near, wider_owners = self._ranked(probes[row : row + 1], width)
                 found = wider_near[0], wider_owners[0]
                 first = first_of_each(found[1], wanted)
-            distances[row, : len(first)] = found[0][first]
-            names.append(tuple(self.held.names[int(person)] for person in found[1][first]))
+            near_by, persons = found[0][first], found[1][first]
+            if pooled and not alone:
+                near_by = np.abs(self._people(persons) - probes[row]).sum(axis=1)
+                order = np.argsort(near_by, kind="stable")[:people]
+                near_by, persons = near_by[order], persons[order]
+            distances[row, : len(persons)] = near_by
+            names.append(tuple(self.held.names[int(person)] for person in persons))
         return Matches(tuple(names), distances, total, self.held.people)
+
+    def _people(self, persons: Ints) -> Floats:
+        """The templates of each of `persons` (p,) as one, (p, d)."""
+        for person in persons.tolist():
+            if person not in self._pooled:
+                theirs = self.held.templates[self.held.owners == person]
+                self._pooled[person] = pool(self._index.embeddings(theirs))
+        return np.stack([self._pooled[person] for person in persons.tolist()])
 
     def _ranked(self, probes: Floats, k: int) -> tuple[Floats, Ints]:
         """Distances (m, k) and owners (m, k) of the k <= total nearest templates, best first."""

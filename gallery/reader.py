@@ -165,10 +165,13 @@ class Reader:
         with self._using() as opened:
             return opened.person_notes(key)
 
-    def search(self, embeddings: Floats, people: int = 5) -> Matches:
+    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
         """The `people` nearest people of each of `embeddings` (m, d) float32.
 
         Exactly up to 100,000 templates; beyond, a nearest one is missed once in a while; distances are exact.
+
+        A person is as near as the nearest template or, if `pooled`, as all their templates as one: for
+        recognising people, who are told from others better so (docs/decisions/0009-looks-are-pooled.md).
 
         Sees what this object has written; call `refresh` to see what other processes have.
 
@@ -179,7 +182,7 @@ class Reader:
             if self._matcher is None:
                 self._matcher = Matcher(self.dimension, KeptShortlist(self.path, self._made_with()))
                 self._catch_up()
-            return self._matcher.search(embeddings, people)
+            return self._matcher.search(embeddings, people, pooled)
 
     def refresh(self, wait: bool = True) -> bool:
         """Take in what others have written; True if there was anything. Costs microseconds if not.

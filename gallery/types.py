@@ -136,7 +136,7 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """The nearest people of each probe, best first; a person is as near as the nearest of their templates.
+    """The nearest people of each probe, best first; `Reader.search` says what their distance is.
 
     Row i belongs to probe i. Where fewer than k people are enrolled, `names[i]` is shorter than k and
     `distances[i]` is padded with inf.

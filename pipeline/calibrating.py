@@ -19,6 +19,7 @@ from gallery.calibration import (
     strangers_needed,
     to_people,
 )
+from gallery.pooled import pool
 from pipeline.choose import Pick
 from pipeline.enroll import Outcome
 from pipeline.enroll_video import groups
@@ -77,8 +78,8 @@ def calibrate(
     people, owners = np.unique(ids, return_inverse=True)
     names = {person.id: person.name for person in gallery.people()}
     strangers = np.concatenate([cohort, own])
+    strangers = strangers[gallery.search(strangers, 1).distances[:, 0] > copy]
     distances = to_people(strangers, embeddings, owners.astype(np.int64), len(people))
-    distances = distances[distances.min(axis=1) > copy]
     if not len(distances):
         raise TooFewError(target, 0, strangers_needed(target))
     scores = stranger_scores(distances) if normalise else distances.min(axis=1)
@@ -108,7 +109,7 @@ def _among_themselves(
     by_name: dict[str, float],
     names: Sequence[str],
 ) -> tuple[Floats, Bools, tuple[Overlap, ...]]:
-    """Each photo tried against the rest: distances to the person's others, recognised, and overlaps."""
+    """Each photo against the rest: distances to all others of the person, recognised, and overlaps."""
     rows = np.arange(len(owners))
     if len(rows) > GENUINE_MOST:
         rows = np.sort(np.random.default_rng(0).choice(rows, GENUINE_MOST, replace=False))
@@ -118,7 +119,7 @@ def _among_themselves(
     closest: dict[tuple[str, str], float] = {}
     for start in range(0, len(rows), BATCH):
         part = rows[start : start + BATCH]
-        matches = gallery.search(embeddings[part], people=3)  # themselves and two others
+        matches = gallery.search(embeddings[part], 3, pooled=True)  # themselves and two others
         for row, found, near in zip(part, matches.names, matches.distances, strict=True):
             owner = owners[row]
             others = [(float(d) + by_name.get(n, 0.0), n) for n, d in zip(found, near, strict=False)]
@@ -129,7 +130,7 @@ def _among_themselves(
             theirs = order[bounds[owner] : bounds[owner + 1]]
             theirs = theirs[theirs != row]
             if len(theirs):
-                apart = np.abs(embeddings[theirs] - embeddings[row]).sum(axis=1).min() + shifts[owner]
+                apart = np.abs(pool(embeddings[theirs]) - embeddings[row]).sum() + shifts[owner]
                 genuine.append(apart)
                 recognised.append(apart <= threshold and apart < other[0])
     ranked = sorted((distance, *pair) for pair, distance in closest.items())[:CLOSE_MOST]

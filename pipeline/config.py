@@ -93,7 +93,6 @@ class AttentionSettings(Section):
 
 class EvidenceSettings(Section):
     target_fpir: float = Field(0.01, gt=0, lt=0.5, description="share of strangers who may be given a name")
-    correlation: float = Field(0.8, ge=0, le=1, description="how much a look repeats the last, 0..1")
     min_looks: int = Field(3, ge=1, description="looks before anything is decided")
     unknown_at: float = Field(
         0.95, gt=0.5, lt=1, description="probability from which a person counts as unknown"

@@ -131,6 +131,9 @@ def models(gallery: Path | None, settings: Settings, quiet: bool) -> Iterator[Mo
         claim = guarantee.of(people)
         if claim is not None and not quiet:
             print(f"calibrated: {claim}")
+        many = guarantee.too_many(people.people_count, embedder.calibration, settings.evidence)
+        if claim is None and many and not quiet:
+            print(many)
         yield Models(detector, embedder, people)
     finally:
         people.close()

@@ -41,10 +41,10 @@ class Enrolled:
         """As `Gallery.person_notes`."""
         return self._gallery.person_notes(key) if self._gallery else {}
 
-    def search(self, embeddings: Floats, people: int = 5) -> Matches:
+    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
         """As `Gallery.search`; nobody can be searched for before there is anybody."""
         assert self._gallery is not None
-        return self._gallery.search(embeddings, people)
+        return self._gallery.search(embeddings, people, pooled)
 
     def refresh(self) -> bool:
         """Whether what others have written has been taken in just now.

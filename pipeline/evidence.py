@@ -1,10 +1,10 @@
-"""From looks to a verdict: a sequential test in which "somebody not enrolled" is a hypothesis too.
+"""From looks to a verdict: a test in which "somebody not enrolled" is a hypothesis too.
 
-Looks of one track are not independent: what a thousand looks at a stranger who resembles Alice have in common
-is that stranger. So the log-likelihood ratios of a track are averaged, weighted by quality, and the mean
-counts as often as there are independent looks in it: `n / (1 + (n - 1) * rho)`, the design effect of
-correlated samples (Kish, "Survey Sampling", 1965), which never exceeds `1 / rho`. A thousand looks of a
-stranger therefore never drift into a name.
+The looks of a track are looks at one face, so they are pooled into one embedding, weighted by quality, and
+that one is compared with the gallery (`pipeline.pooled`). What a look has of its own, pose, light and blur,
+averages out; what a thousand looks at a stranger who resembles Alice have in common, the stranger's face,
+does not. A pooled embedding is judged as a single look is, so a thousand looks never drift into a name
+(docs/decisions/0009-looks-are-pooled.md).
 
 The prior gives half its weight to "not enrolled" and shares the other half among the people enrolled, so the
 evidence that a name needs grows with the logarithm of the gallery (Wald, "Sequential Analysis", 1947).
@@ -13,7 +13,6 @@ evidence that a name needs grows with the logarithm of the gallery (Wald, "Seque
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,66 +20,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
 
 from pipeline.config import EvidenceSettings
-from pipeline.types import UNDECIDED, Identity, State
-
-_CANDIDATES = 64  # people of a track whose evidence is kept apart; beyond them, the better half
-
-
-@dataclass(slots=True)
-class Looks:
-    """What the looks at one track say, as weighted sums."""
-
-    weight: float = 0.0
-    count: int = 0
-    sums: dict[str, float] = field(default_factory=dict)  # by person, of weight * log-likelihood ratio
-    floor: float = 0.0  # the same sum for everybody who was never among the nearest
-
-    def add(self, ratios: Mapping[str, float], weight: float, memory: int) -> None:
-        """One look: the ratio of each of the nearest people; everybody else is at most as near as the last.
-
-        Args:
-            ratios: log-likelihood ratio by person, of the nearest people.
-            weight: quality of the look, in 0..1.
-            memory: how many looks are remembered; older ones fade.
-        """
-        if self.count >= memory:
-            fade = 1 - 1 / memory
-            self.weight *= fade
-            self.floor *= fade
-            self.sums = {name: total * fade for name, total in self.sums.items()}
-        rest = min(ratios.values(), default=0.0)
-        for name in self.sums.keys() | ratios.keys():
-            self.sums[name] = self.sums.get(name, self.floor) + weight * ratios.get(name, rest)
-        self.floor += weight * rest
-        self.weight += weight
-        self.count += 1
-        if len(self.sums) > _CANDIDATES:
-            best = sorted(self.sums, key=lambda name: self.sums[name], reverse=True)
-            self.sums = {name: self.sums[name] for name in best[: _CANDIDATES // 2]}
-
-    def ratios(self, correlation: float, memory: int) -> dict[str, float]:
-        """The track's log-likelihood ratio for each person that was ever among the nearest."""
-        if not self.weight:
-            return {}
-        sums = np.array([*self.sums.values()])
-        totals = combined(sums, self.weight, min(self.count, memory), correlation)
-        return dict(zip(self.sums, totals.tolist(), strict=True))
-
-
-def combined(sums: np.ndarray, weight: ArrayLike, looks: ArrayLike, correlation: float) -> np.ndarray:
-    """The log-likelihood ratios of tracks (..., n) from those of their looks.
-
-    However many looks there are, none exceeds the greatest of a single look by more than `1 / correlation`.
-
-    Args:
-        sums: of weight times ratio over the looks of a track, for each person (..., n).
-        weight: sum of the weights (...), positive.
-        looks: how many there are (...).
-        correlation: share of a look's deviation that the next one repeats.
-    """
-    count = np.asarray(looks, float)
-    independent = count / (1 + (count - 1) * correlation)
-    return np.asarray(sums / np.asarray(weight)[..., None] * independent[..., None])
+from pipeline.pooled import Pooled
+from pipeline.types import UNDECIDED, Floats, Identity, State
 
 
 def posterior(ratios: ArrayLike, people: int) -> tuple[np.ndarray, np.ndarray]:
@@ -101,8 +42,8 @@ def posterior(ratios: ArrayLike, people: int) -> tuple[np.ndarray, np.ndarray]:
 def bound(people: int, target: float) -> float:
     """The ratio that names somebody where nobody else is near.
 
-    A stranger's ratio against one person ever exceeds it with probability `exp(-bound)` at most, however many
-    looks there are (Wald), and so against any of all `people` with probability `target`.
+    A stranger's ratio against one person exceeds it with probability `exp(-bound)` at most (Wald), and so
+    against any of all `people` with probability `target`.
     """
     return float(np.log(people * (1 - target) / target))
 
@@ -112,12 +53,25 @@ class Evidence:
 
     def __init__(self, settings: EvidenceSettings) -> None:
         self._settings = settings
-        self._looks: dict[int, Looks] = {}
+        self._looks: dict[int, Pooled] = {}
+        self._ratios: dict[int, Mapping[str, float]] = {}
         self._verdicts: dict[int, Identity] = {}
 
-    def add(self, track: int, ratios: Mapping[str, float], quality: float) -> None:
-        """Record one look at a track."""
-        self._looks.setdefault(track, Looks()).add(ratios, quality, self._settings.memory)
+    def add(self, track: int, embedding: Floats, quality: float) -> Floats:
+        """Record one look at a track; return all of them as one embedding (d,), which is to be weighed.
+
+        Args:
+            embedding: of the look, (d,); (0,) where nobody is enrolled to compare it with.
+            quality: weight of the look, in 0..1.
+        """
+        return self._looks.setdefault(track, Pooled()).add(embedding, quality, self._settings.memory)
+
+    def weigh(self, track: int, ratios: Mapping[str, float]) -> None:
+        """Log-likelihood ratios, by person, of what `add` returned; they replace those of before.
+
+        Whoever is not among them is further away than all of them.
+        """
+        self._ratios[track] = ratios
 
     def of(self, track: int) -> Identity:
         """The latest verdict on a track."""
@@ -129,9 +83,7 @@ class Evidence:
         Args:
             people: how many people are enrolled.
         """
-        judged = [track for track in tracks if track in self._looks]
-        correlation, memory = self._settings.correlation, self._settings.memory
-        ratios = {track: self._looks[track].ratios(correlation, memory) for track in judged}
+        ratios = {track: self._ratios[track] for track in tracks if track in self._ratios}
         for track, name in assign(ratios).items():
             looks = self._looks[track].count
             before = self.of(track)
@@ -140,6 +92,7 @@ class Evidence:
     def forget(self, alive: frozenset[int]) -> None:
         """Drop what is remembered of tracks that ended."""
         self._looks = {track: looks for track, looks in self._looks.items() if track in alive}
+        self._ratios = {track: ratios for track, ratios in self._ratios.items() if track in alive}
         self._verdicts = {track: verdict for track, verdict in self._verdicts.items() if track in alive}
 
 

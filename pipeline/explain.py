@@ -19,8 +19,8 @@ from pipeline import guarantee
 from pipeline.config import Settings
 from pipeline.draw import DARK, WHITE
 from pipeline.errors import SourceError
-from pipeline.evidence import Looks as TrackEvidence
 from pipeline.lettering import put_text, shorten
+from pipeline.pooled import track as pooled_track
 from pipeline.recognise import ratios_of
 from pipeline.replay import decide
 from pipeline.sheet import contact_sheet
@@ -93,11 +93,9 @@ def explain(
         raise SourceError(f"the tape has no looks at track {track} of the run {run}; is it that run's tape?")
     identity = decide(looks, tape.tracks(run), people, calibration, settings).get(track, UNDECIDED)
     embeddings, qualities = looks.embeddings[rows], looks.qualities[rows]
-    ratios = ratios_of(embeddings, people, calibration, settings.evidence, guarantee.of(people))
-    evidence = TrackEvidence()
-    for found, quality in zip(ratios, qualities, strict=True):
-        evidence.add(found, float(quality), settings.evidence.memory)
-    together = evidence.ratios(settings.evidence.correlation, settings.evidence.memory)
+    face = pooled_track(embeddings, qualities, settings.evidence.memory)
+    both = np.concatenate([embeddings, face[None]])
+    *ratios, together = ratios_of(both, people, calibration, settings.evidence, guarantee.of(people))
     best = embeddings[int(qualities.argmax())]
     ranked = sorted(together, key=lambda name: -together[name])[:SHOWN_PEOPLE]
     candidates = []

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from gallery.errors import GalleryError
 from gallery.types import Matches
 from pipeline.config import EvidenceSettings
+from pipeline.evidence import bound
 from siamese.calibration import Calibration
 
 KEY = "calibration"  # of the notes in the gallery
@@ -57,16 +58,12 @@ class Guarantee:
     ) -> npt.NDArray[np.float64]:
         """Log-likelihood ratios (m, k) of matches, moved so that the posterior turns at the threshold.
 
-        A name needs a posterior of `1 - settings.target_fpir` among so many people. A track whose shifted
-        distances average the threshold reaches just that, and only with as many looks as are remembered; no
-        track farther away ever does. The cap of the model's calibration does not apply: it stands for
-        strangers nobody has tried, and here they were.
+        A name needs a posterior of `1 - settings.target_fpir` among so many people; a face whose shifted
+        distance is the threshold reaches just that. The cap of the model's calibration does not apply: it
+        stands for strangers nobody has tried, and here they were.
         """
-        shifted = self.shifted(matches)
-        target, memory = settings.target_fpir, settings.memory
-        independent = memory / (1 + (memory - 1) * settings.correlation)
-        needed = math.log(people) + math.log((1 - target) / target)
-        raw = calibration.slope * (self.distance - shifted) + needed / independent
+        needed = bound(people, settings.target_fpir)
+        raw = calibration.slope * (self.distance - self.shifted(matches)) + needed
         return np.asarray(np.maximum(raw, -calibration.ceiling))
 
     def shifted(self, matches: Matches) -> npt.NDArray[np.float64]:
@@ -114,6 +111,20 @@ def of(people: object) -> Guarantee | None:
         GalleryError: as `stored`.
     """
     return stored(people) if isinstance(people, Notes) else None
+
+
+def too_many(people: int, calibration: Calibration, settings: EvidenceSettings) -> str | None:
+    """Why nobody will be named in an uncalibrated gallery of so many people; None where they can be.
+
+    A name needs more evidence the more people are enrolled, and a calibration gives only so much.
+    """
+    if bound(max(people, 1), settings.target_fpir) <= calibration.ceiling:
+        return None
+    most = math.floor(math.exp(calibration.ceiling) * settings.target_fpir / (1 - settings.target_fpir))
+    return (
+        f"nobody will be named: {people:,} people are enrolled, and without a calibration the model can keep "
+        f"strangers out of {most:,} at most; run: recog calibrate"
+    )
 
 
 def is_due(guarantee: Guarantee, people: int) -> bool:

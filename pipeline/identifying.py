@@ -63,11 +63,10 @@ def identify(
     shifted distance is within the threshold and nobody else is about as near.
     """
     if guarantee is None:
-        shifted, ratios = matches.distances.astype(np.float64), calibration.llr(matches.distances)
+        shifted, ratios = matches.distances.astype(np.float64), calibration.of_people(matches.distances)
     else:
-        single = settings.model_copy(update={"memory": 1})  # there is this one look
         shifted = guarantee.shifted(matches)
-        ratios = guarantee.ratios(matches, calibration, single, max(matches.people, 1))
+        ratios = guarantee.ratios(matches, calibration, settings, max(matches.people, 1))
     found = []
     for row, probe in enumerate(probes):
         names = matches.names[row]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,8 @@ import numpy as np
 from pipeline import guarantee
 from pipeline.config import Settings
 from pipeline.errors import SourceError
-from pipeline.evidence import Looks as TrackEvidence
 from pipeline.evidence import posterior
+from pipeline.pooled import track as pooled_track
 from pipeline.recognise import People, ratios_of
 from pipeline.replay import decide
 from pipeline.tape import Looks, Tape, TapedTrack
@@ -79,14 +78,19 @@ def theirs(
     """The rows of a run's looks that are taken for the person enrolled as `name`, ascending."""
     verdicts = decide(looks, tracks, people, calibration, settings)
     whole = {track for track, verdict in verdicts.items() if verdict.name == name}
-    correlation, memory = settings.evidence.correlation, settings.evidence.memory
-    ratios = ratios_of(looks.embeddings, people, calibration, settings.evidence, guarantee.of(people))
-    by_track = sorted(range(len(looks)), key=lambda row: looks.tracks[row])
-    for track, rows in groupby(by_track, key=lambda row: looks.tracks[row]):
-        evidence = TrackEvidence()
-        for row in rows:
-            evidence.add(ratios[row], float(looks.qualities[row]), memory)
-        if _likely(evidence.ratios(correlation, memory), name, people.people_count):
+    of_track = np.array(looks.tracks, np.int64)
+    present = np.unique(of_track)
+    faces = [
+        pooled_track(
+            looks.embeddings[of_track == track], looks.qualities[of_track == track], settings.evidence.memory
+        )
+        for track in present
+    ]
+    both = np.concatenate([looks.embeddings, *(face[None] for face in faces)])
+    found = ratios_of(both, people, calibration, settings.evidence, guarantee.of(people))
+    ratios, together = found[: len(looks)], found[len(looks) :]
+    for track, evidence in zip(present.tolist(), together, strict=True):
+        if _likely(evidence, name, people.people_count):
             whole.add(track)
     return [
         row

@@ -20,7 +20,7 @@ from pipeline.track import UNCONFIRMED, Tracker, Tracks
 from pipeline.types import UNDECIDED, Detections, Floats, Frame, Image, Ints, Look, Result, TrackedFace
 from siamese.calibration import Calibration
 
-NEAREST = 5  # people of each look whose evidence is kept apart; all others share the last one's
+NEAREST = 5  # people whose evidence is kept apart; all others are further away
 
 
 class Detector(Protocol):
@@ -46,7 +46,7 @@ class People(Protocol):
     @property
     def people_count(self) -> int: ...
 
-    def search(self, embeddings: Floats, people: int = 5) -> Matches: ...
+    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches: ...
 
     def refresh(self) -> bool: ...
 
@@ -164,7 +164,7 @@ class Recogniser:
         return tuple(named)
 
     def _look(self, frame: Frame, faces: Detections, tracks: Ints) -> tuple[Look, ...]:
-        """Embed these faces, search the gallery, and add what is found to the evidence of their tracks.
+        """Embed these faces, add them to the looks at their tracks, and search the gallery for those.
 
         With nobody enrolled a look needs no embedding, and none is returned unless looks are kept.
         """
@@ -182,26 +182,27 @@ class Recogniser:
         weights = measured.score()[rows]
         if not self.enrolled and not self._keep_looks:
             for row, weight in zip(rows, weights, strict=True):
-                self._evidence.add(int(tracks[row]), {}, float(weight))
+                self._evidence.add(int(tracks[row]), np.zeros(0, np.float32), float(weight))
+                self._evidence.weigh(int(tracks[row]), {})
             return ()
         if not len(rows):
             return ()
         embeddings = self._embedder.embed(crops[rows])
+        looks = tuple(
+            Look(int(tracks[row]), faces.boxes[row], faces.landmarks[row], embedding, float(weight))
+            for row, embedding, weight in zip(rows, embeddings, weights, strict=True)
+        )
+        pooled = [self._evidence.add(look.track, look.embedding, look.quality) for look in looks]
         found = ratios_of(
-            embeddings,
+            np.stack(pooled),
             self._people,
             self._embedder.calibration,
             self._settings.evidence,
             self.guarantee,
         )
-        looks = []
-        for place, row in enumerate(rows):
-            track, weight, ratios = int(tracks[row]), float(weights[place]), found[place]
-            self._evidence.add(track, ratios, weight)
-            looks.append(
-                Look(track, faces.boxes[row], faces.landmarks[row], embeddings[place], weight, ratios)
-            )
-        return tuple(looks)
+        for look, ratios in zip(looks, found, strict=True):
+            self._evidence.weigh(look.track, ratios)
+        return looks
 
     def _take_in_enrollments(self) -> None:
         """Notice what another process has written to the gallery; costs microseconds if nothing."""
@@ -227,9 +228,9 @@ def ratios_of(
     """
     if not people.people_count:
         return [{} for _ in embeddings]
-    matches = people.search(embeddings, people=NEAREST)
+    matches = people.search(embeddings, NEAREST, pooled=True)
     if claim is None:
-        ratios = calibration.llr(matches.distances)
+        ratios = calibration.of_people(matches.distances)
     else:
         ratios = claim.ratios(matches, calibration, settings, matches.people)
     pairs = zip(matches.names, ratios.tolist(), strict=True)

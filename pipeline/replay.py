@@ -16,8 +16,8 @@ from pipeline.choose import Pick, choose
 from pipeline.config import Settings
 from pipeline.errors import SourceError
 from pipeline.evidence import Evidence, posterior
-from pipeline.evidence import Looks as TrackEvidence
 from pipeline.photos import read_photo
+from pipeline.pooled import track as pooled_track
 from pipeline.recognise import Detector, Embedder, People, ratios_of
 from pipeline.tape import Looks, Tape, TapedTrack
 from pipeline.types import UNDECIDED, Floats, Identity, State
@@ -67,10 +67,16 @@ def decide(
     """The last verdict on each track of a run that was more than "undecided", if there was any."""
     evidence = Evidence(settings.evidence)
     verdicts: dict[int, Identity] = {}
-    ratios = ratios_of(looks.embeddings, people, calibration, settings.evidence, guarantee.of(people))
-    for seconds, rows in groupby(range(len(looks)), key=lambda row: looks.seconds[row]):
-        for row in rows:
-            evidence.add(looks.tracks[row], ratios[row], float(looks.qualities[row]))
+    claim = guarantee.of(people)
+    for seconds, group in groupby(range(len(looks)), key=lambda row: looks.seconds[row]):
+        rows = list(group)
+        pooled = [
+            evidence.add(looks.tracks[row], looks.embeddings[row], float(looks.qualities[row]))
+            for row in rows
+        ]
+        found = ratios_of(np.stack(pooled), people, calibration, settings.evidence, claim)
+        for row, ratios in zip(rows, found, strict=True):
+            evidence.weigh(looks.tracks[row], ratios)
         in_view = [t.track for t in tracks if t.first_seconds <= seconds <= t.last_seconds]
         evidence.decide(in_view, people.people_count)
         for track in in_view:
@@ -123,12 +129,9 @@ def _sightings(
     tape: Tape, run: str, probe: Floats, calibration: Calibration, settings: Settings
 ) -> Iterator[tuple[TapedTrack, int, float]]:
     looks = tape.looks(run)
-    ratios = calibration.llr(np.abs(looks.embeddings - probe).sum(axis=1))
-    correlation, memory = settings.evidence.correlation, settings.evidence.memory
-    by_track: dict[int, TrackEvidence] = {}
-    for track, ratio, quality in zip(looks.tracks, ratios, looks.qualities, strict=True):
-        by_track.setdefault(track, TrackEvidence()).add({"": float(ratio)}, float(quality), memory)
+    of_track = np.array(looks.tracks, np.int64)
     for taped in tape.tracks(run):
-        if taped.track in by_track:
-            looked = by_track[taped.track]
-            yield taped, looked.count, looked.ratios(correlation, memory)[""]
+        rows = np.flatnonzero(of_track == taped.track)
+        if len(rows):
+            face = pooled_track(looks.embeddings[rows], looks.qualities[rows], settings.evidence.memory)
+            yield taped, len(rows), float(calibration.llr(np.abs(face - probe).sum()))

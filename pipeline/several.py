@@ -102,10 +102,10 @@ class SharedPeople:
         with self._lock:
             return self._people.people_count
 
-    def search(self, embeddings: Floats, people: int = 5) -> Matches:
+    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
         """As `Gallery.search`."""
         with self._lock:
-            return self._people.search(embeddings, people)
+            return self._people.search(embeddings, people, pooled)
 
     def changes(self) -> int:
         """How often the gallery was seen to have changed, after looking once more."""
@@ -129,9 +129,9 @@ class PeopleView:
         """How many people are enrolled."""
         return self._shared.people_count
 
-    def search(self, embeddings: Floats, people: int = 5) -> Matches:
+    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
         """As `Gallery.search`."""
-        return self._shared.search(embeddings, people)
+        return self._shared.search(embeddings, people, pooled)
 
     def refresh(self) -> bool:
         """Whether the gallery has changed since this was asked last."""

@@ -116,14 +116,13 @@ class TrackedFace:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One embedding of one face, and what the gallery said of it."""
+    """One embedding of one face."""
 
     track: int
     box: Floats  # (4,)
     landmarks: Floats  # (5, 2)
     embedding: Floats  # (d,)
     quality: float  # weight of the look, 0..1
-    ratios: dict[str, float]  # log-likelihood ratios of the nearest people, best first
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def _look_alike(
     names, distances = matches
     if not names or people is None or distances[0] >= own:
         return None
-    chances, _ = posterior(calibration.llr(distances).tolist(), people.people_count)
+    chances, _ = posterior(calibration.of_people(distances).tolist(), people.people_count)
     if chances[0] < (ALONE if np.isinf(own) else BESIDE_OWN):
         return None
     return names[0], float(chances[0])

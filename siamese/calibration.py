@@ -33,6 +33,16 @@ class Calibration:
         """Log-likelihood ratios of distances of any shape; infinitely far is as far as evidence goes."""
         return np.clip(self.extrapolated(distances), -self.ceiling, self.ceiling)
 
+    def of_people(self, distances: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        """Log-likelihood ratios (..., k) of one face's distances (..., k) to k people.
+
+        The nearest person's ratio is capped, and the others keep their gap to it. The cap stands for
+        strangers nobody has tried; it must not make somebody far away look as likely as the nearest person.
+        """
+        raw = self.extrapolated(distances)
+        excess = np.clip(raw.max(axis=-1, keepdims=True, initial=-np.inf) - self.ceiling, 0, None)
+        return np.asarray(np.maximum(raw - excess, -self.ceiling))
+
     def extrapolated(self, distances: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
         """As `llr` without the cap: for ranking suspicions, not for naming anybody."""
         return self.intercept - self.slope * np.asarray(distances, np.float64)

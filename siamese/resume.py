@@ -9,6 +9,7 @@ from torch import nn
 
 from siamese.errors import ModelError
 from siamese.faces import Faces
+from siamese.grow import grown
 from siamese.model import Siamese
 from siamese.settings import ModelSettings, TrainSettings
 
@@ -47,7 +48,7 @@ def check_same_faces(state: dict[str, Any], faces: Faces, per_epoch: int, path: 
 def continue_from(
     state: dict[str, Any], path: Path, network: Siamese, averaged: Siamese, guess: nn.ModuleList
 ) -> None:
-    """Begin with the averaged weights of another training of the same network.
+    """Begin with the averaged weights of another training of the same network, or of one with fewer blocks.
 
     What was learned of its teachers comes along if they are as many and as wide as now.
 
@@ -55,13 +56,17 @@ def continue_from(
         ModelError: it was another network.
     """
     try:
-        network.load_state_dict(state["averaged"])
-        averaged.load_state_dict(state["averaged"])
-    except RuntimeError as error:
+        before = ModelSettings.model_validate(state["model_settings"])
+        weights = (
+            state["averaged"] if before == network.settings else grown(state["averaged"], before, network)
+        )
+        network.load_state_dict(weights)
+        averaged.load_state_dict(weights)
+    except (RuntimeError, ValueError) as error:
         raise ModelError(f"{path}: is of another network; start from one that fits") from error
-    before, now = state["guess"], guess.state_dict()
-    if {name: value.shape for name, value in before.items()} == {n: v.shape for n, v in now.items()}:
-        guess.load_state_dict(before)
+    guessed, now = state["guess"], guess.state_dict()
+    if {name: value.shape for name, value in guessed.items()} == {n: v.shape for n, v in now.items()}:
+        guess.load_state_dict(guessed)
 
 
 def _plain(value: Any) -> Any:

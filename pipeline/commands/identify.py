@@ -36,7 +36,7 @@ def identify(
         probes = Examiner(build.detector(settings.of_photographs()), embedder, settings).every_face(photo)
         if not probes:
             raise SourceError(f"{photo}: no face found")
-        matches = people.search(np.stack([probe.embedding for probe in probes]), most)
+        matches = people.search(np.stack([probe.embedding for probe in probes]), most, pooled=True)
         claim = guarantee.of(people)
     found = judge(probes, matches, embedder.calibration, settings.evidence, claim)
     if as_json:
@@ -48,6 +48,9 @@ def identify(
             }
         )
         return
+    many = guarantee.too_many(matches.people, embedder.calibration, settings.evidence)
+    if claim is None and many:
+        print(many)
     for number, each in enumerate(found, 1):
         face = f"face {number} of {len(found)}: " if len(found) > 1 else ""
         ranked = [(each.unknown, "unknown"), *((c.probability, c.name) for c in each.candidates)]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gallery.live import Difference, Held
 from gallery.matching import Matcher, first_of_each
+from gallery.pooled import pool
 
 
 def difference(templates: np.ndarray, owners: np.ndarray, embeddings: np.ndarray) -> Difference:
@@ -59,6 +60,36 @@ def test_people_rank_as_by_brute_force(
     assert [list(row) for row in matches.names] == names
     np.testing.assert_allclose(matches.distances, distances, rtol=1e-5)
     assert (matches.templates, matches.people) == (len(owners), len(counts))
+
+
+@settings(database=None, deadline=None, max_examples=60)
+@given(seed=st.integers(0, 2**32 - 1), counts=st.lists(st.integers(1, 9), min_size=1, max_size=20))
+def test_pooled_people_rank_by_all_their_templates_as_one(seed: int, counts: list[int]) -> None:
+    random = np.random.default_rng(seed)
+    owners = random.permutation(np.repeat(np.arange(len(counts)), counts))
+    centres = random.normal(size=(len(counts), 16))
+    embeddings = (centres[owners] + random.normal(scale=0.3, size=(len(owners), 16))).astype(np.float32)
+    asked = embeddings[random.integers(len(owners), size=3)] + random.normal(scale=0.2, size=(3, 16))
+    asked = asked.astype(np.float32)
+    matches = matcher_of(owners, embeddings).search(asked, 3, pooled=True)
+    for row, probe in enumerate(asked):
+        every = [float(np.abs(pool(embeddings[owners == o]) - probe).sum()) for o in range(len(counts))]
+        assert matches.names[row][0] == f"person {np.argmin(every)}"
+        expected = [every[int(name.removeprefix("person "))] for name in matches.names[row]]
+        np.testing.assert_allclose(matches.distances[row, : len(expected)], expected, rtol=1e-5)
+        assert expected == sorted(expected)
+        assert len(expected) == min(3, len(counts))
+
+
+def test_what_was_pooled_follows_what_comes_and_goes() -> None:
+    rows = np.array([[1.0, 0.0], [0.0, 1.0], [3.0, 3.0]], np.float32)
+    matcher = matcher_of(np.array([1, 1, 2]), rows)
+    probe = np.array([[0.5, 0.5]], np.float32)
+    assert matcher.search(probe, 1, pooled=True).distances.tolist() == [[0.0]]
+    assert matcher.search(probe, 1).distances.tolist() == [[1.0]]
+    left = difference(np.array([0, 6]), np.array([1, 2]), rows[:0])
+    matcher.apply(replace(left, added=(), removed=np.array([3])))
+    assert matcher.search(probe, 1, pooled=True).distances.tolist() == [[1.0]]
 
 
 def test_a_person_with_very_many_templates_does_not_crowd_out_the_others() -> None:

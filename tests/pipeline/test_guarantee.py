@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gallery import Gallery, GalleryError, Matches, NewTemplate
 from pipeline.config import EvidenceSettings
-from pipeline.evidence import Looks, judge
-from pipeline.guarantee import KEY, Guarantee, is_due, of
+from pipeline.evidence import judge
+from pipeline.guarantee import KEY, Guarantee, is_due, of, too_many
 from pipeline.types import State
 from siamese.calibration import Calibration
 
@@ -26,32 +26,27 @@ def matches(*distances: float) -> Matches:
     return Matches((names,) * 1, np.array([distances], np.float32), 9, 3)
 
 
-def verdict(distance: float, looks: int, claim: Guarantee, settings: EvidenceSettings, people: int) -> State:
-    """What a track is found to be whose looks are all so far from carol, who has no shift."""
+def verdict(distance: float, claim: Guarantee, settings: EvidenceSettings, people: int) -> State:
+    """What a track is found to be whose looks together are so far from carol, who has no shift."""
     alone = Matches((("carol",),), np.array([[distance]], np.float32), 1, people)
-    track = Looks()
-    for _ in range(looks):
-        ratio = claim.ratios(alone, MODEL, settings, people)[0, 0]
-        track.add({"carol": float(ratio)}, 1.0, settings.memory)
-    found = track.ratios(settings.correlation, settings.memory)
-    return judge(found, "carol", people, looks, settings).state
+    ratio = float(claim.ratios(alone, MODEL, settings, people)[0, 0])
+    return judge({"carol": ratio}, "carol", people, settings.min_looks, settings).state
 
 
 @settings(deadline=None)
-@given(st.floats(2, 15), st.integers(1, 100_000), st.floats(0, 1), st.integers(1, 60), st.floats(0.001, 0.1))
+@given(st.floats(2, 15), st.integers(1, 100_000), st.floats(0.001, 0.1))
 def test_no_track_farther_than_the_threshold_is_ever_named(
-    threshold: float, people: int, correlation: float, looks: int, target: float
+    threshold: float, people: int, target: float
 ) -> None:
-    chosen = EvidenceSettings(target_fpir=target, correlation=correlation, min_looks=1)
-    claim = replace(CLAIM, distance=threshold)
-    assert verdict(threshold * 1.001 + 0.001, looks, claim, chosen, people) is not State.NAMED
+    chosen, claim = EvidenceSettings(target_fpir=target), replace(CLAIM, distance=threshold)
+    assert verdict(threshold * 1.001 + 0.001, claim, chosen, people) is not State.NAMED
 
 
 @settings(deadline=None)
 @given(st.floats(2, 15), st.integers(1, 100_000))
-def test_a_track_within_the_threshold_is_named_once_it_was_seen_enough(threshold: float, people: int) -> None:
+def test_a_track_within_the_threshold_is_named(threshold: float, people: int) -> None:
     chosen, claim = EvidenceSettings(), replace(CLAIM, distance=threshold)
-    assert verdict(threshold * 0.999 - 0.001, chosen.memory, claim, chosen, people) is State.NAMED
+    assert verdict(threshold * 0.999 - 0.001, claim, chosen, people) is State.NAMED
 
 
 def test_everybody_is_judged_with_their_own_shift() -> None:
@@ -109,3 +104,16 @@ def test_its_words_say_what_is_claimed_and_from_what() -> None:
     assert str(CLAIM) == (
         "at most 1% of strangers are given a name (95% sure, from 432 strangers and 500 people)"
     )
+
+
+def test_a_gallery_too_large_for_names_says_so_and_how_many_there_may_be() -> None:
+    most = int(np.exp(11.5) / 99)
+    assert too_many(most, MODEL, EvidenceSettings()) is None
+    assert too_many(0, MODEL, EvidenceSettings()) is None
+    told = too_many(most + 1, MODEL, EvidenceSettings())
+    assert told is not None
+    assert f"out of {most:,} at most; run: recog calibrate" in told
+    # That many, and no more, can reach the bound at all.
+    for people, named in ((most, True), (most + 1, False)):
+        state = judge({"carol": MODEL.ceiling}, "carol", people, 3, EvidenceSettings()).state
+        assert (state is State.NAMED) is named

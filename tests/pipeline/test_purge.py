@@ -39,7 +39,7 @@ def result(index: int, looked: dict[int, list[float]]) -> Result:
     """A frame in which tracks were looked at."""
     box, marks = np.array([1, 2, 31, 42], np.float32), np.zeros((5, 2), np.float32)
     faces = tuple(TrackedFace(track, box, marks, 0.9, UNDECIDED) for track in looked)
-    looks = tuple(Look(t, box, marks, np.array(e, np.float32), 0.5, {}) for t, e in looked.items())
+    looks = tuple(Look(t, box, marks, np.array(e, np.float32), 0.5) for t, e in looked.items())
     return Result(Frame(np.zeros((4, 4, 3), np.uint8), index, index / 10, "b.mp4"), faces, {}, looks)
 
 

@@ -29,7 +29,7 @@ class FakePeople:
     def people_count(self) -> int:
         return len(self.names)
 
-    def search(self, embeddings: Any, people: int = 5) -> Matches:
+    def search(self, embeddings: Any, people: int = 5, pooled: bool = False) -> Matches:
         crops = np.array([np.full((112, 112, 3), colour) for colour in self.names.values()], np.uint8)
         enrolled = self.embedder.embed(crops)
         distances = np.abs(embeddings[:, None] - enrolled[None]).sum(axis=2)

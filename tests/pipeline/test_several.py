@@ -150,7 +150,7 @@ def test_the_gallery_is_searched_by_one_at_a_time_and_every_view_is_told_of_a_ch
     class Counted:
         people_count, inside, most, changed = 3, 0, 0, False
 
-        def search(self, embeddings: Any, people: int = 5) -> Any:
+        def search(self, embeddings: Any, people: int = 5, pooled: bool = False) -> Any:
             self.inside += 1
             self.most = max(self.most, self.inside)
             time.sleep(0.001)

@@ -21,7 +21,7 @@ def result(index: int, identity: Identity, quality: float | None = None, track: 
     image = np.full((120, 160, 3), 20 * index, np.uint8)
     box = np.array([40, 30, 80, 80], np.float32)
     marks = np.zeros((5, 2), np.float32)
-    looks = () if quality is None else (Look(track, box, marks, np.zeros(4, np.float32), quality, {}),)
+    looks = () if quality is None else (Look(track, box, marks, np.zeros(4, np.float32), quality),)
     face = TrackedFace(track, box, marks, 0.9, identity)
     return Result(Frame(image, index, index / 10, "a.mp4"), (face,), {}, looks)
 

@@ -32,7 +32,7 @@ def run(name: str = "run1", source: str = "a.mp4") -> Run:
 def result(index: int, looked: dict[int, list[float]], seen: tuple[int, ...] = ()) -> Result:
     """A frame in which some tracks were looked at, and others only seen."""
     faces = tuple(TrackedFace(t, BOX, MARKS, 0.9, UNDECIDED) for t in (*looked, *seen))
-    looks = tuple(Look(t, BOX, MARKS, np.array(e, np.float32), 0.5, {}) for t, e in looked.items())
+    looks = tuple(Look(t, BOX, MARKS, np.array(e, np.float32), 0.5) for t, e in looked.items())
     return Result(Frame(np.zeros((4, 4, 3), np.uint8), index, index / 10, "a.mp4"), faces, {}, looks)
 
 

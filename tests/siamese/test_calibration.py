@@ -88,3 +88,10 @@ def test_fitted_ratios_cost_less_than_the_same_ones_shifted_or_stretched() -> No
     llr = calibration.fit(distances, same).llr(distances)
     cost = calibration.cost(llr, same)
     assert cost < min(calibration.cost(other, same) for other in (llr + 0.3, llr - 0.3, llr * 1.3, llr * 0.7))
+
+
+def test_only_the_nearest_person_is_capped_and_the_others_keep_their_gap() -> None:
+    judge = calibration.Calibration(20.0, 2.0, 11.0, 900, 200_000)
+    ratios = judge.of_people(np.array([[2.0, 5.0, np.inf], [6.0, 7.0, 30.0]]))
+    assert ratios.tolist() == [[11, 5, -11], [8, 6, -11]]  # 16 and 10 without the cap
+    assert judge.of_people(np.zeros((2, 0))).shape == (2, 0)

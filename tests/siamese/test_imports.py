@@ -15,7 +15,18 @@ FOLDER = Path(siamese.__file__).parent
 NEVER = {"ultralytics", "pipeline", "gallery", "faiss"}
 HEAVY = {"torch", "torchvision", "matplotlib", "sklearn", "tensorboard", "onnx"}
 # Whatever running, enrolling and evaluating import: everything but what training is made of.
-TRAINING = {"augment", "batches", "checkpoint", "embed", "export", "losses", "margin", "model", "resume"}
+TRAINING = {
+    "augment",
+    "batches",
+    "checkpoint",
+    "embed",
+    "export",
+    "grow",
+    "losses",
+    "margin",
+    "model",
+    "resume",
+}
 TRAINING |= {"step", "train"}
 MODULES = {".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in FOLDER.glob("**/[a-z]*.py")}
 LIGHT = sorted(MODULES - TRAINING)
