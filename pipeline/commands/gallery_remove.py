@@ -64,7 +64,7 @@ def remove(
              "tapes": [asdict(each) | {"tape": str(each.tape)} for each in purged]}
         )  # fmt: skip
         return
-    print(f"{name}: removed with {removed.templates} photos" if wanted is None else f"{name}: photos removed")
+    print(f"{name}: removed with {_photos(removed.templates)}" if wanted is None else f"{name}: photos removed")
     print(f"gallery     {path}")
     print(f"at          {at}")
     print(f"embeddings  {removed.templates} deleted, with what the history held of them")
@@ -74,10 +74,14 @@ def remove(
     else:
         print("another program is using the gallery: the bytes are wiped when it is next opened")
     for each in purged:
-        found = (
-            f"{each.looks} looks of {each.tracks} tracks deleted" if each.looks else "nothing of them found"
-        )
+        looks = "1 look" if each.looks == 1 else f"{each.looks} looks"
+        tracks = "1 track" if each.tracks == 1 else f"{each.tracks} tracks"
+        found = f"{looks} of {tracks} deleted" if each.looks else "nothing of them found"
         print(f"tape        {each.tape}: {found}, the file rewritten")
+
+
+def _photos(count: int) -> str:
+    return "1 photo" if count == 1 else f"{count} photos"
 
 
 def _purge(name: str, tapes: list[Path], path: Path, settings: Settings) -> list[Purged]:

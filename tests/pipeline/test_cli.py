@@ -121,7 +121,7 @@ def test_the_gallery_is_listed_and_pruned(
     ended = recog("gallery", "remove", "Åsa")
     assert ended.code == 1
     assert "did you mean Åsa [bold] :x:?" in ended.err
-    assert "removed with 1 photos" in recog("gallery", "remove", "Åsa [bold] :x:").out
+    assert "removed with 1 photo" in recog("gallery", "remove", "Åsa [bold] :x:").out
     assert recog("gallery", "list").out == "nobody is enrolled\n"
     assert json.loads(recog("gallery", "list", "--json").out) == []
 

@@ -60,7 +60,7 @@ def test_a_person_is_taken_off_a_tape_to_the_last_byte(tape: Path, embedder: Any
     assert RED in tape.read_bytes()
     ended = recog("gallery", "remove", "red", "--purge", tape)
     assert (ended.code, ended.err) == (0, "")
-    assert f"{tape}: {before['red']} looks of 1 tracks deleted, the file rewritten" in ended.out
+    assert f"{tape}: {before['red']} looks of 1 track deleted, the file rewritten" in ended.out
     assert looks(tape, embedder) == {"red": 0, "green": before["green"], "tracks": before["tracks"] - 1}
     assert RED not in tape.read_bytes()
     assert GREEN in tape.read_bytes()
