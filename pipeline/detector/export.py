@@ -94,14 +94,15 @@ def in_integers(graph: Path, dataset: Path, size: int, shape: tuple[int, int] | 
     """The graph that ultralytics wrote as an `onnx.ModelProto` in eight-bit integers.
 
     The last convolutions, and what turns their outputs into boxes, stay in float32: coordinates of hundreds
-    of pixels and scores of thousandths do not share one scale.
+    of pixels and scores of thousandths do not share one scale. So does the first layer, which has three
+    channels to work on and is no faster in integers, but loses precision that no later layer gets back.
     """
     from siamese.quantise import quantised
 
     images = [cv2.imread(str(path)) for path in training_images(dataset, SCALE_IMAGES)]
     planes = (letterbox(np.asarray(i, np.uint8), size, shape)[0] for i in images if i is not None)
-    head = re.compile(rf"/model\.{_last_layer(graph)}/.*(?<!/conv/Conv)(?<!/act/Relu)")
-    return quantised(graph, ({"images": each} for each in planes), lambda name: bool(head.fullmatch(name)))
+    kept = re.compile(rf"/model\.0/.*|/model\.{_last_layer(graph)}/.*(?<!/conv/Conv)(?<!/act/Relu)")
+    return quantised(graph, ({"images": each} for each in planes), lambda name: bool(kept.fullmatch(name)))
 
 
 def _last_layer(graph: Path) -> int:

@@ -109,9 +109,10 @@ def test_in_integers_a_detector_of_ours_finds_nearly_the_same(
     plain = [node.name for node in convolutions if node.input[1] not in scaled]
     assert len(convolutions) > 50
     assert sorted(name.rsplit("/", 2)[1] for name in plain) == [
+        "conv",
         *("cv2.0.2", "cv2.1.2", "cv2.2.2", "cv3.0.2", "cv3.1.2", "cv3.2.2"),
         *("cv4_kpts.0", "cv4_kpts.1", "cv4_kpts.2"),
-    ]  # the last ones, which make boxes, scores and points
+    ]  # the first one, and the last ones, which make boxes, scores and points
     image = cv2.imread(str(dataset.parent / "images" / "train" / "3.png"))
     planes = letterbox(np.asarray(image, np.uint8), 128)[0]
     expected, found = (open_session(file).run(None, {"images": planes})[0][0] for file in (floats, integers))
