@@ -64,7 +64,8 @@ def remove(
              "tapes": [asdict(each) | {"tape": str(each.tape)} for each in purged]}
         )  # fmt: skip
         return
-    print(f"{name}: removed with {_photos(removed.templates)}" if wanted is None else f"{name}: photos removed")
+    whole = f"removed with {_photos(removed.templates)}" if wanted is None else "photos removed"
+    print(f"{name}: {whole}")
     print(f"gallery     {path}")
     print(f"at          {at}")
     print(f"embeddings  {removed.templates} deleted, with what the history held of them")

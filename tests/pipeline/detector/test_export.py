@@ -117,7 +117,7 @@ def test_in_integers_a_detector_of_ours_finds_nearly_the_same(
     planes = letterbox(np.asarray(image, np.uint8), 128)[0]
     expected, found = (open_session(file).run(None, {"images": planes})[0][0] for file in (floats, integers))
     # A network without training makes more of rounding than one with it.
-    for row, least in ((0, 0.98), (4, 0.5), (5, 0.8)):  # a box's middle, its score, its first point
+    for row, least in ((0, 0.95), (4, 0.5), (5, 0.8)):  # a box's middle, its score, its first point
         assert np.corrcoef(expected[row], found[row])[0, 1] > least
 
 
