@@ -61,8 +61,8 @@ class Matcher:
         if probes.ndim != 2 or probes.shape[1] != self._index.dimension or not np.isfinite(probes).all():
             raise ValueError(f"probes are (m, {self._index.dimension}) and finite, not {probes.shape}")
         total, wanted = len(self._index), min(people, self.held.people)
-        alone = self.held.people == total  # everybody has one template, which pooled is itself
-        if pooled and not alone and wanted:
+        pooled = pooled and self.held.people < total  # a single template, pooled, is itself
+        if pooled:
             wanted = min(wanted + _SPARE, self.held.people)
         distances = np.full((len(probes), people), np.inf, np.float32)
         if not total or not len(probes):
@@ -80,7 +80,7 @@ class Matcher:
                 found = wider_near[0], wider_owners[0]
                 first = first_of_each(found[1], wanted)
             near_by, persons = found[0][first], found[1][first]
-            if pooled and not alone:
+            if pooled:
                 near_by = np.abs(self._people(persons) - probes[row]).sum(axis=1)
                 order = np.argsort(near_by, kind="stable")[:people]
                 near_by, persons = near_by[order], persons[order]

@@ -48,8 +48,8 @@ def quantised(
             quantize_static(
                 str(model), str(made), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                # Weights of seven bits: with eight, sums can overflow on CPUs without VNNI (onnxruntime's
-                # documentation), and two machines would disagree about a face.
+                # Weights of seven bits: with eight, sums overflow on CPUs without VNNI, and two machines
+                # disagree about a face (measured: docs/decisions/0008).
                 reduce_range=True,
                 op_types_to_quantize=OPERATORS,
                 nodes_to_exclude=[node.name for node in plain.graph.node if keep and keep(node.name)],
