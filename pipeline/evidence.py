@@ -145,7 +145,9 @@ def judge(
     stands = before.state is State.NAMED and before.name == name
     enough = settings.keep if stands else 1 - settings.target_fpir
     if name is not None and name == best and chance[name] >= enough:
-        why = f"evidence {ratios[name]:.1f} over {looks} looks, {people} people enrolled"
+        enrolled = "1 person" if people == 1 else f"{people} people"
+        seen = "1 look" if looks == 1 else f"{looks} looks"
+        why = f"evidence {ratios[name]:.1f} over {seen}, {enrolled} enrolled"
         return Identity(State.NAMED, name, float(chance[name]), looks, why)
     if nobody >= (settings.keep if before.state is State.UNKNOWN else settings.unknown_at):
         return Identity(

@@ -51,7 +51,6 @@ def train_on_lfw(
     """
     import torch
 
-    from siamese.checkpoint import load
     from siamese.faces import assemble
     from siamese.train import Step, train
 
@@ -82,7 +81,7 @@ def train_on_lfw(
         "teachers": {model.path.name: model.digest for model in models},
         "weights of the teachers": list(faces.weights),
         "alignment": lfw.alignment,
-        "began with": load(start)["provenance"] if start else None,
+        "began with": _made_how(start) if start else None,
     }
     held_out = lfw.of_people(people.validation).at_most(CALIBRATION_IMAGES)
     with progress() as display:
@@ -104,6 +103,14 @@ def train_on_lfw(
         return train(
             faces, held_out, settings.model, settings.train, out, resume, start, chosen, provenance, show
         )
+
+
+def _made_how(start: Path) -> Any:
+    """What a checkpoint, or an exported network, says of where it came from."""
+    from siamese.checkpoint import load
+    from siamese.warm_start import card_of
+
+    return card_of(start) if start.suffix == ".onnx" else load(start)["provenance"]
 
 
 def read_teacher(given: str, threads: int) -> Teacher:

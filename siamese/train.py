@@ -32,6 +32,7 @@ from siamese.resume import check_resumable, check_same_faces, continue_from
 from siamese.settings import ModelSettings, TrainSettings
 from siamese.sheet import pair_sheet
 from siamese.step import Helpers, batches, cost, rows_of_epoch
+from siamese.warm_start import from_export
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def train(
         validation: faces of other people, by which the best epoch is chosen.
         out: folder of the run: checkpoints, TensorBoard events, settings.
         resume: go on from `out/last.pt`.
-        start: begin with the weights of this checkpoint instead of random ones.
+        start: begin with the weights of this checkpoint, or exported network, instead of random ones.
         provenance: kept in the checkpoint: what data, what split, what teachers.
 
     Raises:
@@ -89,7 +90,8 @@ def train(
     per_epoch = sum(1 for _ in rows_of_epoch(faces, pairs, settings, 0))
     steps, step, best = per_epoch * settings.epochs, 0, -math.inf
     if start is not None and not resume:
-        continue_from(checkpoint.load(start), start, network, averaged, helpers.guess)
+        begun = from_export(start, faces) if start.suffix == ".onnx" else checkpoint.load(start)
+        continue_from(begun, start, network, averaged, helpers.guess)
     if resume:
         state = checkpoint.load(out / "last.pt")
         check_resumable(state, model_settings, settings, out / "last.pt")

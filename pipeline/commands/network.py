@@ -20,7 +20,11 @@ def train(
         bool, typer.Option("--resume", help="Go on exactly where the run in --out stopped.")
     ] = False,
     start: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Begin with the weights of this checkpoint.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Begin with the weights of this checkpoint (.pt) or exported network (.onnx).",
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the faces.")] = None,

@@ -85,7 +85,13 @@ def test_a_strong_ratio_names_after_the_fewest_looks_and_no_sooner() -> None:
     verdict = after(*[{"Ann": 14.0, "Bob": -9.0}] * 3)
     assert (verdict.name, verdict.looks) == ("Ann", 3)
     assert verdict.confidence > 0.999
-    assert "10 people enrolled" in verdict.why
+    assert verdict.why.endswith("over 3 looks, 10 people enrolled")
+
+
+def test_one_person_and_one_look_are_said_as_one() -> None:
+    settings = EvidenceSettings(min_looks=1)
+    verdict = judge({"Ann": 14.0}, "Ann", 1, 1, settings)
+    assert verdict.why == "evidence 14.0 over 1 look, 1 person enrolled"
 
 
 def test_a_larger_gallery_asks_for_more_evidence() -> None:

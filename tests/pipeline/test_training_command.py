@@ -103,6 +103,10 @@ def test_a_network_is_trained_exported_and_recognises(
     assert json.loads((tmp_path / "evaluation" / "figures.json").read_text()) == figures
     assert {path.suffix for path in (tmp_path / "evaluation").iterdir()} == {".json", ".png"}
 
+    ended = recog("train", "--root", root, "--out", tmp_path / "on", *SMALL, *QUICK, "--start", model)
+    assert (ended.code, ended.err) == (0, "")
+    began = checkpoint.load(tmp_path / "on" / "best.pt")["provenance"]["began with"]
+    assert began["precision"] == "int8"
     ended = recog("train", "--root", root, "--out", run, *SMALL, *QUICK, "--resume", "--set", "train.rate=1")
     one_line(ended, "was trained with other rate")
     one_line(

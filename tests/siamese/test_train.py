@@ -235,6 +235,16 @@ def test_it_can_begin_where_another_training_ended(tmp_path: Path, run: Callable
     torch.testing.assert_close(after, before)
 
 
+def test_it_can_begin_with_an_exported_network(
+    tmp_path: Path, run: Callable[..., Path], exported: Path, network: Siamese
+) -> None:
+    still = PLAIN.model_copy(update={"rate": 1e-12, "weight_decay": 0.0, "epochs": 1, "averaging": 0.0})
+    begun = run(tmp_path / "begun", still, start=exported)
+    weights = checkpoint.load(begun)["averaged"]
+    torch.testing.assert_close(weights["backbone.project.weight"], network.backbone.project.weight.detach())
+    torch.testing.assert_close(weights["head.raw"], network.head.raw.detach())
+
+
 def test_it_does_not_begin_with_another_network(
     tmp_path: Path, run: Callable[..., Path], small: ModelSettings
 ) -> None:
