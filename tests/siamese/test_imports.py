@@ -27,7 +27,7 @@ TRAINING = {
     "model",
     "resume",
 }
-TRAINING |= {"step", "train"}
+TRAINING |= {"step", "train", "warm_start"}
 MODULES = {".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in FOLDER.glob("**/[a-z]*.py")}
 LIGHT = sorted(MODULES - TRAINING)
 
