@@ -53,6 +53,7 @@ def train_on_lfw(
 
     from siamese.faces import assemble
     from siamese.train import Step, train
+    from siamese.warm_start import provenance_of
 
     if extra is not None and not teachers:
         raise ConfigError("--extra: faces without names teach nothing without a --teacher")
@@ -60,6 +61,7 @@ def train_on_lfw(
         raise ConfigError(f"--device {device}: give auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: there is no CUDA device here; use cpu or auto")
+    began_with = provenance_of(start) if start else None  # a wrong file is told before the work, not after
     models = [read_teacher(given, settings.train.threads) for given in teachers]
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     people = split(root, hold_out)
@@ -81,7 +83,7 @@ def train_on_lfw(
         "teachers": {model.path.name: model.digest for model in models},
         "weights of the teachers": list(faces.weights),
         "alignment": lfw.alignment,
-        "began with": _made_how(start) if start else None,
+        "began with": began_with,
     }
     held_out = lfw.of_people(people.validation).at_most(CALIBRATION_IMAGES)
     with progress() as display:
@@ -103,14 +105,6 @@ def train_on_lfw(
         return train(
             faces, held_out, settings.model, settings.train, out, resume, start, chosen, provenance, show
         )
-
-
-def _made_how(start: Path) -> Any:
-    """What a checkpoint, or an exported network, says of where it came from."""
-    from siamese.checkpoint import load
-    from siamese.warm_start import card_of
-
-    return card_of(start) if start.suffix == ".onnx" else load(start)["provenance"]
 
 
 def read_teacher(given: str, threads: int) -> Teacher:

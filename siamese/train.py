@@ -32,7 +32,7 @@ from siamese.resume import check_resumable, check_same_faces, continue_from
 from siamese.settings import ModelSettings, TrainSettings
 from siamese.sheet import pair_sheet
 from siamese.step import Helpers, batches, cost, rows_of_epoch
-from siamese.warm_start import from_export
+from siamese.warm_start import beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,7 @@ def train(
     per_epoch = sum(1 for _ in rows_of_epoch(faces, pairs, settings, 0))
     steps, step, best = per_epoch * settings.epochs, 0, -math.inf
     if start is not None and not resume:
-        begun = from_export(start, faces) if start.suffix == ".onnx" else checkpoint.load(start)
-        continue_from(begun, start, network, averaged, helpers.guess)
+        continue_from(beginning(start, faces), start, network, averaged, helpers.guess)
     if resume:
         state = checkpoint.load(out / "last.pt")
         check_resumable(state, model_settings, settings, out / "last.pt")

@@ -47,8 +47,9 @@ def normalise_again(
     """
     import torch
 
-    modules = network.named_modules()
-    norms = {name: module for name, module in modules if isinstance(module, torch.nn.BatchNorm2d)}
+    norms: dict[str, Any] = {
+        name: module for name, module in network.named_modules() if isinstance(module, torch.nn.BatchNorm2d)
+    }
     moments: dict[Any, list[torch.Tensor]] = {}
 
     def remember(norm: Any, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -59,7 +60,7 @@ def normalise_again(
 
     for norm in norms.values():
         # Running mean and scale are still 0 and 1: so set, a normalisation only adds its bias.
-        norm.running_var = torch.full_like(norm.weight, 1 - norm.eps).detach()
+        norm.running_var.fill_(1 - norm.eps)
     hooks = [norm.register_forward_pre_hook(remember) for norm in norms.values()]
     training = network.training
     network.eval()

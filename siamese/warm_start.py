@@ -1,4 +1,4 @@
-"""Going on from an exported network: what `recog train --start` takes from a file that `recog export` wrote.
+"""Going on from another training: what `recog train --start` takes from a checkpoint or an exported network.
 
 An exported network is all that is shipped. Its weights are in integers, its normalisations are folded, and
 what was learned of the teachers is not in it: the first are taken as they are, the second undone, the third
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from siamese import checkpoint
 from siamese.errors import ModelError
 from siamese.faces import Faces
 from siamese.model import Siamese
@@ -25,14 +26,32 @@ SAMPLE = 2048  # faces by which normalisations and guesses are fitted
 BATCH = 64
 
 
-def card_of(path: Path) -> dict[str, Any]:
-    """What an exported network says of how it was made.
+def beginning(path: Path, faces: Faces) -> dict[str, Any]:
+    """What a training begins with, in the form of a checkpoint.
+
+    Args:
+        path: a checkpoint (`.pt`), or a network that `recog export` wrote (`.onnx`).
+        faces: what will be learned from.
 
     Raises:
-        ModelError: not a network that `recog export` wrote.
+        ModelError: neither.
     """
-    described = _described(path, _read(path))
-    card: dict[str, Any] = json.loads(described["recog.card"])
+    return from_export(path, faces) if path.suffix == ".onnx" else checkpoint.load(path)
+
+
+def provenance_of(path: Path) -> dict[str, Any]:
+    """What a checkpoint, or an exported network, says of how it was made.
+
+    Raises:
+        ModelError: neither.
+    """
+    if path.suffix != ".onnx":
+        found: dict[str, Any] = checkpoint.load(path)["provenance"]
+        return found
+    try:
+        card: dict[str, Any] = json.loads(_described(path, _read(path))["recog.card"])
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"{path}: does not say how it was made; export it again") from error
     return card
 
 

@@ -16,7 +16,7 @@ from siamese.faces import Faces
 from siamese.model import Siamese
 from siamese.quantise import quantised
 from siamese.settings import ModelSettings
-from siamese.warm_start import card_of, from_export
+from siamese.warm_start import from_export, provenance_of
 
 CALIBRATION = Calibration(4.0, 0.5, 7.0, 100, 3000)
 
@@ -87,7 +87,7 @@ def test_what_it_knows_of_the_teachers_is_fitted_to_it(exported: Path, faces: Fa
 
 
 def test_its_card_is_what_the_training_began_with(exported: Path) -> None:
-    assert card_of(exported)["trained on"] == "coloured blobs"
+    assert provenance_of(exported)["trained on"] == "coloured blobs"
 
 
 @pytest.mark.parametrize("change", [{"backbone": "koch"}, {"widths": (4, 4, 8, 16)}, {"activation": "prelu"}])
@@ -106,12 +106,18 @@ def test_a_file_whose_weights_are_of_another_network_is_refused(
 
 def test_a_file_that_is_no_embedder_is_refused(exported: Path, faces: Faces, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"none\.onnx: no such file"):
-        card_of(tmp_path / "none.onnx")
+        provenance_of(tmp_path / "none.onnx")
     (tmp_path / "text.onnx").write_text("this is no graph")
     with pytest.raises(ModelError, match=r"text\.onnx: cannot be read as an ONNX graph"):
         from_export(tmp_path / "text.onnx", faces)
     model = onnx.load(str(exported))
+    kept = [entry for entry in model.metadata_props if entry.key != "recog.card"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    onnx.save(model, str(tmp_path / "silent.onnx"))
+    with pytest.raises(ModelError, match=r"silent\.onnx: does not say how it was made"):
+        provenance_of(tmp_path / "silent.onnx")
     del model.metadata_props[:]
     onnx.save(model, str(tmp_path / "bare.onnx"))
     with pytest.raises(ModelError, match=r"bare\.onnx: not an embedder that recog export wrote"):
-        card_of(tmp_path / "bare.onnx")
+        provenance_of(tmp_path / "bare.onnx")
