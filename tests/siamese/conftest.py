@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,11 @@ import torch
 from siamese.calibration import Calibration
 from siamese.crops import CropSet
 from siamese.export import export
+from siamese.faces import Faces
 from siamese.model import Siamese
-from siamese.settings import ModelSettings
+from siamese.settings import ModelSettings, TrainSettings
+from siamese.teacher import unit
+from siamese.train import Step, train
 
 CARD = {"trained on": "coloured blobs", "outside data": "none", "protocol": "unrestricted"}
 
@@ -68,5 +73,44 @@ def blobs() -> Blobs:
                 names.append(f"P{seed}_{person}")
         files = tuple(f"{name}/{name}_{number:04d}.jpg" for number, name in enumerate(names))
         return CropSet(np.stack(made), files, tuple(names), np.ones(len(made), np.bool_), "blobs")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def faces(blobs: Blobs) -> Faces:
+    """Eight people with three images each, to learn from, and what one teacher says of them."""
+    crops = blobs(8, 3, 1)
+    random = np.random.default_rng(0)
+    return Faces(crops.images, crops.labels(), [unit(random.normal(size=(24, 6)).astype(np.float32))])
+
+
+@pytest.fixture(scope="session")
+def validation(blobs: Blobs) -> CropSet:
+    return blobs(4, 3, 2)
+
+
+@pytest.fixture
+def run(small: ModelSettings, faces: Faces, validation: CropSet) -> Callable[..., Path]:
+    """`train` with small faces and short, where nothing else is said."""
+
+    def start(out: Path, changes: Mapping[str, Any] | None = None, **others: Any) -> Path:
+        plain = TrainSettings(batch=8, epochs=2, augment="affine", threads=1, averaging=0.9)
+        given = {"faces": faces, "validation": validation, "model_settings": small} | others
+        return train(settings=plain.model_copy(update=changes), out=out, **given)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def interrupt_at() -> Callable[[int], Callable[[Step], None]]:
+    """Makes a progress display during which somebody presses Ctrl-C, at this step."""
+
+    def make(number: int) -> Callable[[Step], None]:
+        def show(now: Step) -> None:
+            if now.step == number:
+                signal.raise_signal(signal.SIGINT)
+
+        return show
 
     return make

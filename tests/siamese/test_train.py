@@ -16,52 +16,18 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from siamese import checkpoint, metrics
 from siamese.crops import CropSet
 from siamese.embed import embed
-from siamese.errors import DataError, ModelError
+from siamese.errors import DataError
 from siamese.faces import Faces
 from siamese.model import Siamese
 from siamese.settings import ModelSettings, TrainSettings
-from siamese.teacher import unit
 from siamese.train import Step, average, schedule, train
 
 Blobs = Callable[[int, int, int], CropSet]
-PLAIN = TrainSettings(batch=8, epochs=2, augment="affine", threads=1, averaging=0.9)
-STEPS = 6  # of two epochs of 24 faces
+Interrupt = Callable[[int], Callable[[Step], None]]
+STEPS = 6  # of `run`: two epochs of 24 faces
 
 # Of tensorboard's own protocol buffers, under some versions of numpy.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard.*")
-
-
-@pytest.fixture(scope="module")
-def faces(blobs: Blobs) -> Faces:
-    crops = blobs(8, 3, 1)
-    random = np.random.default_rng(0)
-    return Faces(crops.images, crops.labels(), [unit(random.normal(size=(24, 6)).astype(np.float32))])
-
-
-@pytest.fixture(scope="module")
-def validation(blobs: Blobs) -> CropSet:
-    return blobs(4, 3, 2)
-
-
-@pytest.fixture
-def run(small: ModelSettings, faces: Faces, validation: CropSet) -> Callable[..., Path]:
-    """`train` with small faces, where nothing else is said."""
-
-    def start(out: Path, settings: TrainSettings = PLAIN, **others: Any) -> Path:
-        given = {"faces": faces, "validation": validation, "model_settings": small} | others
-        return train(settings=settings, out=out, **given)
-
-    return start
-
-
-def interrupt_at(number: int) -> Callable[[Step], None]:
-    """A progress display during which somebody presses Ctrl-C."""
-
-    def show(now: Step) -> None:
-        if now.step == number:
-            signal.raise_signal(signal.SIGINT)
-
-    return show
 
 
 def same(one: object, other: object) -> bool:
@@ -110,15 +76,14 @@ def test_it_learns_to_tell_people_apart_that_it_has_not_seen(
     ids=["people", "pairs"],
 )
 def test_stopped_and_resumed_it_ends_bit_for_bit_as_uninterrupted(
-    tmp_path: Path, run: Callable[..., Path], stop: int, changes: dict[str, Any]
+    tmp_path: Path, run: Callable[..., Path], interrupt_at: Interrupt, stop: int, changes: dict[str, Any]
 ) -> None:
-    settings = PLAIN.model_copy(update=changes)
-    run(tmp_path / "whole", settings)
+    run(tmp_path / "whole", changes)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "parts", settings, progress=interrupt_at(stop))
+        run(tmp_path / "parts", changes, progress=interrupt_at(stop))
     assert checkpoint.load(tmp_path / "parts/last.pt")["step"] == stop
     torch.manual_seed(12345)  # whatever happened in between
-    run(tmp_path / "parts", settings, resume=True)
+    run(tmp_path / "parts", changes, resume=True)
     for name in ("last.pt", "best.pt"):
         assert same(checkpoint.load(tmp_path / "whole" / name), checkpoint.load(tmp_path / "parts" / name))
     assert checkpoint.load(tmp_path / "parts/last.pt")["step"] == STEPS
@@ -126,7 +91,7 @@ def test_stopped_and_resumed_it_ends_bit_for_bit_as_uninterrupted(
 
 def test_the_bits_do_depend_on_the_seed(tmp_path: Path, run: Callable[..., Path]) -> None:
     for seed in (1, 2):
-        run(tmp_path / str(seed), PLAIN.model_copy(update={"seed": seed, "epochs": 1}))
+        run(tmp_path / str(seed), {"seed": seed, "epochs": 1})
     one, other = (checkpoint.load(tmp_path / seed / "last.pt")["network"] for seed in "12")
     assert not same(one, other)
 
@@ -141,7 +106,7 @@ def test_resumed_at_the_end_there_is_nothing_to_do(tmp_path: Path, run: Callable
 
 
 def test_tensorboard_holds_each_step_once_even_of_a_resumed_run(
-    tmp_path: Path, run: Callable[..., Path]
+    tmp_path: Path, run: Callable[..., Path], interrupt_at: Interrupt
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, progress=interrupt_at(4))
@@ -163,9 +128,7 @@ def test_the_best_epoch_is_kept_and_not_the_last(
     scores = iter([0.6, 0.9, 0.7])
     monkeypatch.setattr("siamese.train.validate", lambda *_: next(scores))
     told: list[Step] = []
-    best = run(
-        tmp_path, PLAIN.model_copy(update={"epochs": 3}), progress=told.append, provenance={"who": "us"}
-    )
+    best = run(tmp_path, {"epochs": 3}, progress=told.append, provenance={"who": "us"})
     assert best == tmp_path / "best.pt"
     kept = checkpoint.load(best)
     assert (kept["step"], kept["best"], kept["epoch"], kept["provenance"]) == (6, 0.9, 2.0, {"who": "us"})
@@ -175,45 +138,9 @@ def test_the_best_epoch_is_kept_and_not_the_last(
     assert all(step.speed > 0 for step in told)
 
 
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [({"rate": 1e-3}, "rate"), ({"seed": 5, "batch": 12}, "batch, seed"), ({"augment": "none"}, "augment")],
-)
-def test_other_settings_are_not_gone_on_with(
-    tmp_path: Path, run: Callable[..., Path], changes: dict[str, Any], named: str
+def test_after_training_ctrl_c_does_what_it_did_before(
+    tmp_path: Path, run: Callable[..., Path], interrupt_at: Interrupt
 ) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, progress=interrupt_at(1))
-    with pytest.raises(ModelError, match=f"trained with other {named};"):
-        run(tmp_path, PLAIN.model_copy(update=changes), resume=True)
-
-
-def test_another_network_other_faces_and_other_teachers_are_not_gone_on_with(
-    tmp_path: Path, run: Callable[..., Path], faces: Faces, small: ModelSettings
-) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, progress=interrupt_at(1))
-    with pytest.raises(ModelError, match="trained with other embedding;"):
-        run(tmp_path, resume=True, model_settings=small.model_copy(update={"embedding": 8}))
-    fewer = Faces(faces.images[:16], faces.labels[:16], [faces.targets[0][:16]])
-    with pytest.raises(ModelError, match="3 batches of them instead of 2"):
-        run(tmp_path, resume=True, faces=fewer)
-    with pytest.raises(ModelError, match="other teachers"):
-        run(tmp_path, resume=True, faces=Faces(faces.images, faces.labels))
-
-
-def test_the_number_of_threads_may_change(tmp_path: Path, run: Callable[..., Path]) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, progress=interrupt_at(5))
-    run(tmp_path, PLAIN.model_copy(update={"threads": 2}), resume=True)
-
-
-def test_there_must_be_something_to_resume(tmp_path: Path, run: Callable[..., Path]) -> None:
-    with pytest.raises(ModelError, match="no such checkpoint"):
-        run(tmp_path, resume=True)
-
-
-def test_after_training_ctrl_c_does_what_it_did_before(tmp_path: Path, run: Callable[..., Path]) -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, progress=interrupt_at(1))
@@ -221,56 +148,16 @@ def test_after_training_ctrl_c_does_what_it_did_before(tmp_path: Path, run: Call
 
 
 def test_a_thread_that_is_not_the_main_one_can_train(tmp_path: Path, run: Callable[..., Path]) -> None:
-    thread = threading.Thread(target=run, args=(tmp_path, PLAIN.model_copy(update={"epochs": 1})))
+    thread = threading.Thread(target=run, args=(tmp_path, {"epochs": 1}))
     thread.start()
     thread.join()
     assert (tmp_path / "best.pt").is_file()
 
 
-def test_it_can_begin_where_another_training_ended(tmp_path: Path, run: Callable[..., Path]) -> None:
-    first = run(tmp_path / "first")
-    still = PLAIN.model_copy(update={"rate": 1e-12, "weight_decay": 0.0, "epochs": 1, "averaging": 0.0})
-    second = run(tmp_path / "second", still, start=first)
-    before, after = (checkpoint.load(path)["averaged"]["backbone.project.weight"] for path in (first, second))
-    torch.testing.assert_close(after, before)
-
-
-def test_it_can_begin_with_an_exported_network(
-    tmp_path: Path, run: Callable[..., Path], exported: Path, network: Siamese
-) -> None:
-    still = PLAIN.model_copy(update={"rate": 1e-12, "weight_decay": 0.0, "epochs": 1, "averaging": 0.0})
-    begun = run(tmp_path / "begun", still, start=exported)
-    weights = checkpoint.load(begun)["averaged"]
-    torch.testing.assert_close(weights["backbone.project.weight"], network.backbone.project.weight.detach())
-    torch.testing.assert_close(weights["head.raw"], network.head.raw.detach())
-
-
-def test_it_does_not_begin_with_another_network(
-    tmp_path: Path, run: Callable[..., Path], small: ModelSettings
-) -> None:
-    other = small.model_copy(update={"embedding": small.embedding * 2})
-    first = run(tmp_path / "first", model_settings=other)
-    with pytest.raises(ModelError, match="another network"):
-        run(tmp_path / "second", start=first)
-
-
-def test_with_other_teachers_it_begins_with_the_network_alone(
-    tmp_path: Path, run: Callable[..., Path], faces: Faces
-) -> None:
-    first = run(tmp_path / "first")
-    still = PLAIN.model_copy(update={"rate": 1e-12, "weight_decay": 0.0, "epochs": 1, "averaging": 0.0})
-    two = Faces(faces.images, faces.labels, [faces.targets[0], faces.targets[0][:, :4].copy()])
-    second = run(tmp_path / "second", still, start=first, faces=two)
-    before, after = checkpoint.load(first), checkpoint.load(second)
-    name = "backbone.project.weight"
-    torch.testing.assert_close(after["averaged"][name], before["averaged"][name])
-    assert [len(after["guess"][f"{teacher}.weight"]) for teacher in (0, 1)] == [6, 4]
-
-
 def test_naming_people_beside_the_pairs_is_learned_saved_and_resumed(
-    tmp_path: Path, run: Callable[..., Path]
+    tmp_path: Path, run: Callable[..., Path], interrupt_at: Interrupt
 ) -> None:
-    settings = PLAIN.model_copy(update={"margin_weight": 0.5})
+    settings = {"margin_weight": 0.5}
     run(tmp_path / "whole", settings)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "parts", settings, progress=interrupt_at(2))
@@ -290,13 +177,13 @@ def test_faces_that_make_no_pairs_cannot_be_trained_on_by_pairs(
 ) -> None:
     unknown = Faces(faces.images, np.full(24, -1, np.int64), faces.targets)
     with pytest.raises(DataError, match="cannot be trained on"):
-        run(tmp_path, PLAIN.model_copy(update={"batches": "pairs"}), faces=unknown)
+        run(tmp_path, {"batches": "pairs"}, faces=unknown)
 
 
 def test_faces_without_names_are_learned_from_the_teacher_alone(
     tmp_path: Path, run: Callable[..., Path], faces: Faces
 ) -> None:
-    nobody, once = np.full(24, -1, np.int64), PLAIN.model_copy(update={"epochs": 1})
+    nobody, once = np.full(24, -1, np.int64), {"epochs": 1}
     for name, targets in (("one", faces.targets), ("other", [faces.targets[0][::-1].copy()])):
         run(tmp_path / name, once, faces=Faces(faces.images, nobody, targets))
         assert set(scalars(tmp_path / name)["loss/bce"].values()) == {0.0}
@@ -317,12 +204,12 @@ def test_validation_faces_that_cannot_judge_are_refused_before_anything_is_writt
 
 
 def test_the_rate_rises_and_falls_or_stays() -> None:
-    rates = [schedule(progress / 100, PLAIN) for progress in range(101)]
+    rates = [schedule(progress / 100, TrainSettings()) for progress in range(101)]
     assert 0 < rates[0] < 0.1
     assert max(rates) == rates[5] == 1.0
     assert sorted(rates[5:], reverse=True) == rates[5:]
     assert 0 < rates[-1] < 0.01
-    constant = PLAIN.model_copy(update={"schedule": "constant"})
+    constant = TrainSettings(schedule="constant")
     assert {schedule(progress / 100, constant) for progress in range(101)} == {1.0}
 
 
