@@ -115,6 +115,16 @@ def test_a_network_is_trained_exported_and_recognises(
 
 
 @pytest.mark.parametrize(
+    ("file", "words"), [("none.onnx", "no such file"), ("none.pt", "no such checkpoint")]
+)
+def test_a_wrong_beginning_is_told_before_any_face_is_aligned(
+    tmp_path: Path, root: Path, recog: Any, file: str, words: str
+) -> None:
+    one_line(recog("train", "--root", root, "--out", tmp_path / "run", "--start", tmp_path / file), words)
+    assert not (root / "crops").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--root", "no"], "peopleDevTrain.txt"),

@@ -59,6 +59,15 @@ def test_the_number_of_threads_may_change(
     run(tmp_path, {"threads": 2}, resume=True)
 
 
+def test_resumed_it_still_says_what_it_began_with(
+    tmp_path: Path, run: Callable[..., Path], interrupt_at: Interrupt
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, progress=interrupt_at(1), provenance={"who": "us", "began with": {"who": "them"}})
+    best = run(tmp_path, resume=True, provenance={"who": "us", "began with": None})
+    assert checkpoint.load(best)["provenance"] == {"who": "us", "began with": {"who": "them"}}
+
+
 def test_there_must_be_something_to_resume(tmp_path: Path, run: Callable[..., Path]) -> None:
     with pytest.raises(ModelError, match="no such checkpoint"):
         run(tmp_path, resume=True)
