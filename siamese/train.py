@@ -103,7 +103,8 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         step, best = state["step"], state["best"]
-        provenance = {**(provenance or {}), "began with": state["provenance"].get("began with")}
+        if "began with" in state["provenance"]:
+            provenance = {**(provenance or {}), "began with": state["provenance"]["began with"]}
     (out / "settings.json").write_text(
         json.dumps({"model": model_settings.model_dump(), "train": settings.model_dump()}, indent=2)
     )
