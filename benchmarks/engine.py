@@ -20,6 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -219,6 +220,11 @@ def memory(data: Path, video: str, frames: int, folder: Path) -> dict[str, objec
     return {"frames": frames, "mib": measured, "growth": round(growth, 4) if growth is not None else None}
 
 
+def peers() -> dict[str, str]:
+    """Versions of the package that is compared with and of what does its work, where they are installed."""
+    return {name: version(name) for name in ("face_recognition", "dlib") if find_spec(name)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of videos/, people/ and models/")
@@ -230,7 +236,7 @@ def main() -> None:
     )
     parser.add_argument("--memory-frames", type=int, default=20_000, help="0 to leave it out")
     arguments = parser.parse_args()
-    results: dict[str, object] = {"environment": environment()}
+    results: dict[str, object] = {"environment": environment(), "peers": peers()}
     with tempfile.TemporaryDirectory() as name:
         for video in arguments.videos:
             results[video] = measure(
