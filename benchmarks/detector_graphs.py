@@ -44,7 +44,7 @@ def main() -> None:
     for shape in ("dynamic", "wide", "square"):
         for kind, scales in (("float32", None), ("int8", (arguments.data, size))):
             out = arguments.out / f"{weights.stem}-{shape}-{kind}.onnx"
-            graphs[f"{kind}, {shape}"] = export(weights, out, {}, input_shape(shape, size), scales)
+            graphs[f"{kind}, {shape}"] = export([weights], out, {}, input_shape(shape, size), scales)
 
     def maker(path: Path, confidence: float, threads: int = 0) -> Callable[[], Detector]:
         return partial(YoloDetector, path, size, confidence, max_faces=1000, threads=threads)

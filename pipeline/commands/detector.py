@@ -121,7 +121,14 @@ def train(
 
 @app.command("export")
 def export(
-    weights: Annotated[Path, typer.Option(metavar="FILE", help="Weights (.pt) that ultralytics trained.")],
+    weights: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE",
+            help="Weights (.pt) that ultralytics trained. Repeated: the mean of trainings that went on from "
+            "the same weights, often better than any of them.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The .onnx file to write.")],
     shape: Annotated[
         Shape, typer.Option(help="Shape of its input: any, or fixed to a square or to 16:9 of --size.")

@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def input_shape(shape: str, size: int) -> tuple[int, int] | None:
 
 
 def export(
-    weights: Path,
+    weights: Sequence[Path],
     out: Path,
     metadata: dict[str, str],
     shape: tuple[int, int] | None = None,
@@ -47,6 +48,7 @@ def export(
     """Write `weights` as an ONNX graph; `metadata` goes into the file.
 
     Args:
+        weights: of one network; of several, which must have the same beginning, the mean is taken.
         shape: height and width of its input in pixels; None for a graph that takes any.
         int8: the data set (`dataset.yaml`) whose training images set the scales of a graph in eight-bit
             integers, and their long side in pixels; None for float32.
@@ -55,8 +57,9 @@ def export(
         DetectorError: the weights are missing or are not an ultralytics model, the data set is missing, or
             `out` cannot be written.
     """
-    if not weights.is_file():
-        raise DetectorError(f"{weights}: no such weights; train them with: recog detector train")
+    for each in weights:
+        if not each.is_file():
+            raise DetectorError(f"{each}: no such weights; train them with: recog detector train")
     if not out.parent.is_dir():
         raise DetectorError(f"{out}: cannot be written, there is no folder {out.parent}")
     if int8 is not None and not int8[0].is_file():
@@ -65,20 +68,18 @@ def export(
         quiet_ultralytics(Path(scratch) / "ultralytics")
         import onnx
         import torch
-        from ultralytics import YOLO  # type: ignore[attr-defined]
 
         # Ultralytics writes beside the weights; what else it leaves there goes with the folder.
-        copy = Path(shutil.copyfile(weights, Path(scratch) / "detector.pt"))
+        model = _read(weights[0], Path(scratch) / "detector.pt")
+        for number, each in enumerate(weights[1:], 1):
+            _blend(model.model, _read(each, Path(scratch) / "other.pt").model, 1 / (number + 1), each)
         size = {"dynamic": True} if shape is None else {"imgsz": shape}
-        try:
-            with warnings.catch_warnings():  # torch warns of every branch that a fixed shape decides
-                warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
-                written = YOLO(str(copy)).export(format="onnx", simplify=False, opset=17, **size)
-        except Exception as error:  # whatever unpickling a foreign file raises
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise DetectorError(
-                f"{weights}: ultralytics cannot read or export these weights ({reason})"
-            ) from error
+        with warnings.catch_warnings():  # torch warns of every branch that a fixed shape decides
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+            try:
+                written = model.export(format="onnx", simplify=False, opset=17, **size)
+            except Exception as error:  # whatever an architecture of somebody else's raises
+                raise _unusable(weights[0], "export", error) from error
         graph: Any = onnx.load(str(written))
         if int8 is not None:
             graph = in_integers(Path(written), *int8, shape)
@@ -88,6 +89,35 @@ def export(
         onnx.save(graph, str(written))
         shutil.copyfile(written, out)
     return out
+
+
+def _read(weights: Path, copy: Path) -> Any:
+    """The `ultralytics.YOLO` of weights, read from a copy of them."""
+    from ultralytics import YOLO  # type: ignore[attr-defined]
+
+    try:
+        return YOLO(str(shutil.copyfile(weights, copy)))
+    except Exception as error:  # whatever unpickling a foreign file raises
+        raise _unusable(weights, "read", error) from error
+
+
+def _unusable(weights: Path, what: str, error: Exception) -> DetectorError:
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return DetectorError(f"{weights}: ultralytics cannot {what} these weights ({reason})")
+
+
+def _blend(network: Any, other: Any, share: float, weights: Path) -> None:
+    """Move every weight and statistic of `network` a share of the way to that of `other`.
+
+    Networks trained on from one beginning lie in one valley, whose middle is often lower than either
+    (Wortsman et al., "Model soups", ICML 2022).
+    """
+    mine, others = network.state_dict(), other.state_dict()
+    if {key: each.shape for key, each in mine.items()} != {key: each.shape for key, each in others.items()}:
+        raise DetectorError(f"{weights}: of another architecture than the weights before it")
+    for key, each in mine.items():
+        if each.is_floating_point():
+            each.lerp_(others[key].to(each.dtype), share)
 
 
 def in_integers(graph: Path, dataset: Path, size: int, shape: tuple[int, int] | None) -> Any:

@@ -32,4 +32,4 @@ def as_onnx(weights: Path, cache: Path | None = None) -> Path:
     from pipeline.detector.export import export
 
     folder.mkdir(parents=True, exist_ok=True)
-    return export(weights, exported, {})
+    return export([weights], exported, {})

@@ -44,7 +44,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_trained_weights_become_a_detector(best: Path, tmp_path: Path) -> None:
     before = files(best.parent)
-    written = export(best, tmp_path / "face.onnx", {"recog.kind": "face detector"})
+    written = export([best], tmp_path / "face.onnx", {"recog.kind": "face detector"})
     assert files(best.parent) == before
     assert files(tmp_path) == {"face.onnx"}
     detector = YoloDetector(written, 64, confidence=1e-6, max_faces=5, nested=2)
@@ -54,12 +54,43 @@ def test_trained_weights_become_a_detector(best: Path, tmp_path: Path) -> None:
 
 def test_weights_that_are_missing_or_are_none_cannot_be_exported(ultralytics: Any, tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="no such weights"):
-        export(tmp_path / "none.pt", tmp_path / "face.onnx", {})
+        export([tmp_path / "none.pt"], tmp_path / "face.onnx", {})
     (tmp_path / "text.pt").write_text("no weights")
     with pytest.raises(DetectorError, match=r"text\.pt: ultralytics cannot read") as caught:
-        export(tmp_path / "text.pt", tmp_path / "face.onnx", {})
+        export([tmp_path / "text.pt"], tmp_path / "face.onnx", {})
     assert "\n" not in str(caught.value)
     assert files(tmp_path) == {"text.pt"}
+
+
+def shifted(ultralytics: Any, weights: Path, by: float, out: Path) -> Path:
+    """The weights with all biases a little greater."""
+    model = ultralytics.YOLO(str(weights))
+    for name, tensor in model.model.state_dict().items():
+        if name.endswith(".bias"):
+            tensor += by
+    model.save(out)
+    return out
+
+
+def test_of_several_trainings_the_mean_is_exported(best: Path, ultralytics: Any, tmp_path: Path) -> None:
+    others = [shifted(ultralytics, best, by, tmp_path / f"{by}.pt") for by in (0.1, 0.2, 0.3)]
+    planes = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
+
+    def output(*weights: Path) -> np.ndarray:
+        written = export(weights, tmp_path / "face.onnx", {})
+        return np.asarray(open_session(written).run(None, {"images": planes})[0])
+
+    first, mean, last = output(others[0]), output(*others), output(others[2])
+    np.testing.assert_allclose(mean, output(others[1]), rtol=1e-2, atol=0.1)  # weights are kept as halves
+    assert min(np.abs(mean - first).max(), np.abs(mean - last).max()) > 1
+
+
+def test_weights_of_two_architectures_have_no_mean(
+    best: Path, weights: Callable[..., Path], tmp_path: Path
+) -> None:
+    with pytest.raises(DetectorError, match="another architecture"):
+        export([best, weights(11, "pose", {0: "face"})], tmp_path / "face.onnx", {})
+    assert files(tmp_path) == set()
 
 
 def test_fixed_inputs_are_squares_or_sixteen_to_nine_in_whole_strides() -> None:
@@ -71,7 +102,7 @@ def test_fixed_inputs_are_squares_or_sixteen_to_nine_in_whole_strides() -> None:
 
 
 def test_a_graph_of_a_fixed_shape_takes_any_frame(best: Path, tmp_path: Path) -> None:
-    written = export(best, tmp_path / "face.onnx", {}, (64, 96))
+    written = export([best], tmp_path / "face.onnx", {}, (64, 96))
     detector = YoloDetector(written, 320, confidence=1e-6, max_faces=5, nested=2)
     assert detector._fixed == (64, 96)
     found = detector.detect(np.zeros((100, 70, 3), np.uint8))
@@ -81,7 +112,7 @@ def test_a_graph_of_a_fixed_shape_takes_any_frame(best: Path, tmp_path: Path) ->
 
 def test_a_folder_that_is_not_there_is_said_before_any_work(best: Path, tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="there is no folder"):
-        export(best, tmp_path / "nowhere" / "face.onnx", {})
+        export([best], tmp_path / "nowhere" / "face.onnx", {})
 
 
 def test_in_integers_a_detector_of_ours_finds_nearly_the_same(
@@ -99,8 +130,8 @@ def test_in_integers_a_detector_of_ours_finds_nearly_the_same(
         model.model.train()(clouds)
     model.save(tmp_path / "weights.pt")
     metadata = {"recog.kind": "face detector"}
-    floats = export(tmp_path / "weights.pt", tmp_path / "floats.onnx", metadata)
-    integers = export(tmp_path / "weights.pt", tmp_path / "integers.onnx", metadata, None, (dataset, 128))
+    floats = export([tmp_path / "weights.pt"], tmp_path / "floats.onnx", metadata)
+    integers = export([tmp_path / "weights.pt"], tmp_path / "integers.onnx", metadata, None, (dataset, 128))
     assert integers.stat().st_size < 0.5 * floats.stat().st_size
     graph = onnx.load(str(integers))
     assert {entry.key: entry.value for entry in graph.metadata_props}["recog.kind"] == "face detector"
@@ -123,8 +154,8 @@ def test_in_integers_a_detector_of_ours_finds_nearly_the_same(
 
 def test_integers_need_the_training_set(best: Path, tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="no such file; make it with: recog detector prepare"):
-        export(best, tmp_path / "face.onnx", {}, None, (tmp_path / "dataset.yaml", 320))
+        export([best], tmp_path / "face.onnx", {}, None, (tmp_path / "dataset.yaml", 320))
     (tmp_path / "dataset.yaml").touch()
     with pytest.raises(DetectorError, match="no training images"):
-        export(best, tmp_path / "face.onnx", {}, None, (tmp_path / "dataset.yaml", 320))
+        export([best], tmp_path / "face.onnx", {}, None, (tmp_path / "dataset.yaml", 320))
     assert files(tmp_path) == {"dataset.yaml"}

@@ -47,7 +47,7 @@ def graph(network: Callable[[int], Any], tmp_path_factory: pytest.TempPathFactor
     model.save(folder / "weights.pt")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return export(folder / "weights.pt", folder / "face.onnx", {}), model.model
+        return export([folder / "weights.pt"], folder / "face.onnx", {}), model.model
 
 
 def images(count: int = 2) -> list[torch.Tensor]:

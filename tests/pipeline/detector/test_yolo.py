@@ -39,7 +39,7 @@ def models(
     said = {"recog.kind": "face detector", "license": "of our own"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, on the exporter that ultralytics uses
-        ours = export(pose, folder / "pose.onnx", said)
+        ours = export([pose], folder / "pose.onnx", said)
     return {
         "26, landmarks": ours,
         "26, end to end": end,
