@@ -16,9 +16,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
-from scipy.special import logsumexp
 
+from pipeline.assignment import pairs
 from pipeline.config import EvidenceSettings
 from pipeline.pooled import Pooled
 from pipeline.types import UNDECIDED, Floats, Identity, State
@@ -35,7 +34,7 @@ def posterior(ratios: ArrayLike, people: int) -> tuple[np.ndarray, np.ndarray]:
     if not people:
         return np.zeros_like(given), np.ones(given.shape[:-1])
     logs = np.concatenate([given - np.log(people), np.zeros((*given.shape[:-1], 1))], axis=-1)
-    normalised = np.exp(logs - logsumexp(logs, axis=-1, keepdims=True))
+    normalised = np.exp(logs - np.logaddexp.reduce(logs, axis=-1, keepdims=True))
     return normalised[..., :-1], normalised[..., -1]
 
 
@@ -102,16 +101,10 @@ def assign(ratios: Mapping[int, Mapping[str, float]]) -> dict[int, str | None]:
     No person is two tracks, and each track may be nobody enrolled, which is worth nothing.
     """
     tracks, names = list(ratios), sorted({name for each in ratios.values() for name in each})
-    if not names:
-        return dict.fromkeys(tracks)
-    gains = np.zeros((len(tracks), len(names) + len(tracks)))  # a column of nobody for every track
-    for row, track in enumerate(tracks):
-        for column, name in enumerate(names):
-            gains[row, column] = ratios[track].get(name, -1e6)
-    rows, columns = linear_sum_assignment(gains, maximize=True)
-    return {
-        tracks[row]: names[column] if column < len(names) else None
-        for row, column in zip(rows, columns, strict=True)
+    gains = np.array([[ratios[track].get(name, 0) for name in names] for track in tracks])
+    found: dict[int, str | None] = dict.fromkeys(tracks)
+    return found | {
+        tracks[row]: names[column] for row, column in pairs(gains.reshape(len(tracks), len(names)))
     }
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from gallery.types import Matches
-from pipeline import align, guarantee, quality
+from pipeline import align, assignment, guarantee, quality
 from pipeline.attention import Attention
 from pipeline.cadence import Cadence
 from pipeline.config import EvidenceSettings, Settings
@@ -85,6 +85,8 @@ class Recogniser:
             live: frames do not wait, so that time spent on one must not make the next one late.
             keep_looks: embed faces even while nobody is enrolled, so that they can be searched later.
         """
+        if live:
+            assignment.prepare()
         self._keep_looks = keep_looks
         self._detector, self._embedder, self._people = detector, embedder, people
         self._settings = settings

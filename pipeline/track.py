@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from pipeline.assignment import pairs
 from pipeline.config import TrackSettings
 from pipeline.detector.boxes import iou
 from pipeline.types import Detections, Floats, Ints
@@ -156,8 +156,7 @@ def _pairs(
     predicted = np.stack([track.box + track.moved(seconds) for track in tracks])
     overlaps = iou(_enlarged(predicted, buffer), _enlarged(boxes[rows], buffer))
     overlaps = np.where(overlaps >= overlap, overlaps, 0)  # a pair that cannot be must not cost one that can
-    paired = zip(*linear_sum_assignment(overlaps, maximize=True), strict=True)
-    return [(tracks[place], int(rows[row])) for place, row in paired if overlaps[place, row] > 0]
+    return [(tracks[place], int(rows[row])) for place, row in pairs(overlaps)]
 
 
 def _enlarged(boxes: Floats, share: float) -> Floats:

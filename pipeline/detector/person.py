@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from pipeline.assignment import pairs
 from pipeline.detector.boxes import area, intersection
 from pipeline.detector.tiles import shifted
 from pipeline.detector.yolo import YoloDetector
@@ -111,7 +111,6 @@ def owners(people: Floats, faces: Floats) -> Ints:
     centres = ((faces[:, :2] + faces[:, 2:]) / 2)[None]
     away = np.hypot(*np.moveaxis((centres - crowns) / sides, 2, 0))
     gains = np.where((inside >= INSIDE) & (away <= REACH), 1 - away, 0)
-    for person, face in zip(*linear_sum_assignment(gains, maximize=True), strict=True):
-        if gains[person, face] > 0:
-            whose[face] = person
+    for person, face in pairs(gains):
+        whose[face] = person
     return whose
