@@ -64,7 +64,7 @@ def replay(tape: Tape, people: People, calibration: Calibration, settings: Setti
 def decide(
     looks: Looks, tracks: Sequence[TapedTrack], people: People, calibration: Calibration, settings: Settings
 ) -> dict[int, Identity]:
-    """The last verdict on each track of a run that was more than "undecided", if there was any."""
+    """The last verdict on each track of a run that was more than "undecided"; else the last of all."""
     evidence = Evidence(settings.evidence)
     verdicts: dict[int, Identity] = {}
     claim = guarantee.of(people)
@@ -81,7 +81,8 @@ def decide(
         evidence.decide(in_view, people.people_count)
         for track in in_view:
             identity = evidence.of(track)
-            if identity.state is not State.UNDECIDED or track not in verdicts:
+            decided = verdicts.get(track, UNDECIDED).state is not State.UNDECIDED
+            if identity.state is not State.UNDECIDED or not decided:
                 verdicts[track] = identity
     return verdicts
 

@@ -1,6 +1,7 @@
 """A run leaves events, pictures and a tape that together say why somebody was or was not recognised."""
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -48,6 +49,14 @@ def test_a_stranger_is_explained_as_well(tmp_path: Path, ran, recog) -> None:  #
     assert "unknown, nobody enrolled" in ended.out
     assert "decided again now: unknown" in ended.out
     assert ": evidence -" in ended.out
+
+
+def test_what_stays_undecided_is_explained_by_all_of_its_looks(tmp_path: Path, ran, recog) -> None:  # type: ignore[no-untyped-def]
+    ended = explain(tmp_path, recog, ran["recognised"], "--set", "evidence.min_looks=1000")
+    assert "decided again now: undecided" in ended.out
+    looks = re.search(r"a name needs 99.0%; (\d+) looks", ended.out)
+    assert looks is not None
+    assert f"({looks[1]} of 1000 looks)" in ended.out
 
 
 def test_without_snapshots_the_card_says_so(tmp_path: Path, ran, recog) -> None:  # type: ignore[no-untyped-def]
