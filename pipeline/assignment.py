@@ -15,8 +15,11 @@ def pairs(gains: np.ndarray) -> list[tuple[int, int]]:
         return []
     rows = np.flatnonzero(gains.max(axis=1))
     columns = gains[rows].argmax(axis=1)
-    if len(np.unique(columns)) < len(columns):  # else each has its best, and no sum is greater
-        rows, columns = _assignment(gains)
+    if len(set(columns.tolist())) < len(columns):  # else each has its best, and no sum is greater
+        # Imported here: that takes as long as everything else a run imports, and most frames do without.
+        from scipy.optimize import linear_sum_assignment
+
+        rows, columns = linear_sum_assignment(gains, maximize=True)
     found = zip(rows.tolist(), columns.tolist(), strict=True)
     return [(row, column) for row, column in found if gains[row, column] > 0]
 
@@ -24,11 +27,3 @@ def pairs(gains: np.ndarray) -> list[tuple[int, int]]:
 def prepare() -> None:
     """Import now what the first conflict would need: a live source would lose the frames of that time."""
     import scipy.optimize  # noqa: F401
-
-
-def _assignment(gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # Imported here: that takes as long as everything else a run imports, and films often do without.
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = linear_sum_assignment(gains, maximize=True)
-    return rows, columns

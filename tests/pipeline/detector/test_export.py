@@ -73,15 +73,16 @@ def shifted(ultralytics: Any, weights: Path, by: float, out: Path) -> Path:
 
 
 def test_of_several_trainings_the_mean_is_exported(best: Path, ultralytics: Any, tmp_path: Path) -> None:
-    others = [shifted(ultralytics, best, by, tmp_path / f"{by}.pt") for by in (0.1, 0.2, 0.3)]
+    others = [shifted(ultralytics, best, by, tmp_path / f"{by}.pt") for by in (0.1, 0.2, 0.6, 0.3)]
     planes = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
 
     def output(*weights: Path) -> np.ndarray:
         written = export(weights, tmp_path / "face.onnx", {})
         return np.asarray(open_session(written).run(None, {"images": planes})[0])
 
-    first, mean, last = output(others[0]), output(*others), output(others[2])
-    np.testing.assert_allclose(mean, output(others[1]), rtol=1e-2, atol=0.1)  # weights are kept as halves
+    *several, middle = others  # a mean of means would be 0.375
+    first, mean, last = output(several[0]), output(*several), output(several[2])
+    np.testing.assert_allclose(mean, output(middle), rtol=1e-2, atol=0.5)  # weights are kept as halves
     assert min(np.abs(mean - first).max(), np.abs(mean - last).max()) > 1
 
 
