@@ -16,6 +16,7 @@ from pipeline.align import SIZE, TEMPLATE
 from pipeline.quiet import quiet_opencv
 from pipeline.types import Detections, Floats, Image
 from siamese.calibration import Calibration
+from siamese.lfw import split_people
 
 quiet_opencv()  # FFmpeg reads its level once a process: before the first test of any file writes a video
 
@@ -71,6 +72,12 @@ class Ended:
     code: int
     out: str
     err: str
+
+    def refused(self, words: str) -> None:
+        """Check that it ended as errors that a user can cause do, in one line that holds `words`."""
+        assert (self.code, self.err.count("\n")) == (1, 1)
+        assert self.err.startswith("recog: ")
+        assert words in self.err
 
 
 Recog = Callable[..., Ended]
@@ -129,6 +136,46 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+def names(validation: bool, count: int) -> list[str]:
+    """Names that fall on one side of the split."""
+    every = [f"Person_{i:03d}" for i in range(200)]
+    return split_people(every)[1 if validation else 0][:count]
+
+
+def write_lfw(root: Path, world: World, people: dict[str, int], test: list[str]) -> Path:
+    """Pictures with one square each, of a colour of the person's own, and the protocol's lists of people."""
+    random = np.random.default_rng(0)
+    for name, images in people.items():
+        folder = root / "lfw-deepfunneled" / name
+        folder.mkdir(parents=True)
+        colour = random.permutation([20, 60, 230]) + random.integers(-20, 20, 3)
+        for number in range(1, images + 1):
+            x, y = random.integers(40, 70, 2)
+            picture = world.face(world.empty(192, 192), tuple(colour.tolist()), int(x), int(y), 80)
+            cv2.imwrite(str(folder / f"{name}_{number:04d}.jpg"), picture)
+    halves = [n for n in people if n not in test], test
+    folds = [line for half in halves for line in (str(len(half)), *(f"{n}\t{people[n]}" for n in half))]
+    (root / "people.txt").write_text("\n".join(["2", *folds]) + "\n")
+    for part, chosen in zip(("Train", "Test"), halves, strict=True):
+        lines = [str(len(chosen)), *(f"{name}\t{people[name]}" for name in chosen)]
+        (root / f"peopleDev{part}.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.fixture
+def held_out() -> list[str]:
+    """The people of `root` who are neither to be fitted nor to be validated on."""
+    return names(False, 12)[10:]
+
+
+@pytest.fixture
+def root(tmp_path: Path, world: World, held_out: list[str]) -> Path:
+    """A small LFW: ten people to fit and three to validate on with three pictures each, and two held out."""
+    fit, validation = names(False, 12), names(True, 3)
+    people = dict.fromkeys([*fit, *validation], 3)
+    return write_lfw(tmp_path / "lfw", world, people, test=held_out)
 
 
 @pytest.fixture
