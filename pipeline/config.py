@@ -36,7 +36,7 @@ class DetectSettings(Section):
     every: int | Literal["auto"] = Field(
         "auto", description="look for faces in every so many frames; auto: by time, see pipeline/cadence.py"
     )
-    overlap: float = Field(0.5, gt=0, lt=1, description="IoU above which the weaker of two boxes is dropped")
+    overlap: float = Field(0.5, gt=0, lt=1, description="IoU above which two boxes are one face")
     max_faces: int = Field(100, ge=1, description="most faces of a frame, the best")
     roi: Region | None = Field(
         None, description="x1 y1 x2 y2 of the part of a video to look in, as shares of its width and height"

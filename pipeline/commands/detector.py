@@ -82,8 +82,13 @@ def train(
     ] = "face-n",
     start: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="An exported detector (.onnx) of this architecture to begin with."),
+        typer.Option(
+            metavar="FILE",
+            help="An exported detector (.onnx) of this architecture to begin with, or weights (.pt) of a "
+            "similar one: layers that differ fade in.",
+        ),
     ] = None,
+    fade: Annotated[int, typer.Option(help="Passes over which they do.")] = 8,
     size: Annotated[int, typer.Option(help="Long side of the training images, pixels.")] = 320,
     vary: Annotated[
         float, typer.Option(help="Share by which the size of each batch may differ from --size.")
@@ -110,9 +115,9 @@ def train(
 
     settings = settings_from(
         {
-            "model": model, "start": start, "size": size, "vary": vary, "epochs": epochs, "hours": hours,
-            "batch": batch, "mosaic": mosaic, "rate": rate, "validate_each": validate_each,
-            "threads": threads, "device": device,
+            "model": model, "start": start, "fade": fade, "size": size, "vary": vary,
+            "epochs": epochs, "hours": hours, "batch": batch, "mosaic": mosaic, "rate": rate,
+            "validate_each": validate_each, "threads": threads, "device": device,
         }
     )  # fmt: skip
     best = run(data, out, settings, resume)
@@ -147,8 +152,18 @@ def export(
             "Scales come from the training images of --data.",
         ),
     ] = False,
+    fit_landmarks: Annotated[
+        bool,
+        typer.Option(
+            "--fit-landmarks",
+            help="Compute the layer of the landmarks anew from the images of --data: a tenth nearer.",
+        ),
+    ] = False,
     data: Annotated[
-        Path, typer.Option(metavar="FILE", help="dataset.yaml of `recog detector prepare`, for --int8.")
+        Path,
+        typer.Option(
+            metavar="FILE", help="dataset.yaml of `recog detector prepare`, for --int8 and --fit-landmarks."
+        ),
     ] = Path("data/detector/dataset.yaml"),
 ) -> None:
     """Write trained weights as ONNX, which `--detector` takes and which runs without ultralytics.
@@ -161,7 +176,8 @@ def export(
 
     described = {"recog.kind": "face detector", "recog.licence": "AGPL-3.0 (ultralytics)"}
     scales = (data, size) if int8 else None
-    written = write(weights, out, described, input_shape(shape, size), scales)
+    landmarks = data if fit_landmarks else None
+    written = write(weights, out, described, input_shape(shape, size), scales, landmarks)
     record(written)
     print(f"written: {written}")
 

@@ -14,6 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.detector.landmark_fit import fit_landmarks
+from pipeline.detector.torch_weights import read, unusable
 from pipeline.detector.train import quiet_ultralytics, training_images
 from pipeline.detector.yolo import STRIDE, letterbox
 from pipeline.errors import ConfigError, DetectorError
@@ -44,6 +46,7 @@ def export(
     metadata: dict[str, str],
     shape: tuple[int, int] | None = None,
     int8: tuple[Path, int] | None = None,
+    landmarks: Path | None = None,
 ) -> Path:
     """Write `weights` as an ONNX graph; `metadata` goes into the file.
 
@@ -52,6 +55,8 @@ def export(
         shape: height and width of its input in pixels; None for a graph that takes any.
         int8: the data set (`dataset.yaml`) whose training images set the scales of a graph in eight-bit
             integers, and their long side in pixels; None for float32.
+        landmarks: the data set on whose training images the layer of the landmarks is fitted anew; None to
+            leave it as it was trained.
 
     Raises:
         DetectorError: the weights are missing or are not an ultralytics model, the data set is missing, or
@@ -62,48 +67,37 @@ def export(
             raise DetectorError(f"{each}: no such weights; train them with: recog detector train")
     if not out.parent.is_dir():
         raise DetectorError(f"{out}: cannot be written, there is no folder {out.parent}")
-    if int8 is not None and not int8[0].is_file():
-        raise DetectorError(f"{int8[0]}: no such file; make it with: recog detector prepare")
+    for dataset in filter(None, (int8 and int8[0], landmarks)):
+        if not dataset.is_file():
+            raise DetectorError(f"{dataset}: no such file; make it with: recog detector prepare")
     with tempfile.TemporaryDirectory() as scratch:
         quiet_ultralytics(Path(scratch) / "ultralytics")
         import onnx
         import torch
 
         # Ultralytics writes beside the weights; what else it leaves there goes with the folder.
-        model = _read(weights[0], Path(scratch) / "detector.pt")
+        copy = shutil.copyfile(weights[0], Path(scratch) / "detector.pt")
+        model = read(copy, weights[0])
         for number, each in enumerate(weights[1:], 1):
-            _blend(model.model, _read(each, Path(scratch) / "other.pt").model, 1 / (number + 1), each)
+            _blend(model.model, read(each).model, 1 / (number + 1), each)
         size = {"dynamic": True} if shape is None else {"imgsz": shape}
         with warnings.catch_warnings():  # torch warns of every branch that a fixed shape decides
             warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
             try:
                 written = model.export(format="onnx", simplify=False, opset=17, **size)
             except Exception as error:  # whatever an architecture of somebody else's raises
-                raise _unusable(weights[0], "export", error) from error
+                raise unusable(weights[0], "export", error) from error
         graph: Any = onnx.load(str(written))
         if int8 is not None:
             graph = in_integers(Path(written), *int8, shape)
+        if landmarks is not None:
+            fit_landmarks(graph, landmarks, shape)
         described = {entry.key: entry.value for entry in graph.metadata_props}
         described.pop("description", None)  # it names the path of the training data on this machine
         onnx.helper.set_model_props(graph, described | metadata)
         onnx.save(graph, str(written))
         shutil.copyfile(written, out)
     return out
-
-
-def _read(weights: Path, copy: Path) -> Any:
-    """The `ultralytics.YOLO` of weights, read from a copy of them."""
-    from ultralytics import YOLO  # type: ignore[attr-defined]
-
-    try:
-        return YOLO(str(shutil.copyfile(weights, copy)))
-    except Exception as error:  # whatever unpickling a foreign file raises
-        raise _unusable(weights, "read", error) from error
-
-
-def _unusable(weights: Path, what: str, error: Exception) -> DetectorError:
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    return DetectorError(f"{weights}: ultralytics cannot {what} these weights ({reason})")
 
 
 def _blend(network: Any, other: Any, share: float, weights: Path) -> None:

@@ -58,7 +58,16 @@ class PersonDetector:
         """
         # A child before its mother is a box inside a box: none is dropped for being nested.
         self._people = YoloDetector(
-            model, size, confidence, overlap, max_people, threads, nested=2.0, target="person", spin=False
+            model,
+            size,
+            confidence,
+            overlap,
+            max_people,
+            threads,
+            nested=2.0,
+            target="person",
+            spin=False,
+            average=False,  # two people overlap by more than half now and then: no mean of them
         )
         self._faces = faces
         self.digest = self._people.digest

@@ -42,7 +42,7 @@ class TiledDetector:
         Args:
             tiles: how many along each side of the frame; tiles have the frame's proportions.
             shared: share of a tile that its neighbour sees too; faces up to this size are safe from seams.
-            overlap: IoU above which the weaker of two boxes is dropped.
+            overlap: IoU above which the weaker of two boxes of different pieces is dropped.
             within: share of a box inside a stronger one from which it is dropped.
             max_faces: most faces of a frame, the best.
         """

@@ -1,9 +1,10 @@
-"""Ultralytics weights (`.pt`) as a detector: exported once to ONNX, and kept."""
+"""Ultralytics weights (`.pt`): how they are read; and as a detector, exported once to ONNX, and kept."""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import DetectorError
 from siamese.shipped import sha256
@@ -33,3 +34,26 @@ def as_onnx(weights: Path, cache: Path | None = None) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     return export([weights], exported, {})
+
+
+def read(weights: Path, told: Path | None = None) -> Any:
+    """The `ultralytics.YOLO` of weights. Opening them can run code: know where they come from.
+
+    Args:
+        told: the file to name in errors, where `weights` is a copy of it.
+
+    Raises:
+        DetectorError: ultralytics cannot read them.
+    """
+    from ultralytics import YOLO  # type: ignore[attr-defined]
+
+    try:
+        return YOLO(str(weights), task="pose")
+    except Exception as error:  # whatever unpickling a foreign file raises
+        raise unusable(told or weights, "read", error) from error
+
+
+def unusable(weights: Path, what: str, error: Exception) -> DetectorError:
+    """The error that ultralytics cannot do `what` with these weights, in one line."""
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return DetectorError(f"{weights}: ultralytics cannot {what} these weights ({reason})")

@@ -11,17 +11,21 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.detector.torch_weights import read
 from pipeline.detector.warm_start import unfold
 from pipeline.detector.yolo import letterbox
 from pipeline.errors import ConfigError, DetectorError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
+
+    from pipeline.detector.fade import Fading
 
 ARCHITECTURES = Path(__file__).parent / "architectures"
 
@@ -32,7 +36,12 @@ class DetectorTraining(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field("face-n", description="face-n, face-p, an ultralytics description, or weights (.pt)")
-    start: Path | None = Field(None, description="exported detector of this architecture to go on from")
+    start: Path | None = Field(
+        None,
+        description="exported detector (.onnx) of this architecture to go on from, or weights (.pt) of a "
+        "similar one to fade from",
+    )
+    fade: int = Field(8, ge=1, description="passes over which layers that differ from those of a .pt fade in")
     size: int = Field(320, ge=64, multiple_of=32, description="long side of the training images, in pixels")
     vary: float = Field(
         0.4, ge=0, lt=1, description="share by which each batch's size may differ from `size`"
@@ -90,17 +99,26 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
     quiet_ultralytics(out / "ultralytics")
     from ultralytics import YOLO  # type: ignore[attr-defined]
 
+    from pipeline.detector.fade import fades
+
     model = YOLO(str(last) if resume else str(description(settings.model)), task="pose")
+    fading = None
     if settings.start is not None and not resume:
-        unfold(settings.start, model.model, sample(dataset))
-        model.save(out / "start.pt")
-        model = YOLO(str(out / "start.pt"), task="pose")
+        if settings.start.suffix == ".pt":
+            fading = _fading(settings.start, settings)
+            fading.add_to(model)
+        else:
+            unfold(settings.start, model.model, sample(dataset))
+            model.save(out / "start.pt")
+            model = YOLO(str(out / "start.pt"), task="pose")
     if settings.device == "cpu":
         model.add_callback("on_train_start", partial(_fast_on_cpu, threads=settings.threads))
     if resume:
         # Of a finished training ultralytics would begin a new one, on a data set of its own.
         if model.ckpt.get("epoch", -1) < 0 or model.ckpt.get("optimizer") is None:
             raise DetectorError(f"{last}: this training is finished; to go on, train with --model {last}")
+        if fades(cast("nn.Module", model.model)):
+            raise DetectorError(f"{last}: this training stopped while layers were fading in; start it again")
         model.train(resume=True, data=str(dataset))
         return out / "weights" / "best.pt"
     model.train(
@@ -141,7 +159,23 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         verbose=True,
         seed=0,
     )
-    return out / "weights" / "best.pt"
+    best = out / "weights" / "best.pt"
+    if fading is not None and not fading.done:
+        raise DetectorError(
+            f"{best}: the training ended while layers were fading in; give it more time, or a smaller --fade"
+        )
+    return best
+
+
+def _fading(start: Path, settings: DetectorTraining) -> Fading:
+    """What has the training begin as the network of these weights."""
+    from pipeline.detector.fade import Fading
+
+    if not start.is_file():
+        raise DetectorError(f"{start}: no such weights; train them with: recog detector train")
+    if settings.hours is None and settings.epochs <= settings.fade:
+        raise ConfigError(f"--epochs {settings.epochs}: not more than the {settings.fade} of --fade")
+    return Fading(read(start).model, start, settings.fade)
 
 
 def description(model: str) -> str | Path:

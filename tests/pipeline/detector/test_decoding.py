@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.detector.yolo import YoloDetector, letterbox, suppress
+from pipeline.detector.boxes import iou
+from pipeline.detector.yolo import YoloDetector, agreement, letterbox, suppress
 from pipeline.types import Floats, Image
 
 WIDTH, HEIGHT = 128, 96
@@ -146,10 +147,21 @@ def test_a_picture_of_floats_is_refused(head: Head) -> None:
         YoloDetector(head(nothing()), WIDTH).detect(np.zeros((96, 128, 3), np.float32))  # type: ignore[arg-type]
 
 
-def test_of_two_equally_sure_boxes_on_a_face_the_first_is_kept(head: Head) -> None:
+def test_what_overlaps_becomes_its_mean_weighted_by_score_with_the_score_of_the_surest(head: Head) -> None:
+    output = nothing()
+    output[:, 5], output[:, 9] = face(60, 50, 30, 0.8), face(66, 46, 33, 0.4)
+    output[:, 11], output[:, 12] = face(20, 30, 20, 0.6), face(60, 50, 30, 0.3)  # another, and too unsure
+    found = YoloDetector(head(output), WIDTH, confidence=0.35).detect(grey())
+    np.testing.assert_allclose(found.scores, [0.8, 0.6], rtol=1e-6)
+    np.testing.assert_allclose(found.boxes, [[46.5, 33.167, 77.5, 64.167], [10, 20, 30, 40]], atol=1e-2)
+    np.testing.assert_allclose(found.landmarks[:, 2], [[62, 48.667], [20, 30]], atol=1e-2)
+    np.testing.assert_allclose(found.landmarks[0, 1], [62 + 31 / 4, 48.667 - 31 / 4], atol=1e-2)
+
+
+def test_without_averaging_the_surest_is_given_and_of_equals_the_first(head: Head) -> None:
     output = nothing()
     output[:, 5], output[:, 9] = face(60, 50, 30, 0.8), face(62, 50, 30, 0.8)
-    found = YoloDetector(head(output), WIDTH).detect(grey())
+    found = YoloDetector(head(output), WIDTH, average=False).detect(grey())
     np.testing.assert_allclose(found.landmarks[:, 2], [[60, 50]])
 
 
@@ -196,6 +208,17 @@ def test_suppression_is_what_its_definition_says_ties_included(
     values = np.array(table, np.float32).reshape(-1, 5)
     kept = suppress(values[:, :4], values[:, 4], overlap)
     assert kept.tolist() == slow_suppress(values[:, :4], values[:, 4], overlap)
+
+
+@settings(deadline=None)
+@given(rows)
+def test_a_mean_is_of_what_overlaps_and_its_shares_sum_to_one(table: list[tuple[int, ...]]) -> None:
+    values = np.array(table, np.float32).reshape(-1, 5)
+    boxes, scores = values[:, :4], values[:, 4]
+    kept = suppress(boxes, scores, 0.52)
+    shares = agreement(boxes, scores, kept, 0.52)
+    np.testing.assert_allclose(shares.sum(axis=1), np.ones(len(kept)), rtol=1e-5)
+    np.testing.assert_array_equal(shares > 0, iou(boxes[kept], boxes) > 0.52)
 
 
 @settings(deadline=None)

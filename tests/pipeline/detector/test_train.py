@@ -8,45 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pipeline.detector.prepare import Photo, prepare
 from pipeline.detector.train import DetectorTraining, settings_from, train
 from pipeline.errors import ConfigError, DetectorError
-from pipeline.types import Detections, Image
 
 # Torch's own, and of the trainer that ultralytics builds on it.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"
 )
-
-
-class Everywhere:
-    """Proposes one face with its landmarks, in the middle."""
-
-    def detect(self, image: Image) -> Detections:
-        points = np.array([[26, 26], [38, 26], [32, 32], [27, 38], [37, 38]], np.float32)
-        box = np.array([[20, 18, 44, 46]], np.float32)
-        return Detections(box, np.ones(1, np.float32), points[None])
-
-
-def dataset(folder: Path) -> Path:
-    """Eight photographs of a disc with eyes on noise; numbers 1 and 11 choose the epoch."""
-    photos = []
-    for number in (1, 2, 3, 4, 6, 7, 8, 11):
-        image = np.random.default_rng(number).integers(0, 200, (64, 64, 3), np.uint8)
-        cv2.circle(image, (32, 32), 13, (150, 180, 240), -1)
-        for eye in (26, 38):
-            cv2.circle(image, (eye, 26), 2, (20, 20, 20), -1)
-        path = folder / "wild" / "images" / f"{number:05}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), image)
-        photos.append(Photo(path, np.array([[20, 18, 44, 46]], np.float32)))
-    prepare(photos, [], folder / "dataset", [Everywhere()])
-    return folder / "dataset" / "dataset.yaml"
 
 
 def narrow(ultralytics: Any, folder: Path) -> Path:
@@ -66,11 +37,11 @@ def files(folder: Path) -> set[str]:
 class Trained:
     """What one training did, interrupted after its first epoch and resumed; once for all tests."""
 
-    def __init__(self, ultralytics: Any, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, ultralytics: Any, face_set: Any, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.connections: list[object] = []
         self.precisions: list[tuple[bool, Any]] = []
         self.threads = 0
-        self.data = dataset(folder)
+        self.data = face_set(folder)
         model = narrow(ultralytics, folder)
         (folder / "here").mkdir()
         (folder / "home").mkdir()
@@ -135,9 +106,9 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def trained(ultralytics: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(ultralytics: Any, face_set: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     with pytest.MonkeyPatch.context() as patch:
-        return Trained(ultralytics, tmp_path_factory.mktemp("training"), patch)
+        return Trained(ultralytics, face_set, tmp_path_factory.mktemp("training"), patch)
 
 
 def test_training_writes_the_best_weights_and_can_be_read_back(trained: Trained, ultralytics: Any) -> None:

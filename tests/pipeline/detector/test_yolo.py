@@ -99,7 +99,7 @@ def test_faces_are_those_that_ultralytics_finds(
     monkeypatch.setattr(ultralytics.nn.autobackend.AutoBackend, "warmup", lambda *_, **__: None)
     pose = layout != "11, boxes only"
     predictor = ultralytics.YOLO(models[layout], task="pose" if pose else "detect")
-    detector = YoloDetector(models[layout], 128, CONFIDENCE, OVERLAP, max_faces=300, nested=2)
+    detector = YoloDetector(models[layout], 128, CONFIDENCE, OVERLAP, max_faces=300, nested=2, average=False)
     assert detector.has_landmarks == pose
     size, face = ((96, 128), 1) if layout == "11, two classes, fixed" else (128, 0)
     for height, width in [(96, 128), (90, 70), (150, 200)]:
