@@ -51,7 +51,7 @@ class YoloDetector:
             nested: share of a box inside a stronger one from which it is dropped: a face has no face in it.
             target: name of the class to find.
             spin: see `siamese.session.open_session`.
-            average: give the mean of what overlaps, weighted by score, instead of the best of it.
+            average: give the mean of what overlaps, weighted by squared score, instead of the best of it.
 
         Raises:
             DetectorError: not a YOLO model, or none for the target.
@@ -141,10 +141,10 @@ def suppress(boxes: Floats, scores: Floats, overlap: float) -> Ints:
 def agreement(boxes: Floats, scores: Floats, kept: Ints, overlap: float) -> Floats:
     """The share of each candidate (n) in the mean for each box that is kept (k): (k, n).
 
-    All that overlap it by more than `overlap` saw the same face. Their mean, weighted by score, lies nearer
-    to that and wobbles less than the best of them (Bazarevsky et al., "BlazeFace", 2019).
+    All that overlap it by more than `overlap` saw the same face. Their mean, weighted by squared score, lies
+    nearer to that and wobbles less than the best of them (Bazarevsky et al., "BlazeFace", 2019).
     """
-    counts = np.where(iou(boxes[kept], boxes) > overlap, scores, 0)
+    counts = np.where(iou(boxes[kept], boxes) > overlap, scores**2, 0)
     return np.asarray(counts / counts.sum(axis=1, keepdims=True), np.float32)
 
 

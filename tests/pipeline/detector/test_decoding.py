@@ -147,15 +147,15 @@ def test_a_picture_of_floats_is_refused(head: Head) -> None:
         YoloDetector(head(nothing()), WIDTH).detect(np.zeros((96, 128, 3), np.float32))  # type: ignore[arg-type]
 
 
-def test_what_overlaps_becomes_its_mean_weighted_by_score_with_the_score_of_the_surest(head: Head) -> None:
+def test_what_overlaps_becomes_its_mean_weighted_by_squared_score_with_that_of_the_surest(head: Head) -> None:
     output = nothing()
     output[:, 5], output[:, 9] = face(60, 50, 30, 0.8), face(66, 46, 33, 0.4)
     output[:, 11], output[:, 12] = face(20, 30, 20, 0.6), face(60, 50, 30, 0.3)  # another, and too unsure
     found = YoloDetector(head(output), WIDTH, confidence=0.35).detect(grey())
     np.testing.assert_allclose(found.scores, [0.8, 0.6], rtol=1e-6)
-    np.testing.assert_allclose(found.boxes, [[46.5, 33.167, 77.5, 64.167], [10, 20, 30, 40]], atol=1e-2)
-    np.testing.assert_allclose(found.landmarks[:, 2], [[62, 48.667], [20, 30]], atol=1e-2)
-    np.testing.assert_allclose(found.landmarks[0, 1], [62 + 31 / 4, 48.667 - 31 / 4], atol=1e-2)
+    np.testing.assert_allclose(found.boxes, [[45.9, 33.9, 76.5, 64.5], [10, 20, 30, 40]], atol=1e-2)
+    np.testing.assert_allclose(found.landmarks[:, 2], [[61.2, 49.2], [20, 30]], atol=1e-2)
+    np.testing.assert_allclose(found.landmarks[0, 1], [61.2 + 30.6 / 4, 49.2 - 30.6 / 4], atol=1e-2)
 
 
 def test_without_averaging_the_surest_is_given_and_of_equals_the_first(head: Head) -> None:
