@@ -54,7 +54,7 @@ class Fading:
         model.add_callback("on_train_epoch_start", self._end)
 
     def _begin(self, trainer: Any) -> None:
-        join(self._old, trainer.model, self._file)
+        join(self._old.to(trainer.device), trainer.model, self._file)
         trainer.ema.ema = copy.deepcopy(trainer.model).eval()
         for weight in trainer.ema.ema.parameters():
             weight.requires_grad_(False)
@@ -78,8 +78,8 @@ class Fading:
 def join(old: nn.Module, new: nn.Module, file: Path) -> None:
     """Give `new` the weights it shares with `old`, and have it do what `old` does by a `Fade` of the rest.
 
-    Both are networks of ultralytics, whose layers are in `model`. Layers of one kind may differ in the blocks
-    that they list in `m`, all but the last, which makes the boxes, as a whole; and activations anywhere.
+    Both are networks of ultralytics, whose layers are in `model`, on one device. Layers may differ as a whole,
+    in the blocks that they list in `m`, or in an activation; not the last one, which makes the boxes.
 
     Raises:
         DetectorError: they differ in more.
@@ -99,7 +99,7 @@ def join(old: nn.Module, new: nn.Module, file: Path) -> None:
     _fade_activations(old, new)
     try:
         with torch.no_grad():
-            new.eval()(torch.zeros(1, 3, 64, 64))
+            new.eval()(torch.zeros(1, 3, 64, 64, device=next(new.parameters()).device))
     except RuntimeError as error:
         raise DetectorError(f"{file}: its layers are of other widths than those to train") from error
 

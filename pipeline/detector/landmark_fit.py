@@ -25,7 +25,7 @@ from pipeline.types import Floats
 
 STRIDES = (8, 16, STRIDE)
 SIZES = (256, 320, 384, 448, 512, 640)  # long sides the images are shown at, pixels: each at two of them
-IMAGES = 3000  # at most; 200 suffice to beat what training leaves, more bring the last thousandths
+IMAGES = 3000  # at most, spread evenly over the training set
 EYES = 5.0  # pixels of the network's input; of faces with less between the eyes, landmarks are guesses
 SCORE, FIT = 0.3, 0.5  # score and IoU from which a place of the grid found a face
 ENOUGH = 500  # places from which a layer of some 25 inputs is computed; with fewer it stays as it was
@@ -53,7 +53,7 @@ def fit_landmarks(graph: Any, dataset: Path, shape: tuple[int, int] | None = Non
     """Replace the weights of the landmark layers of an `onnx.ModelProto`; return how many places taught each.
 
     The mean distance of the five points from their labels is made least, in distances of the eyes, over the
-    training images: least squares, each time weighted by one over the distance before (Lawson's algorithm).
+    training images: least squares, each time weighted by one over the distance before (Weiszfeld, 1937).
 
     Args:
         graph: of `recog detector export`, in float32 or with integers; changed in place.
@@ -69,7 +69,7 @@ def fit_landmarks(graph: Any, dataset: Path, shape: tuple[int, int] | None = Non
         if (found := re.fullmatch(r"/model\.\d+/cv4_kpts\.(\d)/Conv", node.name))
     }
     if sorted(layers) != [0, 1, 2]:
-        raise DetectorError("its landmarks cannot be fitted: it has not the head of a YOLO26 for poses")
+        raise DetectorError("landmarks cannot be fitted (--fit-landmarks): these weights are of no YOLO26 for poses")
     samples = _collect(graph, [layers[level].input[0] for level in range(3)], dataset, shape)
     if not any(each.features for each in samples):
         raise DetectorError(f"{dataset}: in none of its training images the detector finds landmarks to fit")

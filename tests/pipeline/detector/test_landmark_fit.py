@@ -144,7 +144,7 @@ def test_what_has_no_such_layers_or_finds_nothing_is_refused(
     with pytest.raises(DetectorError, match="in none of its training images the detector finds landmarks"):
         fit_landmarks(graph, data, (64, 64))
     graph.graph.node[1].name = "something else"
-    with pytest.raises(DetectorError, match="its landmarks cannot be fitted"):
+    with pytest.raises(DetectorError, match="landmarks cannot be fitted"):
         fit_landmarks(graph, data, (64, 64))
 
 
