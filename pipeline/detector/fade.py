@@ -78,8 +78,8 @@ class Fading:
 def join(old: nn.Module, new: nn.Module, file: Path) -> None:
     """Give `new` the weights it shares with `old`, and have it do what `old` does by a `Fade` of the rest.
 
-    Both are networks of ultralytics, whose layers are in `model`, on one device. Layers may differ as a whole,
-    in the blocks that they list in `m`, or in an activation; not the last one, which makes the boxes.
+    Both are networks of ultralytics on one device, whose layers are in `model`. Layers may differ as a whole,
+    in blocks that they list in `m`, or in an activation; not so the last one, which makes the boxes.
 
     Raises:
         DetectorError: they differ in more.

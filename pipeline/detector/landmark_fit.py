@@ -69,7 +69,7 @@ def fit_landmarks(graph: Any, dataset: Path, shape: tuple[int, int] | None = Non
         if (found := re.fullmatch(r"/model\.\d+/cv4_kpts\.(\d)/Conv", node.name))
     }
     if sorted(layers) != [0, 1, 2]:
-        raise DetectorError("landmarks cannot be fitted (--fit-landmarks): these weights are of no YOLO26 for poses")
+        raise DetectorError("landmarks cannot be fitted: these weights are not of a YOLO26 for poses")
     samples = _collect(graph, [layers[level].input[0] for level in range(3)], dataset, shape)
     if not any(each.features for each in samples):
         raise DetectorError(f"{dataset}: in none of its training images the detector finds landmarks to fit")
