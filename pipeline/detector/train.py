@@ -96,6 +96,8 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
     last = out / "weights" / "last.pt"
     if resume and not last.is_file():
         raise DetectorError(f"{last}: no checkpoint to resume from; train without --resume first")
+    if settings.start is not None and not resume and not settings.start.is_file():
+        raise DetectorError(f"{settings.start}: no such file to begin with")
     quiet_ultralytics(out / "ultralytics")
     from ultralytics import YOLO  # type: ignore[attr-defined]
 
@@ -171,8 +173,6 @@ def _fading(start: Path, settings: DetectorTraining) -> Fading:
     """What has the training begin as the network of these weights."""
     from pipeline.detector.fade import Fading
 
-    if not start.is_file():
-        raise DetectorError(f"{start}: no such weights; train them with: recog detector train")
     if settings.hours is None and settings.epochs <= settings.fade:
         raise ConfigError(f"--epochs {settings.epochs}: not more than the {settings.fade} of --fade")
     return Fading(read(start).model, start, settings.fade)

@@ -190,7 +190,7 @@ def start_of(file: Path) -> Any:
     return read(file).model
 
 
-@pytest.mark.parametrize(("file", "words"), [("none.pt", "no such weights"), ("text.pt", "cannot read")])
+@pytest.mark.parametrize(("file", "words"), [("none.pt", "no such file"), ("text.pt", "cannot read")])
 def test_a_start_that_is_none_is_refused(
     ultralytics: Any, face_set: Any, tmp_path: Path, file: str, words: str
 ) -> None:
