@@ -125,9 +125,9 @@ def test_a_network_that_differs_in_more_is_refused_in_one_line(
 
 
 def test_layers_that_do_not_fit_together_are_refused(network: Callable[..., Any]) -> None:
-    wider = NEW | {"10": "C3k2, [512, False]"}
+    narrower = NEW | {"10": "C3k2, [512, False]"}
     with pytest.raises(DetectorError, match=r"old\.pt: its layers are of other widths"):
-        join(network(OLD, 1).model, network(wider, 2).model, Path("old.pt"))
+        join(network(OLD, 1).model, network(narrower, 2).model, Path("old.pt"))
 
 
 def test_a_training_fades_and_keeps_the_best_of_what_it_became(
