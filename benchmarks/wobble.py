@@ -2,8 +2,8 @@
 
 Of a face in three frames after each other (boxes overlap by more than 0.6), the middle one's distance from
 the mean of its neighbours: movement that is even over three frames counts for nothing. Of each three the
-median over its points is taken, then the median over all threes, scaled so that independent errors of standard
-deviation s along x and y give about s, in distances of the eyes.
+median over its points is taken, then the median over all threes, scaled so that independent errors of
+standard deviation s along x and y give about s, in distances of the eyes.
 
     uv run python benchmarks/wobble.py friends.mp4 hamilton.mp4 --frames 240
 """
