@@ -14,6 +14,7 @@ from siamese.batches import FacePairs, Ints, pair_batches, people_batches
 from siamese.faces import Faces
 from siamese.margin import MarginSoftmax
 from siamese.model import Siamese
+from siamese.precision import in_bfloat16
 from siamese.settings import TrainSettings
 
 
@@ -76,8 +77,8 @@ def cost(
     planes = batch.planes.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
     labels = batch.labels.to(device)
     network.train()
-    # bfloat16 is half again as fast on CPUs that have it; losses and weights stay in float32.
-    with torch.autocast(device.type, torch.bfloat16):
+    # Losses and weights stay in float32.
+    with torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16(device.type)):
         embeddings = network.embed_planes(planes)
     if settings.batches == "pairs":
         same = (labels[0::2] == labels[1::2]).float()

@@ -89,6 +89,14 @@ def train(
         ),
     ] = None,
     fade: Annotated[int, typer.Option(help="Passes over which they do.")] = 8,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A better exported detector (.onnx) whose every answer is imitated beside the labels.",
+        ),
+    ] = None,
+    share: Annotated[float, typer.Option(help="Of the imitation in the loss.")] = 0.5,
     size: Annotated[int, typer.Option(help="Long side of the training images, pixels.")] = 320,
     vary: Annotated[
         float, typer.Option(help="Share by which the size of each batch may differ from --size.")
@@ -115,9 +123,10 @@ def train(
 
     settings = settings_from(
         {
-            "model": model, "start": start, "fade": fade, "size": size, "vary": vary,
-            "epochs": epochs, "hours": hours, "batch": batch, "mosaic": mosaic, "rate": rate,
-            "validate_each": validate_each, "threads": threads, "device": device,
+            "model": model, "start": start, "fade": fade, "teacher": teacher, "share": share,
+            "size": size, "vary": vary, "epochs": epochs, "hours": hours, "batch": batch,
+            "mosaic": mosaic, "rate": rate, "validate_each": validate_each,
+            "threads": threads, "device": device,
         }
     )  # fmt: skip
     best = run(data, out, settings, resume)

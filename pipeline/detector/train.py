@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pipeline.detector.fade import Fading
+    from pipeline.detector.imitate import Teacher
 
 ARCHITECTURES = Path(__file__).parent / "architectures"
 
@@ -42,6 +43,10 @@ class DetectorTraining(BaseModel):
         "similar one to fade from",
     )
     fade: int = Field(8, ge=1, description="passes over which layers that differ from those of a .pt fade in")
+    teacher: Path | None = Field(
+        None, description="exported detector (.onnx) to imitate beside learning from the labels"
+    )
+    share: float = Field(0.5, gt=0, le=1, description="of the imitation in the loss")
     size: int = Field(320, ge=64, multiple_of=32, description="long side of the training images, in pixels")
     vary: float = Field(
         0.4, ge=0, lt=1, description="share by which each batch's size may differ from `size`"
@@ -115,6 +120,11 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
             model = YOLO(str(out / "start.pt"), task="pose")
     if settings.device == "cpu":
         model.add_callback("on_train_start", partial(_fast_on_cpu, threads=settings.threads))
+    if settings.teacher is not None:
+        from pipeline.detector.imitate import Teacher
+
+        teacher = Teacher(settings.teacher, settings.threads)
+        model.add_callback("on_train_start", partial(_imitate, teacher=teacher, share=settings.share))
     if resume:
         # Of a finished training ultralytics would begin a new one, on a data set of its own.
         if model.ckpt.get("epoch", -1) < 0 or model.ckpt.get("optimizer") is None:
@@ -178,6 +188,13 @@ def _fading(start: Path, settings: DetectorTraining) -> Fading:
     return Fading(read(start).model, start, settings.fade)
 
 
+def _imitate(trainer: Any, teacher: Teacher, share: float) -> None:
+    """Have the loss of a training mixed with an imitation."""
+    from pipeline.detector.imitate import Imitating
+
+    trainer.model.criterion = Imitating(trainer.model.init_criterion(), teacher, share)
+
+
 def description(model: str) -> str | Path:
     """Our own architectures by name; anything else is left to ultralytics."""
     ours = ARCHITECTURES / f"{model}.yaml"
@@ -212,21 +229,23 @@ def training_images(dataset: Path, count: int) -> list[Path]:
 
 
 def _fast_on_cpu(trainer: Any, threads: int) -> None:
-    """Train in bfloat16 with channels last: about twice as fast on CPUs that have it (docs/experiments.md).
+    """Train with channels last, and in bfloat16 on CPUs that have it, which is half again as fast there.
 
     Ultralytics offers bfloat16 on CUDA only. The loss and the averaged weights stay in float32.
     """
     import torch
 
+    from siamese.precision import in_bfloat16
+
     trainer.model.to(memory_format=torch.channels_last)
     torch.set_num_threads(
         threads or os.cpu_count() or 1
     )  # ultralytics leaves one core to whoever else is there
-    plain = trainer.model.predict
+    plain, lower = trainer.model.predict, in_bfloat16("cpu")
 
     def predict(x: Any, *args: Any, **kwargs: Any) -> Any:
         x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=trainer.model.training):
+        with torch.autocast("cpu", torch.bfloat16, enabled=lower and trainer.model.training):
             return _float32(plain(x, *args, **kwargs))
 
     trainer.model.predict = predict

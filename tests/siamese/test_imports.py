@@ -25,6 +25,7 @@ TRAINING = {
     "losses",
     "margin",
     "model",
+    "precision",
     "resume",
 }
 TRAINING |= {"step", "train", "warm_start"}
