@@ -14,7 +14,7 @@ from siamese.batches import FacePairs, Ints, pair_batches, people_batches
 from siamese.faces import Faces
 from siamese.margin import MarginSoftmax
 from siamese.model import Siamese
-from siamese.precision import in_bfloat16
+from siamese.precision import in_bfloat16, memory_format
 from siamese.settings import TrainSettings
 
 
@@ -74,7 +74,8 @@ def cost(
         weights: of the teachers.
     """
     device = network.head.bias.device
-    planes = batch.planes.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+    planes = batch.planes.to(device, non_blocking=True)
+    planes = planes.contiguous(memory_format=memory_format(device.type))
     labels = batch.labels.to(device)
     network.train()
     # Losses and weights stay in float32.

@@ -27,6 +27,7 @@ from siamese.errors import DataError
 from siamese.faces import Faces
 from siamese.interrupt import stop_requested
 from siamese.model import Siamese
+from siamese.precision import memory_format
 from siamese.prefetch import ahead
 from siamese.resume import check_resumable, check_same_faces, continue_from
 from siamese.settings import ModelSettings, TrainSettings
@@ -81,7 +82,7 @@ def train(
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     out.mkdir(parents=True, exist_ok=True)
-    network = Siamese(model_settings).to(device).to(memory_format=torch.channels_last)
+    network = Siamese(model_settings).to(device).to(memory_format=memory_format(torch.device(device).type))
     helpers = Helpers(network.backbone.dimension, faces, settings).to(device)
     parameters = [*network.named_parameters(), *helpers.named_parameters(prefix="helpers")]
     optimizer = make_optimizer(parameters, settings)

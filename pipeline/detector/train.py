@@ -229,22 +229,23 @@ def training_images(dataset: Path, count: int) -> list[Path]:
 
 
 def _fast_on_cpu(trainer: Any, threads: int) -> None:
-    """Train with channels last, and in bfloat16 on CPUs that have it, which is half again as fast there.
+    """Train in bfloat16 with channels last on CPUs that have it, which is half again as fast there.
 
     Ultralytics offers bfloat16 on CUDA only. The loss and the averaged weights stay in float32.
     """
     import torch
 
-    from siamese.precision import in_bfloat16
+    from siamese.precision import in_bfloat16, memory_format
 
-    trainer.model.to(memory_format=torch.channels_last)
+    layout = memory_format("cpu")
+    trainer.model.to(memory_format=layout)
     torch.set_num_threads(
         threads or os.cpu_count() or 1
     )  # ultralytics leaves one core to whoever else is there
     plain, lower = trainer.model.predict, in_bfloat16("cpu")
 
     def predict(x: Any, *args: Any, **kwargs: Any) -> Any:
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=layout)
         with torch.autocast("cpu", torch.bfloat16, enabled=lower and trainer.model.training):
             return _float32(plain(x, *args, **kwargs))
 

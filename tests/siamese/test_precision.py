@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from siamese.precision import in_bfloat16
+from siamese.precision import in_bfloat16, memory_format
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ def test_bfloat16_is_for_processors_with_instructions_for_it(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     assert in_bfloat16("cpu") is expected
+    assert (memory_format("cpu") is torch.channels_last) is expected
 
 
 def test_a_graphics_card_that_would_emulate_it_trains_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
