@@ -160,6 +160,36 @@ def test_a_training_comes_nearer_to_its_teacher(
     assert away(train(data, tmp_path / "taught", taught)) < 0.9 * away(labels)
 
 
+def test_an_interrupted_training_goes_on_with_its_teacher(
+    teacher: Path, face_set: Any, ultralytics: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ultralytics.engine.trainer import BaseTrainer
+
+    asked = []
+    distances = Imitating._distances
+    save = BaseTrainer.save_model
+
+    def counted(self: Imitating, *given: Any) -> Any:
+        asked.append(1)
+        return distances(self, *given)
+
+    def save_and_stop(trainer: Any) -> None:
+        save(trainer)
+        raise KeyboardInterrupt
+
+    settings = DetectorTraining(
+        model="face-p", teacher=teacher, size=64, vary=0, epochs=2, batch=4, threads=1
+    )
+    data = face_set(tmp_path)
+    with monkeypatch.context() as stopping:
+        stopping.setattr(BaseTrainer, "save_model", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(data, tmp_path / "run", settings)
+    monkeypatch.setattr(Imitating, "_distances", counted)
+    train(data, tmp_path / "run", settings, resume=True)
+    assert asked
+
+
 @pytest.mark.parametrize(
     ("task", "names", "arguments", "words"),
     [
