@@ -5,8 +5,8 @@ Beside AP50 as `recog detector evaluate` measures it: what it would be if faces 
 were made at all; if a face counted from an IoU of 0.3; and how wide and high the detections of drawn faces
 are, in widths and heights of the box that people drew (10th, 50th and 90th percentile, scores from 0.3).
 
-The list: of the detections on no drawn face that score 0.4 or more at 320 or 640 pixels, the 96 surest of
-face-n of 0.7.0 on ilc448, by eye; three of them are hands or cannot be told.
+The list: the 96 surest detections of face-n and face-p of 0.7.0 on no drawn face of ilc448, at 320 or 640
+pixels, looked at by eye; three of them are hands or cannot be told. What YuNet alone finds is not in it.
 
     uv run python benchmarks/detector_limits.py --wild ilc448 --wild mask853 --yunet yunet_n_dynamic.onnx
 """
@@ -37,20 +37,29 @@ from siamese.shipped import sha256
 UNDRAWN = Path(__file__).parent / "labels" / "ilc448-undrawn.csv"
 NOBODY = 0.2  # IoU below which a detection is on no face that was drawn
 SAME = 0.4  # IoU from which a detection is the undrawn face of the list
-SURE = 0.3
+SURE, NEAR = 0.3, 0.3  # score and IoU from which a detection is compared with the box that was drawn
 
 
 def precision(
-    found: Sequence[Detections], photos: Sequence[Photo], ignored: Sequence[Floats], **how: Any
+    found: Sequence[Detections],
+    photos: Sequence[Photo],
+    ignored: Sequence[Floats],
+    overlap: float = 0.5,
+    only_faces: bool = False,
 ) -> float:
-    """AP of detections, where those on `ignored` boxes (n, 4) of each photograph count neither way."""
+    """AP of detections, where those on `ignored` boxes (n, 4) of each photograph count neither way.
+
+    Args:
+        overlap: IoU from which a detection is a face.
+        only_faces: leave out what lies on no face that was drawn.
+    """
     scores, hits = [], []
     for detections, photo, unwanted in zip(found, photos, ignored, strict=True):
         ranked = detections[np.argsort(-detections.scores, kind="stable")]
         overlaps = iou(ranked.boxes, photo.boxes)
-        hit = match(overlaps, how.get("overlap", 0.5)) >= 0
+        hit = match(overlaps, overlap) >= 0
         counts = hit | (iou(ranked.boxes, unwanted).max(axis=1, initial=0) < SAME)
-        if how.get("only_faces"):
+        if only_faces:
             counts &= overlaps.max(axis=1, initial=0) >= NOBODY
         scores.append(ranked.scores[counts])
         hits.append(hit[counts])
@@ -64,7 +73,7 @@ def shapes(found: Sequence[Detections], photos: Sequence[Photo]) -> dict[str, li
     for detections, photo in zip(found, photos, strict=True):
         sure = detections[detections.scores >= SURE]
         overlaps = iou(sure.boxes, photo.boxes)
-        for face in np.flatnonzero(overlaps.max(axis=0, initial=0) >= SURE):
+        for face in np.flatnonzero(overlaps.max(axis=0, initial=0) >= NEAR):
             ours, drawn = sure.boxes[overlaps[:, face].argmax()], photo.boxes[face]
             ratios.append((ours[2:] - ours[:2]) / (drawn[2:] - drawn[:2]))
     wide, high = np.percentile(np.array(ratios), (10, 50, 90), axis=0).T.round(3).tolist()

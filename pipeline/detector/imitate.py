@@ -2,7 +2,7 @@
 
 Labels know a face or none, are few, and now and then missing; a teacher's scores also tell how much a place
 looks like one (Hinton et al., "Distilling the knowledge in a neural network", 2015). The teacher is an
-exported graph and runs in onnxruntime: it costs a fraction of what a pass of a network in training does.
+exported graph and runs in onnxruntime; what it costs is in docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -85,9 +85,8 @@ class Imitating:
         imitation = self._distances(said, batch["img"])
         names = list(named)
         for place, distance in zip((0, 1, 3), imitation, strict=True):  # box, landmarks, (visibility), score
-            mixed = named[names[place]].lerp(distance.detach(), self._share)
             losses[place] = losses[place].lerp(distance * len(batch["img"]), self._share)
-            named[names[place]] = mixed
+            named[names[place]] = losses[place].detach() / len(batch["img"])
         return losses, named
 
     def _distances(self, said: Any, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

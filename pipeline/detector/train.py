@@ -107,7 +107,9 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
     from ultralytics import YOLO  # type: ignore[attr-defined]
 
     from pipeline.detector.fade import fades
+    from pipeline.detector.imitate import Teacher
 
+    teacher = Teacher(settings.teacher, settings.threads) if settings.teacher is not None else None
     model = YOLO(str(last) if resume else str(description(settings.model)), task="pose")
     fading = None
     if settings.start is not None and not resume:
@@ -120,10 +122,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
             model = YOLO(str(out / "start.pt"), task="pose")
     if settings.device == "cpu":
         model.add_callback("on_train_start", partial(_fast_on_cpu, threads=settings.threads))
-    if settings.teacher is not None:
-        from pipeline.detector.imitate import Teacher
-
-        teacher = Teacher(settings.teacher, settings.threads)
+    if teacher is not None:
         model.add_callback("on_train_start", partial(_imitate, teacher=teacher, share=settings.share))
     if resume:
         # Of a finished training ultralytics would begin a new one, on a data set of its own.
