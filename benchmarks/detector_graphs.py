@@ -16,11 +16,11 @@ from pathlib import Path
 
 import cv2
 
-from pipeline.detector.evaluate import Detector, compare, held_out, read_image
-from pipeline.detector.export import export, input_shape
-from pipeline.detector.timing import in_rounds, ratio
-from pipeline.detector.yolo import YoloDetector
-from pipeline.sheet import letterbox as fit
+from pipeline.detection.evaluation.evaluate import Detector, compare, held_out, read_image
+from pipeline.detection.evaluation.timing import in_rounds, ratio
+from pipeline.detection.training.export import export, input_shape
+from pipeline.detection.yolo import YoloDetector
+from pipeline.drawing.sheet import letterbox as fit
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256
 

@@ -23,13 +23,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.detector.boxes import iou
-from pipeline.detector.evaluate import held_out, read_image
-from pipeline.detector.precision import average_precision, match
-from pipeline.detector.prepare import Photo
-from pipeline.detector.shipped import model_file
-from pipeline.detector.yolo import YoloDetector
-from pipeline.detector.yunet import YuNet
+from pipeline.detection.evaluation.evaluate import held_out, read_image
+from pipeline.detection.evaluation.precision import average_precision, match
+from pipeline.detection.files import model_file
+from pipeline.detection.training.prepare import Photo
+from pipeline.detection.training.yunet import YuNet
+from pipeline.detection.yolo import YoloDetector
+from pipeline.faces.boxes import iou
 from pipeline.types import Detections, Floats
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256

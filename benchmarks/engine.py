@@ -8,7 +8,7 @@ What runs, on the same frames of each video, all from file to finished file:
   mp4v        the same with OpenCV's mp4v
   yunet       YuNet and mobilefacenet.onnx on every face of every frame, boxes drawn, mp4v: as people build it
   dlib        the package face_recognition (dependency group `peers`; left out where it is missing)
-  ours        `pipeline.engine.recognise`: annotated video and events
+  ours        `pipeline.recognition.engine.recognise`: annotated video and events
   live        ours, of a simulated camera of 30 frames a second: dropped frames and delay
 """
 
@@ -30,14 +30,14 @@ import numpy as np
 import onnxruntime
 
 from pipeline import build
-from pipeline.align import SIZE, TEMPLATE
-from pipeline.bench import Wanted, bench, environment
 from pipeline.config import Settings
-from pipeline.engine import recognise
-from pipeline.enroll import find_photos, look_at
-from pipeline.outputs import Outputs
-from pipeline.sinks import VideoSink
-from pipeline.sources import open_source
+from pipeline.enrolment.photos import find_photos, look_at
+from pipeline.faces.align import SIZE, TEMPLATE
+from pipeline.outputs.outputs import Outputs
+from pipeline.outputs.video import VideoSink
+from pipeline.recognition.bench import Wanted, bench, environment
+from pipeline.recognition.engine import recognise
+from pipeline.sources.open import open_source
 
 VIDEOS = {"friends.mp4": "friends", "street.mp4": "friends", "dance.mp4": "friends"}
 LIVE_RATE = 30.0

@@ -21,8 +21,8 @@ from lfw_people import Reported, reported_people
 
 from gallery import Gallery, NewTemplate
 from gallery.calibration import to_people, upper_bound
-from pipeline.calibrating import calibrate
-from pipeline.vetting import copy_distance
+from pipeline.enrolment.vetting import copy_distance
+from pipeline.identity.calibrate import calibrate
 from siamese.cohort import cohort_path, read
 from siamese.provenance import commit, versions
 from siamese.runtime import DEFAULT, Embedder

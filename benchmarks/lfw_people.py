@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from gallery.types import Floats, Image, Ints
-from pipeline.cohort import TWO_NAMES
 from pipeline.config import Settings
-from pipeline.training import lfw_crops
+from pipeline.training.cohort import TWO_NAMES
+from pipeline.training.network import lfw_crops
+from siamese.lfw.split import VIEW1, split
 from siamese.runtime import Embedder
-from siamese.split import VIEW1, split
 
 
 @dataclass(frozen=True, slots=True)

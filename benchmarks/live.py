@@ -24,17 +24,17 @@ from typing import Any
 
 from engine import Ours
 
-from pipeline.bench import environment, statistics
 from pipeline.config import Settings
-from pipeline.engine import Models, Stream, models
-from pipeline.enroll import find_photos
-from pipeline.rehearsal import Rehearsal
-from pipeline.several import SharedPeople
+from pipeline.enrolment.photos import find_photos
+from pipeline.recognition.bench import environment, statistics
+from pipeline.recognition.engine import Models, Stream, models
+from pipeline.recognition.several import SharedPeople
+from pipeline.sources.rehearsal import Rehearsal
 
 # `recog run`, ended at its first frame: nothing else could be measured from outside.
 FIRST = """
 import os, time
-from pipeline.sinks import VideoSink
+from pipeline.outputs.video import VideoSink
 write = VideoSink.write
 def first(self, *arguments):
     write(self, *arguments)

@@ -24,8 +24,8 @@ from lfw_people import Reported, reported_people
 from gallery.calibration import to_people
 from gallery.pooled import pool
 from pipeline.config import EvidenceSettings
-from pipeline.evidence import posterior
-from pipeline.recognise import NEAREST
+from pipeline.identity.evidence import posterior
+from pipeline.recognition.recognise import NEAREST
 from siamese.provenance import commit, versions
 from siamese.runtime import DEFAULT, Embedder
 

@@ -29,13 +29,13 @@ from scipy.optimize import linear_sum_assignment
 from gallery import Gallery
 from pipeline import build
 from pipeline.config import Settings, load
-from pipeline.detector.boxes import iou
-from pipeline.engine import Models, Stream
-from pipeline.enroll import find_photos, look_at
-from pipeline.sources import open_source
+from pipeline.enrolment.photos import find_photos, look_at
+from pipeline.faces.boxes import iou
+from pipeline.recognition.engine import Models, Stream
+from pipeline.sources.open import open_source
 from pipeline.types import Result, State
+from siamese.lfw.split import VIEW1, split
 from siamese.runtime import Embedder
-from siamese.split import VIEW1, split
 
 LABELS = Path(__file__).parent / "labels"
 # Video -> the groups enrolled, each in a run of its own. Where it has labels, people of the first are in it.

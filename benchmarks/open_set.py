@@ -23,7 +23,7 @@ import numpy as np
 from lfw_people import Reported, reported_people
 
 from gallery.calibration import to_people
-from pipeline.lettering import put_text
+from pipeline.drawing.lettering import put_text
 from siamese.provenance import commit, versions
 from siamese.runtime import DEFAULT, Embedder
 

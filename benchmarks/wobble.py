@@ -17,9 +17,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.detector.boxes import iou
-from pipeline.detector.shipped import model_file
-from pipeline.detector.yolo import YoloDetector
+from pipeline.detection.files import model_file
+from pipeline.detection.yolo import YoloDetector
+from pipeline.faces.boxes import iou
 from pipeline.types import Detections
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256

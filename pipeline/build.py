@@ -10,14 +10,14 @@ from pipeline.config import Settings
 
 if TYPE_CHECKING:
     from gallery import Gallery
-    from pipeline import recognise
-    from pipeline.choose import Pick
-    from pipeline.detector.region import RegionDetector
-    from pipeline.detector.tiles import TiledDetector
-    from pipeline.detector.yolo import YoloDetector
-    from pipeline.enroll import Looker
-    from pipeline.enrolled import Enrolled
-    from pipeline.recognise import Detector
+    from gallery.followed import Enrolled
+    from pipeline.detection.region import RegionDetector
+    from pipeline.detection.tiles import TiledDetector
+    from pipeline.detection.yolo import YoloDetector
+    from pipeline.enrolment.photos import Looker
+    from pipeline.faces.choose import Pick
+    from pipeline.recognition import recognise
+    from pipeline.recognition.recognise import Detector
     from siamese.cohort import Cohort
     from siamese.runtime import Embedder
 
@@ -35,10 +35,10 @@ def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetecto
     """
     import cv2
 
-    from pipeline.detector.region import RegionDetector
-    from pipeline.detector.shipped import model_file
-    from pipeline.detector.tiles import TiledDetector
-    from pipeline.detector.yolo import YoloDetector
+    from pipeline.detection.files import model_file
+    from pipeline.detection.region import RegionDetector
+    from pipeline.detection.tiles import TiledDetector
+    from pipeline.detection.yolo import YoloDetector
 
     # OpenCV's pool and onnxruntime's would fight for the same cores; the models need them more.
     cv2.setNumThreads(1)
@@ -70,8 +70,8 @@ def finder(settings: Settings, faces: Detector) -> Detector:
     model, det = _people_model(settings), settings.det
     if model is None:
         return faces
-    from pipeline.detector.person import PersonDetector
-    from pipeline.detector.region import RegionDetector
+    from pipeline.detection.person import PersonDetector
+    from pipeline.detection.region import RegionDetector
 
     found = PersonDetector(
         model, faces, det.person_size, det.person_confidence, det.max_faces, settings.runtime.threads
@@ -130,7 +130,7 @@ def looker(settings: Settings, embedder: Embedder, pick: Pick = None, *, quick: 
     Raises:
         pipeline.errors.DetectorError, siamese.errors.ModelError: the detector cannot be used.
     """
-    from pipeline.enroll import Looker
+    from pipeline.enrolment.photos import Looker
 
     settings = settings.of_photographs()
     small = settings.model_copy(update={"det": settings.det.model_copy(update={"size": QUICK, "tiles": 1})})
@@ -153,7 +153,7 @@ def single_threaded(settings: Settings) -> Settings:
 
 def fingerprint(embedder: recognise.Embedder) -> str:
     """What a gallery must have been made with to be searched with this embedder."""
-    from pipeline.align import VERSION
+    from pipeline.faces.align import VERSION
 
     return f"{embedder.name} {embedder.digest[:16]}, {VERSION}"
 
@@ -180,7 +180,7 @@ def people(path: Path | None, embedder: Embedder) -> Enrolled:
     Raises:
         gallery.errors.GalleryError: damaged, made with another model, or asked for by name and missing.
     """
-    from pipeline.enrolled import Enrolled
+    from gallery.followed import Enrolled
 
     if path is not None:
         gallery(path, embedder).close()  # asked for by name, so it must be there
@@ -194,7 +194,7 @@ def gallery_path(path: Path | None) -> Path:
 
 def _people_model(settings: Settings) -> Path | None:
     """The file of the detector that was asked for, if it finds people."""
-    from pipeline.detector.shipped import model_file
+    from pipeline.detection.files import model_file
     from pipeline.models import describe
 
     if settings.det.model is None:

@@ -34,7 +34,8 @@ class DetectSettings(Section):
     confidence: float = Field(0.4, gt=0, lt=1, description="score from which a box is a face")
     weak: float = Field(0.15, gt=0, lt=1, description="score from which a box may continue a track")
     every: int | Literal["auto"] = Field(
-        "auto", description="look for faces in every so many frames; auto: by time, see pipeline/cadence.py"
+        "auto",
+        description="look for faces in every so many frames; auto: by time, see pipeline/tracking/cadence.py",
     )
     overlap: float = Field(0.5, gt=0, lt=1, description="IoU above which two boxes are one face")
     max_faces: int = Field(100, ge=1, description="most faces of a frame, the best")

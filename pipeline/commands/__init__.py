@@ -1,0 +1,1 @@
+"""Thin Typer bodies: they read options, call the library, and print."""

@@ -35,13 +35,13 @@ def bench(
     """Measure a run: frames a second, time by stage, dropped frames, delay, memory."""
     import json
 
-    from pipeline.bench import Wanted
-    from pipeline.bench import bench as measure
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import SinkError
-    from pipeline.output_file import check_place
-    from pipeline.sinks import check_output
-    from pipeline.sources import open_source
+    from pipeline.outputs.file import check_place
+    from pipeline.outputs.video import check_output
+    from pipeline.recognition.bench import Wanted
+    from pipeline.recognition.bench import bench as measure
+    from pipeline.sources.open import open_source
 
     settings = settings_from(config, assignments, detector, model)
     if out is not None:

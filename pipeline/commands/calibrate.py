@@ -11,7 +11,7 @@ from pipeline.commands.data import LFW, LfwFolder
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
 
 if TYPE_CHECKING:
-    from pipeline.calibrating import Calibrated
+    from pipeline.identity.calibrate import Calibrated
 
 app = typer.Typer(invoke_without_command=True, help="Set the gallery's threshold, with a guarantee.")
 
@@ -53,12 +53,12 @@ def calibrate(
     import numpy as np
 
     from pipeline import build
-    from pipeline.calibrating import PICK, different_people, find_strangers, keep
-    from pipeline.calibrating import calibrate as find
     from pipeline.commands.shared import settings_from
-    from pipeline.enroll import look_at
-    from pipeline.sinks import ImageSink
-    from pipeline.vetting import copy_distance
+    from pipeline.enrolment.photos import look_at
+    from pipeline.enrolment.vetting import copy_distance
+    from pipeline.identity.calibrate import PICK, different_people, find_strangers, keep
+    from pipeline.identity.calibrate import calibrate as find
+    from pipeline.outputs.video import ImageSink
     from siamese.cohort import cohort_path, read
 
     target = parse_share(target_fpir)
@@ -76,7 +76,7 @@ def calibrate(
         if not dry_run:
             keep(people, made.guarantee, own, undoable=True)
     if picture is not None:
-        from pipeline.calibration_plot import draw_distances
+        from pipeline.drawing.distances import draw_distances
 
         with picture as sink:
             sink.write(draw_distances(made))
@@ -104,8 +104,8 @@ def cohort(
     They took no part in training, and are not among those on whom figures are reported.
     """
     from pipeline import build
-    from pipeline.cohort import build_cohort
     from pipeline.commands.shared import print_json, settings_from
+    from pipeline.training.cohort import build_cohort
     from siamese.cohort import cohort_path
 
     settings = settings_from(config, assignments, detector, model)

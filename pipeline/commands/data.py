@@ -29,7 +29,7 @@ def lfw(
 ) -> None:
     """Bring Labeled Faces in the Wild: from your archive, or by download (about 110 MB). Done once."""
     from pipeline.commands.shared import progress
-    from siamese.lfw_archive import prepare
+    from siamese.lfw.archive import prepare
 
     with progress() as display:
         tasks: dict[str, int] = {}
@@ -59,8 +59,8 @@ def align(
 ) -> None:
     """Detect and align the subject of every photograph, once, for training and evaluation."""
     from pipeline.commands.shared import settings_from
-    from pipeline.training_data import align_folder
-    from siamese.lfw import FOLDER
+    from pipeline.training.data import align_folder
+    from siamese.lfw.files import FOLDER
 
     settings = settings_from(config, assignments, detector)
     target = out or (images or root) / "crops"
@@ -84,8 +84,8 @@ def triplets(
 ) -> None:
     """Fill data/anchor, data/positive and data/negative from LFW, in the layout of the original project."""
     from pipeline.commands.shared import progress
-    from siamese.lfw import FOLDER, view1_split
-    from siamese.triplets import make_triplets
+    from siamese.lfw.files import FOLDER, view1_split
+    from siamese.lfw.triplets import make_triplets
 
     people, _ = view1_split(root)  # those that tests are made of stay out
     with progress() as display:
@@ -114,10 +114,10 @@ def collect(
     as_json: AsJson = False,
 ) -> None:
     """Gather your own anchors and positives: a saves an anchor, p a positive, q ends."""
-    from pipeline.collect import collect as gather
     from pipeline.commands.shared import print_json
-    from pipeline.sources import open_source
-    from pipeline.window import can_show
+    from pipeline.outputs.window import can_show
+    from pipeline.sources.open import open_source
+    from pipeline.training.collect import collect as gather
 
     with open_source(source) as frames:
         preview = can_show() if show is None and every is not None else show is not False

@@ -19,14 +19,14 @@ def demo(
 ) -> None:
     """Make a short film, enroll one person, recognise: one is named, the others stay unknown."""
     from pipeline import build
+    from pipeline.commands.demo_film import PERSON, make_film, other_view, photographs
     from pipeline.commands.run import report
     from pipeline.commands.shared import progress, settings_from
-    from pipeline.demo import PERSON, make_film, other_view, photographs
-    from pipeline.engine import recognise
+    from pipeline.drawing.sheet import contact_sheet
     from pipeline.errors import SinkError, SourceError
-    from pipeline.outputs import Outputs
-    from pipeline.sheet import contact_sheet
-    from pipeline.sources import open_source
+    from pipeline.outputs.outputs import Outputs
+    from pipeline.recognition.engine import recognise
+    from pipeline.sources.open import open_source
 
     settings = settings_from(config, assignments)
     photos = photographs()

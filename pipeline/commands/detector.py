@@ -50,10 +50,10 @@ def prepare(
     import random
 
     from pipeline.commands.shared import progress
-    from pipeline.detector import prepare as preparing
-    from pipeline.detector.yunet import YuNet
-    from pipeline.photos import list_photos
-    from siamese.lfw import FOLDER, image_name, view1_split
+    from pipeline.detection.training import prepare as preparing
+    from pipeline.detection.training.yunet import YuNet
+    from pipeline.sources.images import list_photos
+    from siamese.lfw.files import FOLDER, image_name, view1_split
 
     photos = [photo for folder in wild for photo in preparing.read_photos(folder)]
     single: list[Path] = []
@@ -118,8 +118,8 @@ def train(
     ] = False,
 ) -> None:
     """Train the face detector with ultralytics' pose task: one class, five landmarks."""
-    from pipeline.detector.train import settings_from
-    from pipeline.detector.train import train as run
+    from pipeline.detection.training.train import settings_from
+    from pipeline.detection.training.train import train as run
 
     settings = settings_from(
         {
@@ -179,8 +179,8 @@ def export(
 
     Where SHA256SUMS stands beside --out, the file's checksum is put into it.
     """
-    from pipeline.detector.export import export as write
-    from pipeline.detector.export import input_shape
+    from pipeline.detection.training.export import export as write
+    from pipeline.detection.training.export import input_shape
     from siamese.shipped import record
 
     described = {"recog.kind": "face detector", "recog.licence": "AGPL-3.0 (ultralytics)"}

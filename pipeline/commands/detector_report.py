@@ -15,16 +15,16 @@ from typing import Any
 import cv2
 
 from pipeline.commands.shared import print_json, progress
-from pipeline.detector import evaluate as evaluating
-from pipeline.detector import figures, lfw_check, timing
-from pipeline.detector.failures import failures, write_sheet
-from pipeline.detector.prepare import SCALES, Photo, name_of
-from pipeline.detector.shipped import model_file
-from pipeline.detector.yolo import YoloDetector
-from pipeline.detector.yunet import YuNet
+from pipeline.detection.evaluation import evaluate as evaluating
+from pipeline.detection.evaluation import figures, lfw_check, timing
+from pipeline.detection.evaluation.failures import failures, write_sheet
+from pipeline.detection.files import model_file
+from pipeline.detection.training.prepare import SCALES, Photo, name_of
+from pipeline.detection.training.yunet import YuNet
+from pipeline.detection.yolo import YoloDetector
+from pipeline.drawing.sheet import letterbox
 from pipeline.errors import DetectorError, SinkError
-from pipeline.quiet import quiet_opencv
-from pipeline.sheet import letterbox
+from pipeline.sources.quiet import quiet_opencv
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256
 

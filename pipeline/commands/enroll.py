@@ -11,8 +11,8 @@ from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorF
 
 if TYPE_CHECKING:
     from pipeline.commands.enroll_report import Report
-    from pipeline.enroll import Looker, Outcome
-    from pipeline.enrolling import Enroller
+    from pipeline.enrolment.enroller import Enroller
+    from pipeline.enrolment.photos import Looker, Outcome
 
 SheetFile = Annotated[
     Path | None, typer.Option("--sheet", metavar="FILE", help="Write a contact sheet of what was accepted.")
@@ -69,10 +69,10 @@ def enroll(
     Each photo is accepted, rejected, known already, or held back because it looks like somebody else, and
     says why. If none can be used, nothing is stored and the exit code is 1.
     """
-    from pipeline.choose import parse_pick
     from pipeline.commands.enroll_report import Report
     from pipeline.commands.shared import settings_from
-    from pipeline.enrolling import Enroller
+    from pipeline.enrolment.enroller import Enroller
+    from pipeline.faces.choose import parse_pick
 
     photos = [*(images or []), *(more or [])]
     if sum((bool(photos), video is not None, webcam, people is not None)) != 1:
@@ -111,7 +111,7 @@ def enroll(
 
 def _from_photos(name: str, paths: list[Path], looker: Looker, threads: int) -> list[Outcome]:
     from pipeline.commands.shared import progress
-    from pipeline.enroll import find_photos, look_at
+    from pipeline.enrolment.photos import find_photos, look_at
 
     photos, outcomes = find_photos(paths), []
     with progress() as display:
@@ -124,9 +124,9 @@ def _from_photos(name: str, paths: list[Path], looker: Looker, threads: int) -> 
 
 def _from_video(video: Path, looker: Looker) -> list[Outcome]:
     from pipeline.commands.shared import progress
-    from pipeline.enroll_video import from_film
+    from pipeline.enrolment.film import from_film
     from pipeline.errors import SourceError
-    from pipeline.sources import open_source
+    from pipeline.sources.open import open_source
 
     if not video.is_file():
         raise SourceError(f"{video} does not exist, or is no file")
@@ -136,9 +136,9 @@ def _from_video(video: Path, looker: Looker) -> list[Outcome]:
 
 
 def _from_webcam(camera: str, looker: Looker, quiet: bool) -> list[Outcome]:
-    from pipeline.enroll_webcam import from_camera
-    from pipeline.sources import open_source
-    from pipeline.window import Window
+    from pipeline.enrolment.camera import from_camera
+    from pipeline.outputs.window import Window
+    from pipeline.sources.open import open_source
 
     with open_source(camera) as frames, Window("recog enroll") as window:
         return from_camera(frames, looker, window, report=(lambda words: None) if quiet else print)
@@ -146,7 +146,7 @@ def _from_webcam(camera: str, looker: Looker, quiet: bool) -> list[Outcome]:
 
 def _enroll_people(root: Path, looker: Looker, threads: int, enroller: Enroller, report: Report) -> None:
     from pipeline.commands.shared import progress
-    from pipeline.enroll_people import find_people, look_at_people
+    from pipeline.enrolment.people import find_people, look_at_people
 
     folders = find_people(root)
     with progress() as display:

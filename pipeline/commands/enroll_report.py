@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 from pipeline.commands.shared import print_json
-from pipeline.enroll import Outcome, Verdict
-from pipeline.enrolling import Enrolment
+from pipeline.drawing.sheet import contact_sheet
+from pipeline.enrolment.enroller import Enrolment
+from pipeline.enrolment.photos import Outcome, Verdict
 from pipeline.errors import SourceError
-from pipeline.sheet import contact_sheet
-from pipeline.sinks import ImageSink
+from pipeline.outputs.video import ImageSink
 from pipeline.types import Image
 
 SHEET_MOST = 600  # pictures on a contact sheet

@@ -57,8 +57,8 @@ def evaluate(
     """
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import ConfigError
-    from pipeline.evaluation import evaluate_on_lfw, evaluate_on_pairs, missing_for_pictures
-    from siamese.evaluate import EvaluationSettings
+    from pipeline.training.evaluation import evaluate_on_lfw, evaluate_on_pairs, missing_for_pictures
+    from siamese.protocols.evaluate import EvaluationSettings
 
     settings = settings_from(config, assignments, detector, model)
     chosen = EvaluationSettings(photos=photos, seed=seed)

@@ -29,10 +29,10 @@ def explain(
     from pipeline import build
     from pipeline.commands.shared import settings_from
     from pipeline.errors import SinkError
-    from pipeline.explain import card, find_event, sentences
-    from pipeline.explain import explain as gather
-    from pipeline.sinks import ImageSink
-    from pipeline.tape import Tape
+    from pipeline.outputs.video import ImageSink
+    from pipeline.tapes.explain import card, find_event, sentences
+    from pipeline.tapes.explain import explain as gather
+    from pipeline.tapes.tape import Tape
 
     settings = settings_from(config, assignments, model=model)
     if out is not None and out.suffix.lower() != ".png":

@@ -50,8 +50,8 @@ def show(
     """The photos of a person: a table, and a contact sheet of the kept crops."""
     from gallery import Gallery, check_name
     from pipeline.build import gallery_path
+    from pipeline.commands.gallery_sheet import write_person_sheet
     from pipeline.commands.shared import print_json, print_table
-    from pipeline.person_sheet import write_person_sheet
 
     with Gallery.open(gallery_path(gallery), None, None) as opened:
         photos = list(opened.templates(name))

@@ -40,7 +40,7 @@ def export(
     from gallery.exchange import export_bytes
     from pipeline.build import gallery_path
     from pipeline.errors import SinkError
-    from pipeline.private import private_file
+    from pipeline.outputs.private import private_file
 
     path = gallery_path(gallery)
     if out.exists() and path.exists() and out.samefile(path):

@@ -12,7 +12,7 @@ from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderF
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
-    from pipeline.purge import Purged
+    from pipeline.tapes.purge import Purged
 
 
 def remove(
@@ -89,8 +89,8 @@ def _purge(name: str, tapes: list[Path], path: Path, settings: Settings) -> list
     """Erase a person from tapes: all of them are read and found fit before the first is changed."""
     from gallery import check_name
     from pipeline import build
-    from pipeline.purge import find, purge
-    from pipeline.tape import Tape
+    from pipeline.tapes.purge import find, purge
+    from pipeline.tapes.tape import Tape
 
     name = check_name(name)
     embedder = build.embedder(settings)

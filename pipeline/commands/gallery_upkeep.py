@@ -25,7 +25,7 @@ def check(
     from gallery.check import check as look
     from pipeline import build
     from pipeline.commands.shared import print_json, settings_from
-    from pipeline.quality import least
+    from pipeline.faces.quality import least
 
     settings = settings_from(config, assignments, model=model)
     embedder = build.embedder(settings)
@@ -56,8 +56,9 @@ def migrate(
 ) -> None:
     """Bring a gallery over to another model: embed the kept crops again, all in one step or not at all."""
     from gallery import Gallery
-    from pipeline import build, reembed
+    from pipeline import build
     from pipeline.commands.shared import print_json, progress, settings_from
+    from pipeline.enrolment import reembed
 
     embedder = build.embedder(settings_from(config, assignments, model=model))
     path = build.gallery_path(gallery)

@@ -23,12 +23,13 @@ def identify(
     """Say who is in a photo: for each face, from the left, the likeliest people enrolled, and "unknown"."""
     import numpy as np
 
-    from pipeline import build, guarantee
+    from pipeline import build
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import SourceError
-    from pipeline.identifying import identify as judge
+    from pipeline.identity import guarantee
+    from pipeline.identity.identify import identify as judge
+    from pipeline.identity.verify import Examiner, shown_percent
     from pipeline.types import State
-    from pipeline.verifying import Examiner, shown_percent
 
     settings = settings_from(config, assignments, detector, model)
     embedder = build.embedder(settings)

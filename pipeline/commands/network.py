@@ -71,11 +71,11 @@ def train(
     """
     from pipeline.commands.shared import settings_from
     from pipeline.errors import ConfigError
-    from pipeline.training import train_on_lfw
+    from pipeline.training.network import train_on_lfw
 
     settings = settings_from(config, assignments, detector)
     if backbone is not None:
-        from pipeline.frozen_training import train_heads
+        from pipeline.training.frozen import train_heads
 
         if teacher or extra or start or resume:
             raise ConfigError("--backbone: nothing but a head is fitted; leave --teacher and the like away")
@@ -112,7 +112,7 @@ def export(
 ) -> None:
     """Write a trained network as one ONNX file, calibrated on people it did not learn from."""
     from pipeline.commands.shared import settings_from
-    from pipeline.training import export_checkpoint
+    from pipeline.training.network import export_checkpoint
 
     settings = settings_from(config, assignments, detector)
     calibration = export_checkpoint(checkpoint, out, root, settings, int8)

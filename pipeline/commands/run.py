@@ -11,8 +11,8 @@ from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorF
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
-    from pipeline.engine import Ended
-    from pipeline.outputs import Outputs
+    from pipeline.outputs.outputs import Outputs
+    from pipeline.recognition.engine import Ended
 
 
 def run(
@@ -68,9 +68,9 @@ def run(
 ) -> None:
     """Recognise the enrolled people in a video; everybody else stays unknown."""
     from pipeline.commands.shared import settings_from
-    from pipeline.engine import recognise
     from pipeline.errors import SourceError
-    from pipeline.outputs import Outputs
+    from pipeline.outputs.outputs import Outputs
+    from pipeline.recognition.engine import recognise
 
     settings = settings_from(config, assignments, detector, model)
     outputs = Outputs(out, events, show, webhook, snapshots, thumbnails, tape)
@@ -100,8 +100,8 @@ def _several(
     from dataclasses import replace
 
     from pipeline.commands.shared import print_json
-    from pipeline.several import own_videos, recognise_all
-    from pipeline.streams import shown_address
+    from pipeline.recognition.several import own_videos, recognise_all
+    from pipeline.sources.streams import shown_address
 
     videos: list[Path] | list[None] = [None] * len(specs)
     if outputs.video is not None:
@@ -169,7 +169,7 @@ def report(ended: Ended, out: Path | None, events: Path | None, as_json: bool) -
 
 def _codec_of(path: Path) -> str:
     """A hint, where a better codec could be had."""
-    from pipeline.encoders import H264_SUFFIXES, has_h264
+    from pipeline.outputs.encoders import H264_SUFFIXES, has_h264
 
     if path.suffix.lower() not in H264_SUFFIXES or has_h264():
         return ""

@@ -28,8 +28,8 @@ def replay(
 
     from pipeline import build
     from pipeline.commands.shared import print_json, settings_from
-    from pipeline.replay import replay as decide_again
-    from pipeline.tape import Tape
+    from pipeline.tapes.replay import replay as decide_again
+    from pipeline.tapes.tape import Tape
     from pipeline.types import State
 
     settings = settings_from(config, assignments, model=model)
@@ -85,11 +85,11 @@ def search(
     from dataclasses import asdict
 
     from pipeline import build
-    from pipeline.choose import parse_pick
     from pipeline.commands.shared import print_json, settings_from
-    from pipeline.replay import embedding_of
-    from pipeline.replay import search as search_tape
-    from pipeline.tape import Tape
+    from pipeline.faces.choose import parse_pick
+    from pipeline.tapes.replay import embedding_of
+    from pipeline.tapes.replay import search as search_tape
+    from pipeline.tapes.tape import Tape
 
     chosen = parse_pick(pick)
     settings = settings_from(config, assignments, detector, model)

@@ -38,11 +38,11 @@ def verify(
     import numpy as np
 
     from pipeline import build
-    from pipeline.choose import parse_pick
     from pipeline.commands.shared import print_json, settings_from
-    from pipeline.sheet import contact_sheet
-    from pipeline.sinks import ImageSink
-    from pipeline.verifying import Examiner, compare_to_person, compare_two
+    from pipeline.drawing.sheet import contact_sheet
+    from pipeline.faces.choose import parse_pick
+    from pipeline.identity.verify import Examiner, compare_to_person, compare_two
+    from pipeline.outputs.video import ImageSink
 
     chosen = parse_pick(pick)
     settings = settings_from(config, assignments, detector, model)

@@ -1,0 +1,1 @@
+"""What models there are: catalogue, local files, pull, adopt."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.models.catalogue import Entry
-from siamese.download import download
 from siamese.errors import ModelError
+from siamese.lfw.download import download
 from siamese.shipped import sha256
 
 

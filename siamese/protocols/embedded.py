@@ -20,7 +20,7 @@ Progress = Callable[[int, int], None]  # faces so far, faces in all
 
 
 class Embeds(Protocol):
-    """`siamese.runtime.Embedder`, `siamese.teacher.Teacher`, or anything that embeds crops."""
+    """`siamese.runtime.Embedder`, `siamese.training.teacher.Teacher`, or anything that embeds crops."""
 
     def embed(self, crops: npt.NDArray[np.uint8], /) -> Floats: ...
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from siamese import metrics
-from siamese.intervals import Curve, over_people
 from siamese.metrics import Floats, Ints
+from siamese.protocols.intervals import Curve, over_people
 from siamese.protocols.verification import grid, rates_as_dict, rates_line
 
 RARE = (1e-2, 1e-3, 1e-4)  # false accept rates to report where there are millions of pairs

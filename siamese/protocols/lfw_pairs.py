@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from siamese import calibration, lfw, metrics
+from siamese import calibration, metrics
 from siamese.calibration import Calibration
 from siamese.crops import CropSet
 from siamese.errors import DataError
+from siamese.lfw import files as lfw
+from siamese.lfw.split import VIEW1, Split, split
 from siamese.metrics import Floats, Ints
 from siamese.protocols.embedded import (
     Embedded,
@@ -30,7 +32,6 @@ from siamese.protocols.embedded import (
     rows_of_people,
 )
 from siamese.protocols.verification import Judged
-from siamese.split import VIEW1, Split, split
 
 VIEW1_PAIRS, VIEW2_PAIRS = "pairsDevTest.txt", "pairs.txt"
 IMAGES_EACH = 8  # of a validation person: people with a hundred would be all that counts

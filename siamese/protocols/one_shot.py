@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from siamese.errors import DataError
-from siamese.intervals import EDGES, Interval
 from siamese.metrics import Bools, Floats, Ints
+from siamese.protocols.intervals import EDGES, Interval
 
 WAYS = (5, 20)
 

@@ -16,8 +16,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from siamese.errors import DataError
-from siamese.intervals import EDGES, Interval
 from siamese.metrics import Bools, Doubles, Floats, Ints
+from siamese.protocols.intervals import EDGES, Interval
 
 FPIRS = (1e-2, 1e-3)
 

@@ -7,10 +7,11 @@ from pathlib import PurePath
 
 import numpy as np
 
-from siamese import lfw, metrics
+from siamese import metrics
 from siamese.calibration import Calibration
 from siamese.crops import CropSet
 from siamese.errors import DataError
+from siamese.lfw import files as lfw
 from siamese.metrics import Ints
 from siamese.protocols.embedded import Embeds, Progress, embed_rows
 from siamese.protocols.verification import Judged

@@ -14,8 +14,8 @@ import numpy as np
 
 from siamese import calibration
 from siamese.calibration import Calibration
-from siamese.intervals import EDGES
 from siamese.metrics import Doubles, Floats, Ints, every_pair
+from siamese.protocols.intervals import EDGES
 
 BINS = 15
 LEVELS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from siamese.errors import DataError
+from siamese.lfw.seen import seen
 from siamese.metrics import Floats, Ints
 from siamese.protocols.lfw_pairs import Model
 from siamese.protocols.verification import Judged
-from siamese.seen import seen
 
 
 class Part(Protocol):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from siamese import calibration
-from siamese.intervals import Curve, Interval, over_pairs, wilson
 from siamese.metrics import RATES, Bools, Doubles, Floats, Ints
+from siamese.protocols.intervals import Curve, Interval, over_pairs, wilson
 
 MANY = 3  # folds from which their spread says how sure the mean is
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from pipeline import build
-from pipeline.align import SIZE, TEMPLATE
-from pipeline.quiet import quiet_opencv
+from pipeline.faces.align import SIZE, TEMPLATE
+from pipeline.sources.quiet import quiet_opencv
 from pipeline.types import Detections, Floats, Image
 from siamese.calibration import Calibration
-from siamese.lfw import split_people
+from siamese.lfw.files import split_people
 
 quiet_opencv()  # FFmpeg reads its level once a process: before the first test of any file writes a video
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.demo import _inside
+from pipeline.commands.demo_film import _inside
 
 ROOT = Path(__file__).parents[2]
 OFFLINE = (

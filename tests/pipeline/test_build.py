@@ -14,9 +14,9 @@ from gallery.errors import GalleryError
 from gallery.types import NewTemplate
 from pipeline import build
 from pipeline.config import DetectSettings, Settings
-from pipeline.detector.region import RegionDetector
-from pipeline.detector.tiles import TiledDetector
-from pipeline.detector.yolo import YoloDetector
+from pipeline.detection.region import RegionDetector
+from pipeline.detection.tiles import TiledDetector
+from pipeline.detection.yolo import YoloDetector
 
 
 def test_settings_reach_the_detector_and_opencv_leaves_the_cores_to_the_models() -> None:

@@ -13,12 +13,12 @@ import torch
 
 from siamese.calibration import Calibration
 from siamese.crops import CropSet
-from siamese.export import export
-from siamese.faces import Faces
-from siamese.model import Siamese
 from siamese.settings import ModelSettings, TrainSettings
-from siamese.teacher import unit
-from siamese.train import Step, train
+from siamese.training.export import export
+from siamese.training.faces import Faces
+from siamese.training.model import Siamese
+from siamese.training.teacher import unit
+from siamese.training.train import Step, train
 
 CARD = {"trained on": "coloured blobs", "outside data": "none", "protocol": "unrestricted"}
 

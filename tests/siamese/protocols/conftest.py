@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from siamese import lfw
 from siamese.crops import CropSet
+from siamese.lfw import files as lfw
 
 FOLDS = 10
 TRAIN = {f"Train_{number}": 2 for number in range(80)}

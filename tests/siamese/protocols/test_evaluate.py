@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from siamese import metrics, seen
+from siamese import metrics
 from siamese.calibration import Calibration
 from siamese.crops import CropSet
 from siamese.errors import DataError
-from siamese.evaluate import EvaluationSettings, evaluate_lfw, own_protocol, parse
+from siamese.lfw import seen
+from siamese.lfw.split import Split, split
+from siamese.protocols.evaluate import EvaluationSettings, evaluate_lfw, own_protocol, parse
 from siamese.protocols.lfw_pairs import Model
 from siamese.protocols.report import Report
 from siamese.shipped import sha256
-from siamese.split import Split, split
 
 QUICK = EvaluationSettings(samples=20, trials=60, splits=2)
 CARD = {"outside data": "none", "protocol": "unrestricted"}

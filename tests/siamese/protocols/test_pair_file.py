@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from siamese import calibration, map_plot, metrics, pair_plots, plots
+from siamese import calibration, metrics
 from siamese.calibration import Calibration
 from siamese.crops import CropSet
 from siamese.errors import DataError
-from siamese.evaluate import EvaluationSettings, evaluate_pairs
+from siamese.plots import curves, scatter, sheet
+from siamese.protocols.evaluate import EvaluationSettings, evaluate_pairs
 from siamese.protocols.everyone import everyone
 from siamese.protocols.lfw_pairs import Model
 from siamese.protocols.reliability import reliability
@@ -91,7 +92,7 @@ def test_people_told_apart_without_error_and_a_ceiling_of_nothing_are_reported_t
     found = reliability(Calibration(10.0, 5.0, 0.5, 2, 4), embeddings, np.array([0, 0, 1, 1]), seed=0)
     assert (len(found.claimed), len(found.low), found.excesses, found.least_cost) == (0, 0, (), 0)
     assert "too low to be checked" in found.lines()[0]
-    assert plots.reliability_diagram(found, "title", tmp_path / "reliability.png").is_file()
+    assert curves.reliability_diagram(found, "title", tmp_path / "reliability.png").is_file()
 
 
 def colours(path: Path) -> np.ndarray:
@@ -107,7 +108,7 @@ def test_the_sheet_shows_pairs_at_random_and_the_most_wrong_ones(
     assert report.judged is not None
     errors = int((~report.judged.right).sum())
     assert errors
-    path = pair_plots.pair_sheet(report.judged, crops, tmp_path / "sheet.png", count=count)
+    path = sheet.pair_sheet(report.judged, crops, tmp_path / "sheet.png", count=count)
     shown = (colours(path) == MAGENTA).all(axis=1).sum()
     assert shown > (count + min(errors, count)) * 2 * 112 * 112  # pixels of a pair, before it is scaled
 
@@ -117,7 +118,7 @@ def test_the_sheet_of_a_model_without_errors_can_be_drawn(
 ) -> None:
     assert report.judged is not None
     perfect = replace(report.judged, distances=np.where(report.judged.same, 1, 99).astype(np.float32))
-    path = pair_plots.pair_sheet(perfect, crops, tmp_path / "sheet.png")
+    path = sheet.pair_sheet(perfect, crops, tmp_path / "sheet.png")
     assert (colours(path) == MAGENTA).all(axis=1).any()
 
 
@@ -131,11 +132,11 @@ def test_curves_histogram_reliability_and_map_are_drawn(
     found = reliability(OWN, *people(1), seed=0)
     rows = np.arange(len(crops))
     for path in (
-        plots.roc_curve(pairs, every, "title", tmp_path / "roc.png"),
-        plots.det_curve(judged, "title", tmp_path / "det.png"),
-        plots.histogram(judged, pairs, "title", tmp_path / "scores.png"),
-        plots.reliability_diagram(found, "title", tmp_path / "reliability.png"),
-        map_plot.embedding_map(looked().table, crops, rows, tmp_path / "map.png", "title"),
+        curves.roc_curve(pairs, every, "title", tmp_path / "roc.png"),
+        curves.det_curve(judged, "title", tmp_path / "det.png"),
+        curves.histogram(judged, pairs, "title", tmp_path / "scores.png"),
+        curves.reliability_diagram(found, "title", tmp_path / "reliability.png"),
+        scatter.embedding_map(looked().table, crops, rows, tmp_path / "map.png", "title"),
     ):
         assert len(np.unique(colours(path), axis=0)) > 50
 
@@ -145,4 +146,4 @@ def test_curves_histogram_reliability_and_map_are_drawn(
     [(0.0, "50.0 %"), (20.0, "> 99.99 %"), (-20.0, "< 0.01 %"), (4.0, "98.20 %"), (-4.0, "1.80 %")],
 )
 def test_ratios_are_told_as_probabilities(llr: float, text: str) -> None:
-    assert pair_plots._percent(llr) == text
+    assert sheet._percent(llr) == text

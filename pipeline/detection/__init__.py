@@ -1,0 +1,1 @@
+"""Faces and people in an image; only what runs (ONNX)."""

@@ -1,0 +1,1 @@
+"""How good a face detector is, measured on photographs."""

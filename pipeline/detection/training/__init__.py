@@ -1,0 +1,1 @@
+"""Training face detectors, with torch and ultralytics; nothing that runs imports this."""

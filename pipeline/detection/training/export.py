@@ -1,0 +1,137 @@
+"""A trained face detector as one ONNX file."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.detection.training.landmark_fit import fit_landmarks
+from pipeline.detection.training.train import quiet_ultralytics, training_images
+from pipeline.detection.training.ultralytics import read, unusable
+from pipeline.detection.yolo import STRIDE, letterbox
+from pipeline.errors import ConfigError, DetectorError
+
+SCALE_IMAGES = 200  # by which the scales of an int8 graph are set
+
+
+def input_shape(shape: str, size: int) -> tuple[int, int] | None:
+    """Height and width of a graph's input; None for any.
+
+    Args:
+        shape: `dynamic`, `square`, or `wide` for 16:9.
+        size: long side in pixels.
+
+    Raises:
+        ConfigError: the size is no multiple of the network's stride.
+    """
+    if shape == "dynamic":
+        return None
+    if size < STRIDE or size % STRIDE:
+        raise ConfigError(f"--size {size}: not a multiple of {STRIDE}")
+    return (size, size) if shape == "square" else (math.ceil(size * 9 / 16 / STRIDE) * STRIDE, size)
+
+
+def export(
+    weights: Sequence[Path],
+    out: Path,
+    metadata: dict[str, str],
+    shape: tuple[int, int] | None = None,
+    int8: tuple[Path, int] | None = None,
+    landmarks: Path | None = None,
+) -> Path:
+    """Write `weights` as an ONNX graph; `metadata` goes into the file.
+
+    Args:
+        weights: of one network; of several, which must have the same beginning, the mean is taken.
+        shape: height and width of its input in pixels; None for a graph that takes any.
+        int8: the data set (`dataset.yaml`) whose training images set the scales of a graph in eight-bit
+            integers, and their long side in pixels; None for float32.
+        landmarks: the data set on whose training images the layer of the landmarks is fitted anew; None to
+            leave it as it was trained.
+
+    Raises:
+        DetectorError: the weights are missing or are not an ultralytics model, the data set is missing, or
+            `out` cannot be written.
+    """
+    for each in weights:
+        if not each.is_file():
+            raise DetectorError(f"{each}: no such weights; train them with: recog detector train")
+    if not out.parent.is_dir():
+        raise DetectorError(f"{out}: cannot be written, there is no folder {out.parent}")
+    for dataset in filter(None, (int8 and int8[0], landmarks)):
+        if not dataset.is_file():
+            raise DetectorError(f"{dataset}: no such file; make it with: recog detector prepare")
+    with tempfile.TemporaryDirectory() as scratch:
+        quiet_ultralytics(Path(scratch) / "ultralytics")
+        import onnx
+        import torch
+
+        # Ultralytics writes beside the weights; what else it leaves there goes with the folder.
+        copy = shutil.copyfile(weights[0], Path(scratch) / "detector.pt")
+        model = read(copy, weights[0])
+        for number, each in enumerate(weights[1:], 1):
+            _blend(model.model, read(each).model, 1 / (number + 1), each)
+        size = {"dynamic": True} if shape is None else {"imgsz": shape}
+        with warnings.catch_warnings():  # torch warns of every branch that a fixed shape decides
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+            try:
+                written = model.export(format="onnx", simplify=False, opset=17, **size)
+            except Exception as error:  # whatever an architecture of somebody else's raises
+                raise unusable(weights[0], "export", error) from error
+        graph: Any = onnx.load(str(written))
+        if int8 is not None:
+            graph = in_integers(Path(written), *int8, shape)
+        if landmarks is not None:
+            fit_landmarks(graph, landmarks, shape)
+        described = {entry.key: entry.value for entry in graph.metadata_props}
+        described.pop("description", None)  # it names the path of the training data on this machine
+        onnx.helper.set_model_props(graph, described | metadata)
+        onnx.save(graph, str(written))
+        shutil.copyfile(written, out)
+    return out
+
+
+def _blend(network: Any, other: Any, share: float, weights: Path) -> None:
+    """Move every weight and statistic of `network` a share of the way to that of `other`.
+
+    Networks trained on from one beginning lie in one valley, whose middle is often lower than either
+    (Wortsman et al., "Model soups", ICML 2022).
+    """
+    mine, others = network.state_dict(), other.state_dict()
+    if {key: each.shape for key, each in mine.items()} != {key: each.shape for key, each in others.items()}:
+        raise DetectorError(f"{weights}: of another architecture than the weights before it")
+    for key, each in mine.items():
+        if each.is_floating_point():
+            each.lerp_(others[key].to(each.dtype), share)
+
+
+def in_integers(graph: Path, dataset: Path, size: int, shape: tuple[int, int] | None) -> Any:
+    """The graph that ultralytics wrote as an `onnx.ModelProto` in eight-bit integers.
+
+    The last convolutions, and what turns their outputs into boxes, stay in float32: coordinates of hundreds
+    of pixels and scores of thousandths do not share one scale. So does the first layer, which has three
+    channels to work on and is no faster in integers, but loses precision that no later layer gets back.
+    """
+    from siamese.training.quantise import quantised
+
+    images = [cv2.imread(str(path)) for path in training_images(dataset, SCALE_IMAGES)]
+    planes = (letterbox(np.asarray(i, np.uint8), size, shape)[0] for i in images if i is not None)
+    kept = re.compile(rf"/model\.0/.*|/model\.{_last_layer(graph)}/.*(?<!/conv/Conv)(?<!/act/Relu)")
+    return quantised(graph, ({"images": each} for each in planes), lambda name: bool(kept.fullmatch(name)))
+
+
+def _last_layer(graph: Path) -> int:
+    """The number of the layer that makes boxes, as ultralytics counts them."""
+    import onnx
+
+    nodes = onnx.load(str(graph)).graph.node
+    return max(int(found[1]) for node in nodes if (found := re.match(r"/model\.(\d+)/", node.name)))

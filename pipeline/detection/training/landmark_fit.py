@@ -1,0 +1,188 @@
+"""The layer that gives the landmarks, fitted anew in an exported graph by weighted least squares.
+
+The end of a training leaves that layer with offsets of a few hundredths of the distance of the eyes, and
+rounding to integers adds others. It is linear: what it should be, given the layers below as they are in the
+graph, can be computed.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.detection.training.train import training_images
+from pipeline.detection.yolo import STRIDE, letterbox
+from pipeline.errors import DetectorError
+from pipeline.faces.boxes import iou
+from pipeline.types import Floats
+
+STRIDES = (8, 16, STRIDE)
+SIZES = (256, 320, 384, 448, 512, 640)  # long sides the images are shown at, pixels: each at two of them
+IMAGES = 3000  # at most, spread evenly over the training set
+EYES = 5.0  # pixels of the network's input; of faces with less between the eyes, landmarks are guesses
+SCORE, FIT = 0.3, 0.5  # score and IoU from which a place of the grid found a face
+ENOUGH = 500  # places from which a layer of some 25 inputs is computed; with fewer it stays as it was
+ROUNDS = 15  # of least squares, reweighted towards the mean distance
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A face of a training image that has all landmarks, in pixels of the network's input."""
+
+    box: Floats  # (4,) x1 y1 x2 y2
+    landmarks: Floats  # (5, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """What one landmark layer sees where it should find faces."""
+
+    features: list[Floats]  # (channels,)
+    targets: list[Floats]  # (10,) in strides from the middle of the cell
+    weights: list[float]  # one stride in distances of the eyes
+
+
+def fit_landmarks(graph: Any, dataset: Path, shape: tuple[int, int] | None = None) -> dict[int, int]:
+    """Replace the weights of the landmark layers of an `onnx.ModelProto`; return how many places taught each.
+
+    The mean distance of the five points from their labels is made least, in distances of the eyes, over the
+    training images: least squares, each time weighted by one over the distance before (Weiszfeld, 1937).
+
+    Args:
+        graph: of `recog detector export`, in float32 or with integers; changed in place.
+        dataset: `dataset.yaml` of `recog detector prepare`, whose training images are shown to it.
+        shape: height and width of its input in pixels; None where it takes any.
+
+    Raises:
+        DetectorError: it has no such layers, or the images show no face with landmarks.
+    """
+    layers = {
+        int(found[1]): node
+        for node in graph.graph.node
+        if (found := re.fullmatch(r"/model\.\d+/cv4_kpts\.(\d)/Conv", node.name))
+    }
+    if sorted(layers) != [0, 1, 2]:
+        raise DetectorError("landmarks cannot be fitted: these weights are not of a YOLO26 for poses")
+    samples = _collect(graph, [layers[level].input[0] for level in range(3)], dataset, shape)
+    if not any(each.features for each in samples):
+        raise DetectorError(f"{dataset}: in none of its training images the detector finds landmarks to fit")
+    stored = {each.name: each for each in graph.graph.initializer}
+    for level, each in enumerate(samples):
+        weight, bias = (stored[name] for name in layers[level].input[1:3])
+        if len(each.features) >= ENOUGH:
+            _replace(weight, bias, each)
+    return {level: len(each.features) for level, each in enumerate(samples)}
+
+
+def faces(label: str, shape: tuple[int, ...], scale: Floats, left: int, top: int) -> Iterator[Face]:
+    """The faces with all landmarks of a label file, in pixels of a letterboxed image.
+
+    Args:
+        label: lines `class cx cy w h` and five `x y visible`, as shares of an image of `shape`.
+        scale: (2,), with `left` and `top` as `letterbox` returns them.
+    """
+    size, offset = np.array([shape[1], shape[0]], np.float32), np.array([left, top], np.float32)
+    for line in label.splitlines():
+        values = np.array(line.split()[1:], np.float32)
+        points = values[4:].reshape(5, 3)
+        if points[:, 2].all():
+            middle, half = values[:2], values[2:4] / 2
+            corners = np.stack([middle - half, middle + half]) * size * scale + offset
+            yield Face(corners.ravel().astype(np.float32), points[:, :2] * size * scale + offset)
+
+
+def _collect(
+    graph: Any, inputs: list[str], dataset: Path, shape: tuple[int, int] | None
+) -> tuple[_Samples, _Samples, _Samples]:
+    import onnx
+    import onnxruntime
+
+    probe = copy.deepcopy(graph)
+    for name in inputs:
+        probe.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(probe.SerializeToString())
+    taken = session.get_inputs()[0].name
+    samples = (_Samples([], [], []), _Samples([], [], []), _Samples([], [], []))
+    for number, path in enumerate(training_images(dataset, IMAGES)):
+        label = dataset.parent / "labels" / "train" / f"{path.stem}.txt"
+        image = cv2.imread(str(path))
+        if image is None or not label.is_file():
+            continue
+        for size in (SIZES[number % len(SIZES)], SIZES[(number + len(SIZES) // 2) % len(SIZES)]):
+            planes, scale, left, top = letterbox(np.asarray(image, np.uint8), size, shape)
+            found = list(faces(label.read_text(), image.shape, scale, left, top))
+            if found:
+                output, *features = session.run(None, {taken: planes})
+                for face in found:
+                    _learn_from(face, output[0], features, samples)
+            if shape is not None:
+                break  # it is the same once more
+    return samples
+
+
+def _learn_from(face: Face, output: Floats, features: list[Floats], samples: tuple[_Samples, ...]) -> None:
+    """Add what the layers see at the places that found the face."""
+    eyes = float(np.linalg.norm(face.landmarks[0] - face.landmarks[1]))
+    if eyes < EYES:
+        return
+    half, scores = output[2:4] / 2, output[4]
+    likely = np.flatnonzero(scores >= SCORE)
+    boxes = np.concatenate([output[:2] - half, output[:2] + half])[:, likely].T
+    fitting = likely[iou(boxes, face.box[None])[:, 0] >= FIT]
+    for place in fitting:  # the detector answers with their mean
+        level, cell = 0, int(place)
+        while cell >= (cells := features[level].shape[2] * features[level].shape[3]):
+            level, cell = level + 1, cell - cells
+        row, column = divmod(cell, features[level].shape[3])
+        samples[level].features.append(features[level][0, :, row, column].copy())
+        target = face.landmarks / STRIDES[level] - np.array([column + 0.5, row + 0.5], np.float32)
+        samples[level].targets.append(target.ravel().astype(np.float32))
+        samples[level].weights.append(STRIDES[level] / eyes)
+
+
+def _replace(weight: Any, bias: Any, samples: _Samples) -> None:
+    """Put the best coefficients for x and y into a layer of rows x, y, visible for each landmark."""
+    from onnx import numpy_helper
+
+    weights, offsets = (numpy_helper.to_array(each).copy() for each in (weight, bias))
+    rows = [row for row in range(len(offsets)) if row % 3 != 2]
+    before = np.column_stack([weights[rows, :, 0, 0], offsets[rows]]).T.astype(np.float64)
+    best = least_distance(
+        np.array(samples.features), np.array(samples.targets), np.array(samples.weights), before
+    )
+    weights[rows, :, 0, 0], offsets[rows] = best[:-1].T, best[-1]
+    weight.CopyFrom(numpy_helper.from_array(weights, weight.name))
+    bias.CopyFrom(numpy_helper.from_array(offsets, bias.name))
+
+
+def least_distance(features: Floats, targets: Floats, weights: Floats, before: Any) -> Any:
+    """Coefficients (channels + 1, 2 * points) that give the least sum of weighted distances of points.
+
+    Args:
+        features: (n, channels).
+        targets: (n, 2 * points), x and y of each.
+        weights: (n,), by which distances count.
+        before: coefficients to begin with, the last row added to all; a trace of them keeps directions in
+            which the features do not vary as they were.
+    """
+    known = np.column_stack([features, np.ones(len(features))]).astype(np.float64)
+    current = np.array(before, np.float64)
+    for _ in range(ROUNDS):
+        distances = np.linalg.norm((known @ current - targets).reshape(len(known), -1, 2), axis=2)
+        for point in range(distances.shape[1]):
+            # Nearer than two hundredths of the eyes' distance all count alike: labels are no better.
+            far = np.maximum(distances[:, point] * weights, 0.02)
+            weighted = known * (weights**2 / far)[:, None]
+            moments = known.T @ weighted
+            trace = 1e-5 * np.trace(moments) / len(moments)
+            columns = slice(2 * point, 2 * point + 2)
+            wanted = weighted.T @ targets[:, columns] + trace * current[:, columns]
+            current[:, columns] = np.linalg.solve(moments + trace * np.eye(len(moments)), wanted)
+    return current

@@ -1,0 +1,260 @@
+"""Training the face detector with ultralytics' pose task.
+
+Ultralytics is imported inside the functions: it is large, and it writes a settings file when imported, which
+is why its own configuration folder is pointed into the run's folder first.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.detection.training.ultralytics import read
+from pipeline.detection.training.warm_start import unfold
+from pipeline.detection.yolo import letterbox
+from pipeline.errors import ConfigError, DetectorError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from pipeline.detection.training.fade import Fading
+    from pipeline.detection.training.imitate import Teacher
+
+ARCHITECTURES = Path(__file__).parent / "architectures"
+
+
+class DetectorTraining(BaseModel):
+    """How the detector is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field("face-n", description="face-n, face-p, an ultralytics description, or weights (.pt)")
+    start: Path | None = Field(
+        None,
+        description="exported detector (.onnx) of this architecture to go on from, or weights (.pt) of a "
+        "similar one to fade from",
+    )
+    fade: int = Field(8, ge=1, description="passes over which layers that differ from those of a .pt fade in")
+    teacher: Path | None = Field(
+        None, description="exported detector (.onnx) to imitate beside learning from the labels"
+    )
+    share: float = Field(0.5, gt=0, le=1, description="of the imitation in the loss")
+    size: int = Field(320, ge=64, multiple_of=32, description="long side of the training images, in pixels")
+    vary: float = Field(
+        0.4, ge=0, lt=1, description="share by which each batch's size may differ from `size`"
+    )
+    epochs: int = Field(100, ge=1)
+    hours: float | None = Field(None, gt=0, description="stop after this time; the schedule is fitted to it")
+    batch: int = Field(16, ge=1)
+    mosaic: bool = Field(True, description="four photographs in one, until the last three passes")
+    rate: float = Field(0.0015, gt=0, description="initial learning rate of AdamW")
+    validate_each: bool = Field(True, description="validate each pass, and keep the best; else the last")
+    threads: int = Field(
+        0,
+        ge=0,
+        description="CPU threads; 0 for all. Two trainings of one thread each side "
+        "by side get further than one of two threads after the other",
+    )
+    device: str = Field("cpu", description="cpu, or a CUDA device as ultralytics names it")
+
+
+def settings_from(chosen: Mapping[str, Any]) -> DetectorTraining:
+    """The settings, from what a user chose.
+
+    Raises:
+        ConfigError: one that cannot be.
+    """
+    try:
+        return DetectorTraining.model_validate(chosen)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise ConfigError(f"--{name} {first['input']}: {first['msg'].lower()}") from error
+
+
+def quiet_ultralytics(folder: Path) -> None:
+    """Keep ultralytics from installing packages, asking the network or writing outside `folder`.
+
+    Raises:
+        DetectorError: it is not installed.
+    """
+    if importlib.util.find_spec("ultralytics") is None:
+        raise DetectorError("training and exporting a detector need ultralytics: install recog[train]")
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
+    os.environ["YOLO_AUTOINSTALL"] = "false"
+    os.environ["YOLO_OFFLINE"] = "true"
+
+
+def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = False) -> Path:
+    """Train, or go on from the last checkpoint in `out`; return the path of the best weights (`.pt`)."""
+    if not dataset.is_file():
+        raise DetectorError(f"{dataset}: no such file; make it with: recog detector prepare")
+    last = out / "weights" / "last.pt"
+    if resume and not last.is_file():
+        raise DetectorError(f"{last}: no checkpoint to resume from; train without --resume first")
+    if settings.start is not None and not resume and not settings.start.is_file():
+        raise DetectorError(f"{settings.start}: no such file to begin with")
+    quiet_ultralytics(out / "ultralytics")
+    from ultralytics import YOLO  # type: ignore[attr-defined]
+
+    from pipeline.detection.training.fade import fades
+    from pipeline.detection.training.imitate import Teacher
+
+    teacher = Teacher(settings.teacher, settings.threads) if settings.teacher is not None else None
+    model = YOLO(str(last) if resume else str(description(settings.model)), task="pose")
+    fading = None
+    if settings.start is not None and not resume:
+        if settings.start.suffix == ".pt":
+            fading = _fading(settings.start, settings)
+            fading.add_to(model)
+        else:
+            unfold(settings.start, model.model, sample(dataset))
+            model.save(out / "start.pt")
+            model = YOLO(str(out / "start.pt"), task="pose")
+    if settings.device == "cpu":
+        model.add_callback("on_train_start", partial(_fast_on_cpu, threads=settings.threads))
+    if teacher is not None:
+        model.add_callback("on_train_start", partial(_imitate, teacher=teacher, share=settings.share))
+    if resume:
+        # Of a finished training ultralytics would begin a new one, on a data set of its own.
+        if model.ckpt.get("epoch", -1) < 0 or model.ckpt.get("optimizer") is None:
+            raise DetectorError(f"{last}: this training is finished; to go on, train with --model {last}")
+        if fades(cast("nn.Module", model.model)):
+            raise DetectorError(f"{last}: this training stopped while layers were fading in; start it again")
+        model.train(resume=True, data=str(dataset))
+        return out / "weights" / "best.pt"
+    model.train(
+        data=str(dataset),
+        project=str(out.parent.resolve()),
+        name=out.name,
+        exist_ok=True,
+        imgsz=settings.size,
+        epochs=settings.epochs,
+        time=settings.hours,
+        batch=settings.batch,
+        nbs=settings.batch,  # step after every batch: few images are seen, so many small steps teach more
+        device=settings.device,
+        optimizer="AdamW",
+        lr0=settings.rate,
+        cos_lr=True,
+        warmup_epochs=1,
+        warmup_bias_lr=0.0,  # the default, 0.1, is made for SGD: with AdamW it throws every bias about
+        amp=settings.device != "cpu",
+        workers=1,
+        cache="ram",
+        # Faces from a dozen pixels to the whole frame: wide scales, mosaics until near the end.
+        mosaic=0.6 * settings.mosaic,  # whole photographs too, or large faces are never seen
+        close_mosaic=3,
+        multi_scale=settings.vary,
+        scale=0.7,
+        translate=0.15,
+        degrees=15.0,
+        fliplr=0.5,
+        hsv_h=0.02,
+        hsv_s=0.6,
+        hsv_v=0.5,
+        pose=12.0,
+        # Without it ultralytics builds the network anew and forgets the weights it was given.
+        pretrained=settings.start is not None or settings.model.endswith(".pt"),
+        plots=False,
+        val=settings.validate_each,
+        verbose=True,
+        seed=0,
+    )
+    best = out / "weights" / "best.pt"
+    if fading is not None and not fading.done:
+        raise DetectorError(
+            f"{best}: the training ended while layers were fading in; give it more time, or a smaller --fade"
+        )
+    return best
+
+
+def _fading(start: Path, settings: DetectorTraining) -> Fading:
+    """What has the training begin as the network of these weights."""
+    from pipeline.detection.training.fade import Fading
+
+    if settings.hours is None and settings.epochs <= settings.fade:
+        raise ConfigError(f"--epochs {settings.epochs}: not more than the {settings.fade} of --fade")
+    return Fading(read(start).model, start, settings.fade)
+
+
+def _imitate(trainer: Any, teacher: Teacher, share: float) -> None:
+    """Have the loss of a training mixed with an imitation."""
+    from pipeline.detection.training.imitate import Imitating
+
+    trainer.model.criterion = Imitating(trainer.model.init_criterion(), teacher, share)
+
+
+def description(model: str) -> str | Path:
+    """Our own architectures by name; anything else is left to ultralytics."""
+    ours = ARCHITECTURES / f"{model}.yaml"
+    return ours if ours.is_file() else model
+
+
+def sample(dataset: Path, batches: int = 8, batch: int = 16, size: int = 320) -> list[torch.Tensor]:
+    """Some of the training images, letterboxed to a square: (batch, 3, size, size) float32 RGB in 0..1."""
+    import cv2
+    import torch
+
+    images = [cv2.imread(str(path)) for path in training_images(dataset, batches * batch)]
+    planes = [
+        torch.from_numpy(letterbox(i.astype(np.uint8), size, (size, size))[0])
+        for i in images
+        if i is not None
+    ]
+    return [torch.cat(planes[start : start + batch]) for start in range(0, len(planes), batch)]
+
+
+def training_images(dataset: Path, count: int) -> list[Path]:
+    """`count` of the training images, evenly spread; all of them where there are no more.
+
+    Raises:
+        DetectorError: there are none.
+    """
+    folder = dataset.parent / "images" / "train"
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    if not paths:
+        raise DetectorError(f"{folder}: no training images; make them with: recog detector prepare")
+    return [paths[int(place)] for place in np.linspace(0, len(paths) - 1, min(count, len(paths)))]
+
+
+def _fast_on_cpu(trainer: Any, threads: int) -> None:
+    """Train in bfloat16 with channels last on CPUs that have it, which is half again as fast there.
+
+    Ultralytics offers bfloat16 on CUDA only. The loss and the averaged weights stay in float32.
+    """
+    import torch
+
+    from siamese.training.precision import in_bfloat16, memory_format
+
+    layout = memory_format("cpu")
+    trainer.model.to(memory_format=layout)
+    torch.set_num_threads(
+        threads or os.cpu_count() or 1
+    )  # ultralytics leaves one core to whoever else is there
+    plain, lower = trainer.model.predict, in_bfloat16("cpu")
+
+    def predict(x: Any, *args: Any, **kwargs: Any) -> Any:
+        x = x.contiguous(memory_format=layout)
+        with torch.autocast("cpu", torch.bfloat16, enabled=lower and trainer.model.training):
+            return _float32(plain(x, *args, **kwargs))
+
+    trainer.model.predict = predict
+
+
+def _float32(value: Any) -> Any:
+    """The same nest of dicts, lists and tuples with every tensor in float32."""
+    if isinstance(value, dict):
+        return {key: _float32(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_float32(item) for item in value)
+    return value.float() if hasattr(value, "float") else value

@@ -1,0 +1,1 @@
+"""Pixels for people: boxes, labels, sheets, blur."""

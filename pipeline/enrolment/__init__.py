@@ -1,0 +1,1 @@
+"""From photos, films and cameras to templates."""

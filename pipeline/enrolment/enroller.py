@@ -1,0 +1,144 @@
+"""Putting vetted looks into the gallery, and what became of each person's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from pipeline import build
+from pipeline.enrolment.photos import Outcome, Verdict
+from pipeline.enrolment.vetting import Known, copy_distance, vet
+
+if TYPE_CHECKING:
+    from gallery import Gallery
+    from siamese.cohort import Cohort
+    from siamese.runtime import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What became of one person's looks."""
+
+    name: str
+    outcomes: tuple[Outcome, ...]
+
+    def count(self, verdict: Verdict) -> int:
+        """How many looks ended so."""
+        return sum(outcome.verdict is verdict for outcome in self.outcomes)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the person is enrolled now, by these looks or by the same ones before."""
+        return bool(self.count(Verdict.ACCEPTED) or self.count(Verdict.DUPLICATE))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "name": self.name,
+            "stored": self.count(Verdict.ACCEPTED),
+            "duplicates": self.count(Verdict.DUPLICATE),
+            "held": self.count(Verdict.HELD),
+            "photos": [
+                {
+                    "photo": outcome.origin,
+                    "accepted": outcome.verdict is Verdict.ACCEPTED,
+                    "verdict": outcome.verdict.value,
+                    "reason": outcome.reason or None,
+                    "looks_like": outcome.looks_like,
+                    "probability": None if outcome.probability is None else round(outcome.probability, 4),
+                }
+                for outcome in self.outcomes
+            ],
+        }
+
+
+class Enroller:
+    """Vets looks and stores them. Makes the gallery with the first look that is stored, not before."""
+
+    def __init__(
+        self,
+        path: Path,
+        embedder: Embedder,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        crops: bool = True,
+    ) -> None:
+        """
+        Args:
+            force: store look-alikes.
+            dry_run: store nothing.
+            crops: keep the aligned faces, from which another model can embed again.
+
+        Raises:
+            gallery.errors.GalleryError: there is a gallery, but it is damaged or made with another model.
+        """
+        self._path, self._embedder = path, embedder
+        self._force, self._dry_run, self._crops = force, dry_run, crops
+        self._people: Gallery | None = build.gallery(path, embedder) if path.exists() else None
+        self._names = {each.name for each in self._people.people()} if self._people else set()
+
+    def enroll(self, name: str, outcomes: Sequence[Outcome]) -> Enrolment:
+        """Vet the looks of one person and store those that are accepted, all at once.
+
+        Raises:
+            gallery.errors.GalleryError: a name that cannot be, or a gallery that cannot be written.
+        """
+        known = Known()
+        if self._people is not None and name in self._names:
+            for template in self._people.templates(name):
+                known.add(template)
+        vetted = vet(name, outcomes, known, self._people, self._embedder.calibration, self._force)
+        accepted = [o.template for o in vetted if o.verdict is Verdict.ACCEPTED and o.template is not None]
+        if accepted and not self._dry_run:
+            if self._people is None:
+                self._people = build.gallery(self._path, self._embedder, create=True)
+            kept = accepted if self._crops else [replace(template, crop=None) for template in accepted]
+            self._people.add(name, kept)
+            self._names.add(name)
+        return Enrolment(name, tuple(vetted))
+
+    def keep_guarantee(self, cohort: Cohort | None) -> str:
+        """Calibrate again where the gallery has outgrown its calibration; what was done, in a line.
+
+        Args:
+            cohort: the strangers that ship with the model, if there are any.
+
+        Raises:
+            gallery.errors.GalleryError: the gallery cannot be written, or the claim no longer be made.
+        """
+        from pipeline.identity import guarantee
+        from pipeline.identity.calibrate import calibrate_again
+
+        claim = None if self._people is None else guarantee.stored(self._people)
+        if self._people is None or claim is None or not guarantee.is_due(claim, self.enrolled):
+            return ""
+        made = (
+            None
+            if cohort is None
+            else calibrate_again(self._people, cohort, copy_distance(self._embedder.calibration))
+        )
+        if made is None:
+            return f"the calibration is for {claim.people} people: renew it with: recog calibrate"
+        return f"calibrated again for {made.people} people: {made}"
+
+    @property
+    def enrolled(self) -> int:
+        """How many people are enrolled."""
+        return self._people.people_count if self._people else 0
+
+    def close(self) -> None:
+        """Close the gallery."""
+        if self._people is not None:
+            self._people.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

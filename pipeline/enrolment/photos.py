@@ -1,0 +1,176 @@
+"""From photographs of one person to templates; every photograph is accepted or rejected with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+
+from gallery.types import NewTemplate
+from pipeline.config import EnrollSettings
+from pipeline.errors import SourceError
+from pipeline.faces import align, quality
+from pipeline.faces.choose import Pick, choose, face_sides
+from pipeline.recognition.recognise import Detector, Embedder
+from pipeline.sources.images import list_photos, read_photo
+from pipeline.types import Detections, Image
+
+BATCH = 16  # photographs that a thread takes at once; their faces are embedded together
+# A quick look settles a photograph where its one face is at least this large to the detector: whoever is in
+# the background is then seen as well. Otherwise the photograph is looked at again, at full size.
+CLEAR_PIXELS, CLEAR_SCORE = 56.0, 0.7
+
+
+class Verdict(StrEnum):
+    """What becomes of a look."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"  # nothing to enroll in it
+    DUPLICATE = "duplicate"  # this person has this look already
+    HELD = "held back"  # it looks like somebody else
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one photograph, or of one frame of a film."""
+
+    origin: str  # the file, or the film and the time in it
+    template: NewTemplate | None  # of rejected ones there is none
+    reason: str = ""
+    verdict: Verdict = Verdict.ACCEPTED
+    looks_like: str | None = None  # whom a look that is held back resembles
+    probability: float | None = None  # of being that person, if one of the enrolled it is, or a stranger
+
+
+def rejected(origin: str, reason: str) -> Outcome:
+    """The outcome for a photograph of which no template can be made."""
+    return Outcome(origin, None, reason, Verdict.REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Detects, aligns, judges and embeds. Any number of threads may share one."""
+
+    detector: Detector
+    embedder: Embedder
+    settings: EnrollSettings
+    pick: Pick = None
+    quick: Detector | None = None  # the same detector at a small size, tried first
+    quick_size: int = 1  # long side of its input, pixels
+    seen_by: str = ""  # fingerprint of the detector, which templates keep
+
+    def look(self, photos: Sequence[Path]) -> list[Outcome]:
+        """Look at some photographs, whose faces are embedded together."""
+        found = [self._prepare(photo) for photo in photos]
+        crops = [face.crop for face in found if isinstance(face, _Face)]
+        embeddings = iter(self.embedder.embed(_stack(crops))) if crops else iter(())
+        return [
+            face
+            if isinstance(face, Outcome)
+            else Outcome(
+                face.origin,
+                NewTemplate(next(embeddings), face.crop, face.score, face.origin, face.digest, self.seen_by),
+            )
+            for face in found
+        ]
+
+    def _prepare(self, photo: Path) -> _Face | Outcome:
+        try:
+            image = read_photo(photo)
+            digest = hashlib.sha256(photo.read_bytes()).hexdigest()
+        except SourceError as error:
+            why = str(error).removeprefix(f"{photo} ").removeprefix("is ")
+            return rejected(str(photo), f"unreadable: {why}")
+        except OSError as error:  # gone since it was read
+            return rejected(str(photo), f"unreadable: {error.strerror}")
+        detections = self._detect(image)
+        row, reason = choose(detections, image.shape[1], image.shape[0], self.pick)
+        if row is None:
+            return rejected(str(photo), reason)
+        only = detections[[row]]
+        crops = align.crop(image, only.boxes, only.landmarks)
+        measured = quality.measure(image, only.boxes, only.landmarks, crops)
+        if reason := unfit(measured, self.settings):
+            return rejected(str(photo), reason)
+        return _Face(str(photo), crops[0], float(measured.score()[0]), digest)
+
+    def _detect(self, image: Image) -> Detections:
+        if self.quick is not None:
+            found = self.quick.detect(image)
+            scale = self.quick_size / max(image.shape[:2])
+            if (
+                len(found) == 1
+                and found.scores[0] >= CLEAR_SCORE
+                and face_sides(found)[0] * scale >= CLEAR_PIXELS
+            ):
+                return found
+        return self.detector.detect(image)
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """A face that is good enough, before it is embedded."""
+
+    origin: str
+    crop: Image
+    score: float  # quality
+    digest: str
+
+
+def find_photos(paths: Sequence[Path]) -> list[Path]:
+    """The photographs that these files and folders name, each folder in natural order.
+
+    A file is taken as it is, even if it does not exist: whoever reads it finds out.
+
+    Raises:
+        SourceError: a folder holds no photographs.
+    """
+    photos: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = list_photos(path)
+            if not inside:
+                raise SourceError(f"{path}: no photographs in this folder")
+            photos += inside
+        else:
+            photos.append(path)
+    return photos
+
+
+def look_at(photos: Sequence[Path], looker: Looker, threads: int = 1) -> Iterator[Outcome]:
+    """Look at each photograph, in order, in so many threads. An unreadable one is an outcome, not an end."""
+    size = max(1, min(BATCH, -(-len(photos) // threads)))
+    batches = (photos[start : start + size] for start in range(0, len(photos), size))
+    with ThreadPoolExecutor(threads, thread_name_prefix="enroll") as pool:
+        # A little ahead and no more: crops that wait take memory.
+        waiting: deque[Future[list[Outcome]]] = deque(
+            pool.submit(looker.look, batch) for batch in islice(batches, 2 * threads)
+        )
+        try:
+            while waiting:
+                yield from waiting.popleft().result()
+                waiting.extend(pool.submit(looker.look, batch) for batch in islice(batches, 1))
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def unfit(measured: quality.Quality, settings: EnrollSettings, row: int = 0) -> str:
+    """Why the face in this row is not good enough to enroll; nothing if it is."""
+    side, sharpness = float(measured.side[row]), float(measured.sharpness[row])
+    if side < settings.min_face:
+        return f"face too small ({side:.0f} pixels, {settings.min_face:.0f} needed)"
+    if sharpness < settings.min_sharpness:
+        return f"blurred (sharpness {sharpness:.0f}, {settings.min_sharpness:.0f} needed)"
+    return ""
+
+
+def _stack(crops: Sequence[Image]) -> Image:
+    import numpy as np
+
+    return np.stack(crops)

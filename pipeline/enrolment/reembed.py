@@ -1,0 +1,80 @@
+"""Bringing a gallery over to another embedder, from the crops that it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gallery import Gallery, GalleryError
+from gallery.types import Floats
+from pipeline.faces import align
+from pipeline.recognition.recognise import Embedder
+
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a migration would do."""
+
+    before: str  # the model and alignment that made the gallery
+    after: str
+    embeddable: tuple[int, ...]  # templates with a crop
+    missing: tuple[int, ...]  # templates without one, which can only be left out
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to do."""
+        return self.before != self.after
+
+
+def plan(gallery: Gallery, fingerprint: str) -> Plan:
+    """What it takes to search this gallery with the model and alignment of `fingerprint`.
+
+    Raises:
+        GalleryError: its crops were aligned in another way, so that they are of no use.
+    """
+    before = gallery.fingerprint
+    # Fingerprints end with the alignment; see build.fingerprint.
+    if before.rpartition(", ")[2] != fingerprint.rpartition(", ")[2]:
+        raise GalleryError(
+            f"the crops in {gallery.path} were aligned as {before.rpartition(', ')[2]}, not {align.VERSION}, "
+            "so they cannot be embedded again; enroll the photographs again into a new file with --gallery"
+        )
+    embeddable, missing = gallery.crop_ids()
+    return Plan(before, fingerprint, tuple(embeddable), tuple(missing))
+
+
+def migrate(
+    gallery: Gallery,
+    planned: Plan,
+    embedder: Embedder,
+    dimension: int,
+    leave_out: bool,
+    progress: Callable[[int], None] = lambda done: None,
+) -> int:
+    """Embed every kept crop again and replace all embeddings in one step; how many templates were left out.
+
+    Raises:
+        GalleryError: templates without a crop would be lost and `leave_out` does not allow it; the gallery
+            was changed meanwhile.
+    """
+    if planned.missing and not leave_out:
+        raise GalleryError(
+            f"{len(planned.missing)} photos in {gallery.path} have no kept crop to embed again; leave them "
+            "out with --leave-out (undo brings them back), or enroll them again afterwards"
+        )
+    embeddings: dict[int, Floats] = {}
+    for start in range(0, len(planned.embeddable), BATCH):
+        ids = planned.embeddable[start : start + BATCH]
+        photos = [photo for photo in gallery.read(ids) if photo.crop is not None]
+        crops = [photo.crop for photo in photos if photo.crop is not None]
+        if any(crop.shape != (align.SIZE, align.SIZE, 3) for crop in crops):
+            raise GalleryError(f"a crop in {gallery.path} is not {align.SIZE} x {align.SIZE}; enroll again")
+        if crops:
+            rows = embedder.embed(np.stack(crops))
+            embeddings |= {photo.id: row for photo, row in zip(photos, rows, strict=True)}
+        progress(len(ids))
+    return gallery.migrate(embeddings, planned.after, dimension, leave_out)

@@ -1,0 +1,1 @@
+"""One face in one image: boxes, pairing, crop, quality, choice of a face."""

@@ -1,0 +1,1 @@
+"""From embeddings to a name, and how sure: evidence, guarantee, calibration, identify, verify."""

@@ -1,0 +1,152 @@
+"""From looks to a verdict: a test in which "somebody not enrolled" is a hypothesis too.
+
+The looks of a track are looks at one face, so they are pooled into one embedding, weighted by quality, and
+that one is compared with the gallery (`pipeline.pooled`). What a look has of its own, pose, light and blur,
+averages out; what a thousand looks at a stranger who resembles Alice have in common, the stranger's face,
+does not. A pooled embedding is judged as a single look is, so a thousand looks never drift into a name
+(docs/decisions/0009-looks-are-pooled.md).
+
+The prior gives half its weight to "not enrolled" and shares the other half among the people enrolled, so the
+evidence that a name needs grows with the logarithm of the gallery (Wald, "Sequential Analysis", 1947).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pipeline.config import EvidenceSettings
+from pipeline.faces.assignment import pairs
+from pipeline.pooled import Pooled
+from pipeline.types import UNDECIDED, Floats, Identity, State
+
+
+def posterior(ratios: ArrayLike, people: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of each candidate (..., n) and of "not enrolled" (...), after the ratios (..., n).
+
+    Args:
+        people: how many people are enrolled; those who are no candidates count as impossible, for they are
+            further away than every candidate.
+    """
+    given = np.asarray(ratios, float)
+    if not people:
+        return np.zeros_like(given), np.ones(given.shape[:-1])
+    logs = np.concatenate([given - np.log(people), np.zeros((*given.shape[:-1], 1))], axis=-1)
+    normalised = np.exp(logs - np.logaddexp.reduce(logs, axis=-1, keepdims=True))
+    return normalised[..., :-1], normalised[..., -1]
+
+
+def bound(people: int, target: float) -> float:
+    """The ratio that names somebody where nobody else is near.
+
+    A stranger's ratio against one person exceeds it with probability `exp(-bound)` at most (Wald), and so
+    against any of all `people` with probability `target`.
+    """
+    return float(np.log(people * (1 - target) / target))
+
+
+class Evidence:
+    """The looks at every track of one source, and the verdicts they support."""
+
+    def __init__(self, settings: EvidenceSettings) -> None:
+        self._settings = settings
+        self._looks: dict[int, Pooled] = {}
+        self._ratios: dict[int, Mapping[str, float]] = {}
+        self._verdicts: dict[int, Identity] = {}
+
+    def add(self, track: int, embedding: Floats, quality: float) -> Floats:
+        """Record one look at a track; return all of them as one embedding (d,), which is to be weighed.
+
+        Args:
+            embedding: of the look, (d,); (0,) where nobody is enrolled to compare it with.
+            quality: weight of the look, in 0..1.
+        """
+        return self._looks.setdefault(track, Pooled()).add(embedding, quality, self._settings.memory)
+
+    def weigh(self, track: int, ratios: Mapping[str, float]) -> None:
+        """Log-likelihood ratios, by person, of what `add` returned; they replace those of before.
+
+        Whoever is not among them is further away than all of them.
+        """
+        self._ratios[track] = ratios
+
+    def of(self, track: int) -> Identity:
+        """The latest verdict on a track."""
+        return self._verdicts.get(track, UNDECIDED)
+
+    def decide(self, tracks: Sequence[int], people: int) -> None:
+        """Renew the verdicts on the tracks in view, jointly: one name, one face.
+
+        Args:
+            people: how many people are enrolled.
+        """
+        ratios = {track: self._ratios[track] for track in tracks if track in self._ratios}
+        for track, name in assign(ratios).items():
+            looks = self._looks[track].count
+            before = self.of(track)
+            self._verdicts[track] = judge(ratios[track], name, people, looks, self._settings, before)
+
+    def forget(self, alive: frozenset[int]) -> None:
+        """Drop what is remembered of tracks that ended."""
+        self._looks = {track: looks for track, looks in self._looks.items() if track in alive}
+        self._ratios = {track: ratios for track, ratios in self._ratios.items() if track in alive}
+        self._verdicts = {track: verdict for track, verdict in self._verdicts.items() if track in alive}
+
+
+def assign(ratios: Mapping[int, Mapping[str, float]]) -> dict[int, str | None]:
+    """For each track the person it may be: the assignment with the greatest total evidence.
+
+    No person is two tracks, and each track may be nobody enrolled, which is worth nothing.
+    """
+    tracks, names = list(ratios), sorted({name for each in ratios.values() for name in each})
+    gains = np.array([[ratios[track].get(name, 0) for name in names] for track in tracks])
+    found: dict[int, str | None] = dict.fromkeys(tracks)
+    return found | {
+        tracks[row]: names[column] for row, column in pairs(gains.reshape(len(tracks), len(names)))
+    }
+
+
+def judge(
+    ratios: Mapping[str, float],
+    name: str | None,
+    people: int,
+    looks: int,
+    settings: EvidenceSettings,
+    before: Identity = UNDECIDED,
+) -> Identity:
+    """The verdict on one track.
+
+    A verdict once reached stands until it is less likely than not: evidence that wavers around the bound
+    must not make a name flicker.
+
+    Args:
+        ratios: its log-likelihood ratios by person.
+        name: the person that the joint assignment leaves to it, if any.
+        people: how many people are enrolled.
+        before: the verdict so far.
+    """
+    if not people:
+        return Identity(State.UNKNOWN, None, 1.0, looks, "nobody is enrolled")
+    chances, nobody = posterior(list(ratios.values()), people)
+    chance = dict(zip(ratios, chances, strict=True))
+    best = max(chance, key=lambda each: chance[each], default=None)
+    if looks < settings.min_looks:
+        probability = float(chance[best]) if best else 0.0
+        return Identity(State.UNDECIDED, None, probability, looks, f"{looks} of {settings.min_looks} looks")
+    stands = before.state is State.NAMED and before.name == name
+    enough = settings.keep if stands else 1 - settings.target_fpir
+    if name is not None and name == best and chance[name] >= enough:
+        enrolled = "1 person" if people == 1 else f"{people} people"
+        seen = "1 look" if looks == 1 else f"{looks} looks"
+        why = f"evidence {ratios[name]:.1f} over {seen}, {enrolled} enrolled"
+        return Identity(State.NAMED, name, float(chance[name]), looks, why)
+    if nobody >= (settings.keep if before.state is State.UNKNOWN else settings.unknown_at):
+        return Identity(
+            State.UNKNOWN, None, float(nobody), looks, f"nobody enrolled is near, over {looks} looks"
+        )
+    if best is not None and best != name and ratios[best] > 0:  # without evidence nobody is left to anybody
+        return Identity(State.UNDECIDED, None, float(chance[best]), looks, f"{best} is another face here")
+    probability = float(chance[best]) if best else 0.0
+    return Identity(State.UNDECIDED, None, probability, looks, "the evidence does not suffice yet")

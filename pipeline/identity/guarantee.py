@@ -1,0 +1,132 @@
+"""What a gallery was calibrated for: the threshold, everybody's shift, and how it reads.
+
+The one place where recognition meets the calibration is `Guarantee.ratios`: it turns distances into evidence
+that suffices for a name exactly where the threshold lets a name through.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from gallery.errors import GalleryError
+from gallery.types import Matches
+from pipeline.config import EvidenceSettings
+from pipeline.identity.evidence import bound
+from siamese.calibration import Calibration
+
+KEY = "calibration"  # of the notes in the gallery
+FORMAT = 1
+GROWTH = 0.1  # a gallery that grew by this share is calibrated again
+
+
+@runtime_checkable
+class Notes(Protocol):
+    """A gallery, as far as its calibration is concerned."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def note(self, key: str) -> Any: ...
+
+    def person_notes(self, key: str) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """A threshold with its claim: of all strangers at most `target` are given a name."""
+
+    target: float
+    confidence: float
+    distance: float  # largest shifted distance that is given a name
+    bound: float  # upper Clopper-Pearson bound of the share of strangers named; at most `target`
+    strangers: int  # who were tried
+    named: int  # of them, at this threshold
+    people: int  # in the gallery when it was calibrated
+    recognised: int  # of the gallery's own photos, each tried against the person's others
+    tried: int
+    normalised: bool  # whether everybody's distances are shifted
+    offsets: Mapping[str, float]  # by name; empty where they are not
+
+    def ratios(
+        self, matches: Matches, calibration: Calibration, settings: EvidenceSettings, people: int
+    ) -> npt.NDArray[np.float64]:
+        """Log-likelihood ratios (m, k) of matches, moved so that the posterior turns at the threshold.
+
+        A name needs a posterior of `1 - settings.target_fpir` among so many people; a face whose shifted
+        distance is the threshold reaches just that. The cap of the model's calibration does not apply: it
+        stands for strangers nobody has tried, and here they were.
+        """
+        needed = bound(people, settings.target_fpir)
+        raw = calibration.slope * (self.distance - self.shifted(matches)) + needed
+        return np.asarray(np.maximum(raw, -calibration.ceiling))
+
+    def shifted(self, matches: Matches) -> npt.NDArray[np.float64]:
+        """Distances (m, k) of matches with everybody's shift; the threshold is for these."""
+        shifted = matches.distances.astype(np.float64)
+        for row, names in enumerate(matches.names):
+            shifted[row, : len(names)] += [self.offsets.get(name, 0.0) for name in names]
+        return shifted
+
+    def __str__(self) -> str:
+        return (
+            f"at most {100 * self.target:.3g}% of strangers are given a name "
+            f"({self.confidence:.0%} sure, from {self.strangers} strangers and {self.people} people)"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the gallery keeps: numbers only, nobody's name."""
+        kept = {name: getattr(self, name) for name in self.__slots__ if name != "offsets"}
+        return kept | {"format": FORMAT}
+
+
+def stored(gallery: Notes) -> Guarantee | None:
+    """The calibration that a gallery keeps; None without one, or where it was made for another model.
+
+    Raises:
+        GalleryError: it is there but makes no sense.
+    """
+    note = gallery.note(KEY)
+    if not isinstance(note, dict) or note.get("fingerprint") != gallery.fingerprint:
+        return None
+    try:
+        if note["format"] != FORMAT:
+            return None
+        values = {name: note[name] for name in Guarantee.__slots__ if name != "offsets"}
+        offsets = {name: float(value) for name, value in gallery.person_notes(KEY).items()}
+        return Guarantee(**values, offsets=offsets)
+    except (KeyError, TypeError, ValueError) as error:
+        raise GalleryError("the gallery's calibration is damaged; make it again: recog calibrate") from error
+
+
+def of(people: object) -> Guarantee | None:
+    """The calibration of whatever is searched for people; None where it keeps none.
+
+    Raises:
+        GalleryError: as `stored`.
+    """
+    return stored(people) if isinstance(people, Notes) else None
+
+
+def too_many(people: int, calibration: Calibration, settings: EvidenceSettings) -> str | None:
+    """Why nobody will be named in an uncalibrated gallery of so many people; None where they can be.
+
+    A name needs more evidence the more people are enrolled, and a calibration gives only so much.
+    """
+    if bound(max(people, 1), settings.target_fpir) <= calibration.ceiling:
+        return None
+    most = math.floor(math.exp(calibration.ceiling) * settings.target_fpir / (1 - settings.target_fpir))
+    return (
+        f"nobody will be named: {people:,} people are enrolled, and without a calibration the model can keep "
+        f"strangers out of {most:,} at most; run: recog calibrate"
+    )
+
+
+def is_due(guarantee: Guarantee, people: int) -> bool:
+    """Whether so many more are enrolled now that the threshold no longer stands for them."""
+    return people >= guarantee.people * (1 + GROWTH)

@@ -1,0 +1,84 @@
+"""Who is in a photograph: the people enrolled ranked by probability, with "unknown" among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gallery.types import Matches
+from pipeline.config import EvidenceSettings
+from pipeline.identity.evidence import posterior
+from pipeline.identity.guarantee import Guarantee
+from pipeline.identity.verify import Probe
+from pipeline.types import State
+from siamese.calibration import Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person whom a face may show."""
+
+    name: str
+    probability: float
+    distance: float  # with the shift of a calibrated gallery
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What was found of one face."""
+
+    probe: Probe
+    state: State
+    name: str | None  # where there is a verdict
+    candidates: tuple[Candidate, ...]  # likeliest first
+    unknown: float  # probability of nobody enrolled
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "state": self.state.value,
+            "name": self.name,
+            "unknown": round(self.unknown, 6),
+            "candidates": [
+                {"name": c.name, "probability": round(c.probability, 6), "distance": round(c.distance, 4)}
+                for c in self.candidates
+            ],
+            "flaws": list(self.probe.flaws),
+        }
+
+
+def identify(
+    probes: Sequence[Probe],
+    matches: Matches,
+    calibration: Calibration,
+    settings: EvidenceSettings,
+    guarantee: Guarantee | None,
+) -> list[Identified]:
+    """The verdict on each face by itself. Row i of `matches` belongs to probe i.
+
+    A face is named where that is as likely as the target asks; in a calibrated gallery that is where its
+    shifted distance is within the threshold and nobody else is about as near.
+    """
+    if guarantee is None:
+        shifted, ratios = matches.distances.astype(np.float64), calibration.of_people(matches.distances)
+    else:
+        shifted = guarantee.shifted(matches)
+        ratios = guarantee.ratios(matches, calibration, settings, max(matches.people, 1))
+    found = []
+    for row, probe in enumerate(probes):
+        names = matches.names[row]
+        chances, unknown = posterior(ratios[row, : len(names)].tolist(), matches.people)
+        order = np.argsort(-chances, kind="stable")
+        ranked = tuple(
+            Candidate(names[place], float(chances[place]), float(shifted[row, place])) for place in order
+        )
+        state, name = State.UNDECIDED, None
+        if ranked and ranked[0].probability >= 1 - settings.target_fpir:
+            state, name = State.NAMED, ranked[0].name
+        elif unknown >= settings.unknown_at:
+            state = State.UNKNOWN
+        found.append(Identified(probe, state, name, ranked, float(unknown)))
+    return found

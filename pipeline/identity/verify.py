@@ -1,0 +1,202 @@
+"""One face against another, or against one person: the same or not, how sure, and how rare that would be.
+
+The probability is that of a pair which, before it was looked at, was as likely of one person as of two. The
+rarity needs no such assumption: it counts strangers who look as alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from pipeline.config import Settings
+from pipeline.errors import SourceError
+from pipeline.faces import align, quality
+from pipeline.faces.choose import Pick, choose
+from pipeline.recognition.recognise import Detector, Embedder
+from pipeline.sources.images import read_photo
+from pipeline.types import Detections, Floats, Image
+from siamese.calibration import Calibration
+
+SURE = 0.9  # probability from which a pair is called the same, or from whose opposite, different
+MOST = 0.999  # shown at most: no number of pairs makes it certain
+
+
+class Answer(StrEnum):
+    """What can be said of two faces."""
+
+    SAME = "same person"
+    DIFFERENT = "different people"
+    UNSURE = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A face of a photograph, with whatever makes it a poor one."""
+
+    photo: str
+    crop: Image  # (112, 112, 3)
+    embedding: Floats  # (d,)
+    flaws: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was found of two faces, or of a face and a person."""
+
+    distance: float
+    probability: float  # of the same person, where both were as likely before
+    as_near: int  # strangers, or pairs of them, who look at least this alike
+    tried: int  # of so many; 0 where the model has no strangers to compare with
+    flaws: tuple[str, ...]
+
+    @property
+    def answer(self) -> Answer:
+        """The verdict. A poor photograph can make one person look like two, so it never proves two."""
+        if self.probability >= SURE:
+            return Answer.SAME
+        if self.probability <= 1 - SURE and not self.flaws:
+            return Answer.DIFFERENT
+        return Answer.UNSURE
+
+    @property
+    def words(self) -> str:
+        """The verdict with how sure it is: `same person: 97 %`."""
+        share = self.probability
+        match self.answer:
+            case Answer.SAME:
+                return f"same person: {shown_percent(share)}"
+            case Answer.DIFFERENT:
+                return f"different people: {shown_percent(1 - share)}"
+            case Answer.UNSURE:
+                return f"cannot tell: {shown_percent(share)} that it is the same person"
+
+    def rarity(self, among: str) -> str:
+        """How often strangers look this alike, where `among` is what is counted: `pairs`, `strangers`."""
+        if not self.tried:
+            return ""
+        if not self.as_near:  # nothing seen in n trials is compatible with 3 / n
+            rare = max(1, round(self.tried / 3))
+            return f"fewer than 1 of {_rounded(rare)} {among} look this alike (none of {self.tried:,} tried)"
+        if self.as_near > self.tried / 2:
+            return f"most {among} look this alike"
+        return f"a stranger would look this alike in 1 of {_rounded(self.tried / self.as_near)} {among}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "answer": self.answer.value,
+            "probability": round(self.probability, 6),
+            "distance": round(self.distance, 4),
+            "strangers_as_near": self.as_near,
+            "strangers_tried": self.tried,
+            "flaws": list(self.flaws),
+        }
+
+
+class Examiner:
+    """Looks at photographs to compare: takes poor ones as well, and says what is wrong with them."""
+
+    def __init__(self, detector: Detector, embedder: Embedder, settings: Settings) -> None:
+        self._detector, self._embedder, self._settings = detector, embedder, settings
+
+    def probe(self, photo: Path, pick: Pick) -> Probe:
+        """The one face of a photograph.
+
+        Raises:
+            SourceError: it cannot be read, or shows no face, or several and no pick.
+        """
+        image = read_photo(photo)
+        found = self._detector.detect(image)
+        row, reason = choose(found, image.shape[1], image.shape[0], pick)
+        if row is None:
+            raise SourceError(f"{photo}: {reason}")
+        return self._probes(photo, image, found[[row]])[0]
+
+    def every_face(self, photo: Path) -> list[Probe]:
+        """All faces of a photograph, from the left.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        image = read_photo(photo)
+        found = self._detector.detect(image)
+        return self._probes(photo, image, found[np.argsort(found.boxes[:, 0], kind="stable")])
+
+    def _probes(self, photo: Path, image: Image, faces: Detections) -> list[Probe]:
+        if not len(faces):
+            return []
+        crops = align.crop(image, faces.boxes, faces.landmarks)
+        measured = quality.measure(image, faces.boxes, faces.landmarks, crops)
+        embeddings = self._embedder.embed(crops)
+        return [
+            Probe(str(photo), crops[row], embeddings[row], self._flaws(measured, row))
+            for row in range(len(faces))
+        ]
+
+    def _flaws(self, measured: quality.Quality, row: int) -> tuple[str, ...]:
+        side, sharpness = float(measured.side[row]), float(measured.sharpness[row])
+        limits, flaws = self._settings.enroll, []
+        if side < limits.min_face:
+            flaws.append(f"small ({side:.0f} pixels)")
+        if sharpness < limits.min_sharpness:
+            flaws.append("blurred")
+        if measured.turn[row] > self._settings.quality.max_turn:
+            flaws.append("turned far aside")
+        if measured.cut[row]:
+            flaws.append("cut off by the edge")
+        return tuple(flaws)
+
+
+def compare_two(first: Probe, second: Probe, calibration: Calibration, strangers: Floats) -> Comparison:
+    """Two photographs.
+
+    Args:
+        strangers: (n,) distances of pairs of strangers, ascending; none where there are none to compare with.
+    """
+    distance = float(np.abs(first.embedding - second.embedding).sum())
+    near = int(np.searchsorted(strangers, distance, side="right"))
+    flaws = [f"the first photo is {flaw}" for flaw in first.flaws]
+    flaws += [f"the second photo is {flaw}" for flaw in second.flaws]
+    return Comparison(distance, _probability(distance, calibration), near, len(strangers), tuple(flaws))
+
+
+def compare_to_person(
+    probe: Probe, templates: Floats, calibration: Calibration, strangers: Floats
+) -> Comparison:
+    """A photograph against all photographs of a person: the nearest counts.
+
+    Args:
+        templates: (t, d) of the person.
+        strangers: (p, d) one face each of people the model never saw; how near they come to this person.
+    """
+    distance = float(np.abs(templates - probe.embedding).sum(axis=1).min())
+    if len(strangers):
+        from gallery.calibration import to_people
+
+        theirs = to_people(strangers, templates, np.zeros(len(templates), np.int64), 1)[:, 0]
+        near = int((theirs <= distance).sum())
+    else:
+        near = 0
+    flaws = tuple(f"the photo is {flaw}" for flaw in probe.flaws)
+    return Comparison(distance, _probability(distance, calibration), near, len(strangers), flaws)
+
+
+def _probability(distance: float, calibration: Calibration) -> float:
+    return float(expit(calibration.llr(np.array([distance]))[0]))
+
+
+def shown_percent(share: float) -> str:
+    """A probability as people read it; never quite certain."""
+    shown = min(share, MOST)
+    return f"{shown:.0%}".replace("%", " %") if shown < 0.99 else f"{shown:.1%}".replace("%", " %")
+
+
+def _rounded(number: float) -> str:
+    """Two figures are all that such a count supports."""
+    return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.1f}"

@@ -1,0 +1,1 @@
+"""Where results go: video, events, webhook, snapshots, window, summary."""

@@ -1,0 +1,132 @@
+"""What turns frames into a video file: H.264 where there is an encoder, else what every OpenCV carries.
+
+H.264 comes with PyAV (the extra `h264`); browsers play it, and it keeps the sound. Its wheels contain x264,
+which is under the GPL, so the base install goes without: see docs/decisions/0007-h264-is-an-extra.md.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+
+from pipeline.types import Image
+
+OPENCV_CODECS = {".avi": "MJPG", ".m4v": "mp4v", ".mkv": "XVID", ".mov": "mp4v", ".mp4": "mp4v"}
+H264_SUFFIXES = frozenset({".m4v", ".mkv", ".mov", ".mp4"})
+VIDEO_SUFFIXES = frozenset(OPENCV_CODECS)
+LONGEST_STILL = 10.0  # seconds for which a frame is repeated at most
+
+
+class EncodingError(Exception):
+    """A frame or a file that could not be written; the sink makes a SinkError of it."""
+
+
+class Encoder(Protocol):
+    """A video file that is being written.
+
+    Attributes:
+        promised: how many frames the file must hold; None if every loss is raised as EncodingError.
+    """
+
+    promised: int | None
+
+    def write(self, image: Image, seconds: float) -> None:
+        """Append a frame of the size given on opening, to be shown from `seconds` on.
+
+        Raises:
+            EncodingError: it cannot be written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish the file. Raises EncodingError."""
+        ...
+
+    def abandon(self) -> None:
+        """Let go of the file as it is."""
+        ...
+
+
+def open_encoder(path: Path, fps: float, size: tuple[int, int], sound: Path | None = None) -> Encoder:
+    """The best encoder there is for the suffix of `path`.
+
+    Args:
+        fps: nominal frames a second.
+        size: `(width, height)`, both even.
+        sound: a file whose sound goes along; only H.264 files take it.
+
+    Raises:
+        EncodingError: there is none for this size.
+    """
+    if path.suffix.lower() in H264_SUFFIXES and has_h264():
+        from pipeline.outputs.encoder_av import AvEncoder
+
+        return AvEncoder(path, fps, size, sound)
+    return OpenCvEncoder(path, fps, size)
+
+
+@cache
+def has_h264() -> bool:
+    """Whether H.264 can be written here: PyAV is installed and was built with an encoder."""
+    if find_spec("av") is None:
+        return False
+    from pipeline.outputs.encoder_av import has_encoder
+
+    return has_encoder()
+
+
+class OpenCvEncoder:
+    """MPEG-4 or Motion JPEG at a constant rate.
+
+    Frames that come late or early are repeated or left out, so that the file plays as fast as what it shows
+    happened: the frame on show at any time is the newest, give or take half a frame's length.
+    """
+
+    def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
+        """Open the file; EncodingError if this OpenCV cannot."""
+        self.promised: int | None = 0
+        self._fps = fps
+        self._start: float | None = None
+        self._latest: Image | None = None
+        codec = cv2.VideoWriter.fourcc(*OPENCV_CODECS[path.suffix.lower()])
+        self._writer = cv2.VideoWriter(str(path), codec, fps, size)
+        if not self._writer.isOpened():
+            self._writer.release()
+            raise EncodingError("OpenCV has no encoder for this")
+
+    def write(self, image: Image, seconds: float) -> None:
+        assert self.promised is not None
+        if self._start is None:
+            self._start = seconds
+        ahead = (seconds - self._start) * self._fps - self.promised  # frames missing before this one is due
+        most = LONGEST_STILL * self._fps
+        if ahead > most:  # a stream that was away for an hour is not an hour of stills
+            self._start += (ahead - most) / self._fps
+            ahead = most
+        if ahead < -1.5:
+            return
+        if self._latest is not None:
+            for _ in range(round(ahead - 0.25)):
+                self._put(self._latest)
+        self._put(image)
+        self._latest = image
+
+    def close(self) -> None:
+        self._writer.release()
+
+    def abandon(self) -> None:
+        self._writer.release()
+
+    def _put(self, image: Image) -> None:
+        assert self.promised is not None
+        try:
+            written = self._writer.write(image)  # None from OpenCV 4, which cannot tell
+        except cv2.error as error:
+            raise EncodingError(str(error)) from error
+        if written is False:
+            raise EncodingError("OpenCV could not write")
+        self.promised += 1

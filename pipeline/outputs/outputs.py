@@ -1,0 +1,152 @@
+"""Where the results of one source go: what was asked for, and the open files behind it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.errors import SinkError
+from pipeline.outputs.events import Event, EventLog, Events
+from pipeline.outputs.snapshots import Snapshots
+from pipeline.outputs.summary import Summary
+from pipeline.outputs.video import check_output, open_sink
+from pipeline.outputs.webhook import Webhook, check_url
+from pipeline.sources.base import Source
+from pipeline.tapes.tape import Run
+from pipeline.tapes.writer import TapeWriter, check_tape
+from pipeline.types import Image, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where results go."""
+
+    video: Path | None = None
+    events: Path | None = None
+    window: bool | None = None  # None: for live sources, where there is a screen
+    webhook: str | None = None  # address that events are posted to
+    snapshots: Path | None = None  # folder for one picture of each decided track
+    thumbnails: bool = False  # small pictures inside the events
+    tape: Path | None = None
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether anything but a window needs the frames' pictures."""
+        return self.video is not None or self.snapshots is not None or self.thumbnails
+
+    def check(self, source: str) -> None:
+        """Refuse, before any work, what could not be written or would spoil something.
+
+        Raises:
+            SinkError: in one line, what is wrong.
+        """
+        if self.video is not None:
+            check_output(self.video, source)
+        if self.events is not None:
+            check_events(self.events, self.video)
+        if self.webhook is not None:
+            check_url(self.webhook)
+        if self.tape is not None:
+            check_tape(self.tape)
+            others = [path.resolve() for path in (self.video, self.events) if path is not None]
+            if self.tape.resolve() in others:
+                raise SinkError(f"{self.tape}: something else goes there; choose another file for the tape")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the outputs have to know of a run."""
+
+    source: Source
+    fps: float | None  # of a video that is written
+    fingerprint: str  # of the model and the alignment
+    dimension: int  # of an embedding
+
+
+class Opened:
+    """The outputs of one source, open: give `take` every result in order, then `finish`.
+
+    Attributes:
+        summary: of what was taken so far.
+        notes: after `finish`, what was lost on the way, in lines for people.
+    """
+
+    def __init__(self, outputs: Outputs, about: About, report: Callable[[str], None]) -> None:
+        """Open what was asked for.
+
+        Args:
+            report: called with one line when something cannot be delivered for now, from any thread.
+
+        Raises:
+            SinkError: something cannot be written.
+        """
+        self.summary, self.notes = Summary(), list[str]()
+        source, run, now = about.source, secrets.token_hex(6), datetime.now(UTC)
+        self._told = Events(run=run, opened=now if source.live else None)
+        self._stack = ExitStack()
+        with ExitStack() as stack:
+            self._log = stack.enter_context(EventLog(outputs.events))
+            taped = Run(run, source.name, now.isoformat(timespec="seconds"), source.live)
+            self._tape = stack.enter_context(
+                TapeWriter(outputs.tape, taped, about.fingerprint, about.dimension)
+            )
+            self._snapshots = Snapshots(outputs.snapshots, outputs.thumbnails, run)
+            self._webhook = stack.enter_context(Webhook(outputs.webhook, report))
+            self._sink = open_sink(outputs.video, about.fps, source.file)
+            stack.enter_context(self._sink)
+            self._stack = stack.pop_all()
+
+    def take(self, result: Result, image: Image | None) -> None:
+        """Count, tell and write one result.
+
+        Args:
+            image: the frame as it is to be shown, `(height, width, 3)` BGR; None where no picture is wanted.
+        """
+        self.summary.update(result)
+        self._tape.take(result)
+        self._tell(self._snapshots.attach(result, self._told.update(result)))
+        if image is not None:
+            self._sink.write(image, result.frame.seconds)
+
+    def finish(self) -> None:
+        """Tell who is gone now that the source has ended, and wait some seconds for deliveries."""
+        self._tell(self._snapshots.attach(None, self._told.finish()))
+        if lost := self._webhook.close():
+            self.notes.append(lost)
+
+    def _tell(self, events: list[Event]) -> None:
+        self._log.write(events)
+        self._webhook.send(events)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+
+def check_events(path: Path, video: Path | None) -> None:
+    """Refuse, before any work, a file that events cannot be appended to, or that would be spoiled by them.
+
+    Raises:
+        SinkError: in one line, what is wrong.
+    """
+    try:
+        if not path.parent.is_dir():
+            raise SinkError(f"cannot write {path}: the folder {path.parent} does not exist; make it first")
+        if video is not None and path.resolve() == video.resolve():
+            raise SinkError(f"{path}: the video goes there; choose another file for the events")
+        if path.is_file():  # pipes and devices are as welcome
+            with path.open("rb") as file:
+                if file.read(1) not in (b"", b"{"):
+                    raise SinkError(f"{path} exists and holds no events; choose another file")
+    except OSError as error:
+        raise SinkError(f"cannot write {path}: {error.strerror}") from error

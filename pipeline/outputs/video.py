@@ -1,0 +1,222 @@
+"""Where annotated frames go: a video file or a picture, put in place when it is whole (see `output_file`)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+
+from pipeline.drawing.sheet import letterbox
+from pipeline.errors import SinkError
+from pipeline.outputs.encoders import VIDEO_SUFFIXES, Encoder, EncodingError, open_encoder
+from pipeline.outputs.file import OutputFile, check_place
+from pipeline.sources.images import is_photo, list_photos
+from pipeline.sources.quiet import quiet_opencv
+from pipeline.types import Image
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
+DEFAULT_FPS = 25.0
+LOW_DISK_BYTES = 64 << 20  # enough to finish a file whose index is written last
+_FRAMES_PER_CHECK = 32
+# With frames of a few pixels, OpenCV 5.0's MJPG writer writes beyond its buffers and brings the process down.
+_MIN_SIDE = 16
+
+
+def check_output(out: str | Path, source: str | None = None) -> None:
+    """Refuse, before any work, an output that could not be written or would overwrite its own input.
+
+    Args:
+        out: the video or picture to be written.
+        source: what the user gave `open_source`.
+
+    Raises:
+        SinkError: in one line, what is wrong and what would do.
+    """
+    out = Path(out)
+    suffix = out.suffix.lower()
+    if suffix not in VIDEO_SUFFIXES and suffix not in IMAGE_SUFFIXES:
+        known = ", ".join(sorted(VIDEO_SUFFIXES)) + " for a video, " + ", ".join(sorted(IMAGE_SUFFIXES))
+        raise SinkError(
+            f"{out}: cannot write {suffix or 'a file without a suffix'}; use {known} for a picture"
+        )
+    check_place(out)
+    inputs = _input_files(source)
+    if out.exists() and any(out.samefile(each) for each in inputs):  # through links as well
+        raise SinkError(f"{out} is the input itself; choose another output")
+    one_photo = len(inputs) == 1 and inputs[0] == Path(source or "") and is_photo(inputs[0])
+    if suffix in IMAGE_SUFFIXES and source is not None and not one_photo:
+        raise SinkError(f"{out}: {suffix} holds a single picture; use .mp4 for a video, folder or camera")
+
+
+def open_sink(
+    path: str | Path | None, fps: float | None = None, sound: Path | None = None
+) -> VideoSink | ImageSink:
+    """The sink that suits `path`: a picture by its suffix, else a video. None is a sink that does nothing."""
+    if path is not None and Path(path).suffix.lower() in IMAGE_SUFFIXES:
+        return ImageSink(path)
+    return VideoSink(path, fps, sound)
+
+
+class VideoSink(OutputFile):
+    """Writes frames to a video file; the first decides its size, others are fitted into it whole.
+
+    Args:
+        path: `.mp4`, `.m4v`, `.mov`, `.mkv` or `.avi`; None makes every method do nothing.
+        fps: frames a second; 25 where the source has no rate.
+        sound: a file whose sound goes along with the frames, where the encoder can do that.
+    """
+
+    def __init__(self, path: str | Path | None, fps: float | None = None, sound: Path | None = None) -> None:
+        if path is not None:
+            check_output(path)
+        super().__init__(path)
+        # MPEG-4 counts time in 1/65535ths at best; NaN, too, fails this comparison.
+        self._fps = round(fps, 2) if fps is not None and 0.1 <= fps <= 600 else DEFAULT_FPS
+        self._sound = sound
+        self._encoder: Encoder | None = None
+        self._size = (0, 0)
+
+    def write(self, image: Image, seconds: float | None = None) -> None:
+        """Append a frame, `(height, width, 3)` uint8 BGR.
+
+        Args:
+            seconds: when it is to be shown, on the source's clock; the file begins with its first frame. By
+                default frames follow each other at the nominal rate.
+
+        Raises:
+            SinkError: it cannot be written, or the disk is nearly full.
+        """
+        if self._path is None:
+            return
+        if self._encoder is None:
+            self._encoder = self._open(image)
+        width, height = self._size
+        if (image.shape[1] // 2 * 2, image.shape[0] // 2 * 2) == self._size:
+            image = image[:height, :width]  # an odd last row or column has no place in these codecs
+        else:
+            image = letterbox(image, self._size)
+        try:
+            self._encoder.write(image, self.frames / self._fps if seconds is None else seconds)
+        except EncodingError as error:
+            raise self._refused() from error
+        self.frames += 1
+        if self.frames % _FRAMES_PER_CHECK == 0:
+            self._check_room()
+
+    def close(self) -> None:
+        """Finish the file, make sure that it can be played, and put it in place.
+
+        Raises:
+            SinkError: what was written cannot be read back; it is removed.
+        """
+        if self._encoder is None:
+            return
+        encoder, self._encoder = self._encoder, None
+        try:
+            encoder.close()
+            whole = self._is_whole(encoder.promised)
+        except EncodingError:
+            whole = False
+        if not whole:
+            error = self._refused()
+            self.discard()
+            raise error
+        self._put_in_place()
+
+    def discard(self) -> None:
+        if self._encoder is not None:
+            encoder, self._encoder = self._encoder, None
+            encoder.abandon()
+        super().discard()
+
+    def _open(self, image: Image) -> Encoder:
+        quiet_opencv()
+        assert self._path is not None
+        temporary = self._make_temporary()
+        self._size = (max(_MIN_SIDE, image.shape[1] // 2 * 2), max(_MIN_SIDE, image.shape[0] // 2 * 2))
+        try:
+            return open_encoder(temporary, self._fps, self._size, self._sound)
+        except EncodingError as error:
+            self.discard()
+            width, height = self._size
+            raise SinkError(
+                f"cannot write {self._shown}: no {self._path.suffix} video of {width} x {height} pixels can "
+                "be made here; try .avi"
+            ) from error
+
+    def _is_whole(self, promised: int | None) -> bool:
+        """Whether the file opens again, shows its first frame, and has as many as it was given.
+
+        Args:
+            promised: how many that is; None if the encoder would have said what was lost.
+        """
+        capture = cv2.VideoCapture(str(self._temporary), cv2.CAP_FFMPEG)
+        try:
+            if not capture.isOpened() or not capture.read()[0]:
+                return False
+            if promised is None:
+                return True
+            # Matroska knows its duration, not its frames: the count is reckoned and may be off by a few.
+            return abs(capture.get(cv2.CAP_PROP_FRAME_COUNT) - promised) <= 1 + promised // 1000
+        finally:
+            capture.release()
+
+    def _check_room(self) -> None:
+        assert self._path is not None
+        free = shutil.disk_usage(self._path.parent).free
+        if free < LOW_DISK_BYTES:
+            self._keep_despite_error = True
+            raise SinkError(
+                f"disk full: only {free / 2**20:.0f} MiB left where {self._shown} is written; "
+                f"the first {self.frames} frames are kept"
+            )
+
+
+class ImageSink(OutputFile):
+    """Writes one picture; the suffix of `path` decides its format.
+
+    Args:
+        private: only the owner may read it, whatever was there before.
+    """
+
+    def __init__(self, path: str | Path, private: bool = False) -> None:
+        check_output(path)
+        super().__init__(path)
+        self._private = private
+
+    def write(self, image: Image, seconds: float | None = None) -> None:
+        """Write the picture, `(height, width, 3)` uint8 BGR. Raises SinkError if it cannot be, or twice."""
+        assert self._path is not None
+        if self.frames:
+            raise SinkError(f"{self._shown} holds a single picture; use .mp4 for more")
+        try:
+            ok, data = cv2.imencode(self._path.suffix.lower(), image)
+        except cv2.error as error:
+            raise SinkError(f"cannot write {self._shown}: the picture does not fit the format") from error
+        if not ok:
+            raise SinkError(f"cannot write {self._shown}: the picture does not fit the format")
+        temporary = self._make_temporary()
+        try:
+            if self._private:
+                temporary.chmod(0o600)
+            temporary.write_bytes(data.tobytes())
+        except OSError as error:
+            self.discard()
+            raise SinkError(f"cannot write {self._shown}: {error.strerror}") from error
+        self.frames = 1
+
+    def close(self) -> None:
+        """Put the picture in place."""
+        if self._temporary is not None:
+            self._put_in_place()
+
+
+def _input_files(source: str | None) -> list[Path]:
+    """The files that `source` would read; none for cameras and addresses."""
+    if source is None or "://" in source:
+        return []
+    path = Path(source)
+    if path.is_dir():
+        return list_photos(path)
+    return [path] if path.is_file() else []

@@ -1,0 +1,1 @@
+"""The engine: one source, or several, from frame to result."""

@@ -1,0 +1,226 @@
+"""One run over one source: recognise, draw, write, tell, sum up. What `recog run` and `recog demo` do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gallery.errors import GalleryError
+from pipeline import build
+from pipeline.commands.shared import progress
+from pipeline.config import Settings
+from pipeline.drawing.draw import draw
+from pipeline.errors import SinkError
+from pipeline.identity import guarantee
+from pipeline.identity.guarantee import Guarantee
+from pipeline.outputs.outputs import About, Opened, Outputs
+from pipeline.outputs.summary import Summary
+from pipeline.outputs.window import Window, can_show
+from pipeline.recognition.paint import SETTLE, WHOLE, Painter, painted, with_pictures
+from pipeline.recognition.recognise import Detector, Embedder, People, Recogniser
+from pipeline.recognition.runner import Runner
+from pipeline.sources.base import Source
+from pipeline.sources.open import open_source
+from pipeline.sources.stills import Photo, Photos
+from pipeline.types import Frame, Image, Result
+from siamese.interrupt import stop_requested
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended."""
+
+    summary: Summary
+    dropped: int = 0  # frames of a live source that were not looked at
+    complaint: str | None = None  # what could not be read of the source, or of the gallery
+    interrupted: bool = False  # by Ctrl-C
+    enrolled: int = 0  # people in the gallery at the end
+    notes: tuple[str, ...] = ()  # what was lost on the way out
+    guarantee: Guarantee | None = None  # what the gallery was calibrated for
+
+
+class Models(NamedTuple):
+    """What every source of a run shares."""
+
+    detector: Detector
+    embedder: Embedder
+    people: People
+
+
+def recognise(
+    spec: str,
+    outputs: Outputs,
+    gallery: Path | None,
+    settings: Settings,
+    quiet: bool = False,
+    delay: float | None = None,
+) -> Ended:
+    """Run over a source until it ends, its window is closed, or Ctrl-C; what was written stays playable.
+
+    Ctrl-C ends the source; what was read of it is still written. A second one ends at once.
+
+    Args:
+        spec: what `--source` takes.
+        gallery: the gallery file; None for the user's own, which counts as empty while it is missing.
+        quiet: print nothing.
+        delay: seconds by which frames are held back for names to reach them; by default none for live
+            sources, and for files as long as their tracks need.
+
+    Raises:
+        PipelineError, SiameseError, GalleryError: what the user can mend, before any output is touched.
+    """
+    outputs.check(spec)
+    if outputs.window and not can_show():
+        raise SinkError("--show: there is no screen here; leave it out, or write a video with --out")
+    with (
+        models(gallery, settings, quiet) as made,
+        open_source(spec, stream=settings.stream, report=None if quiet else print) as source,
+        stop_requested() as asked,
+    ):
+        wanted = outputs.window if outputs.window is not None else source.live and can_show()
+        stop = threading.Event()
+        drawn = wanted or outputs.needs_pictures
+        stopped = lambda: stop.is_set() or asked.is_set()  # noqa: E731
+        stream = Stream(spec, source, made, settings, delay, drawn, stopped, outputs.tape is not None)
+        interrupted, lost = False, None
+        with (
+            Opened(outputs, stream.about, (lambda line: None) if quiet else print) as opened,
+            Window("recog", enabled=wanted) as window,
+            progress() as display,
+            stream.run() as runner,
+        ):
+            task = display.add_task(source.name, total=source.frame_count, visible=not quiet)
+            try:
+                for result, image in runner:
+                    opened.take(result, image)
+                    if image is not None:
+                        window.show(image)
+                    display.advance(task)
+                    if window.closed:
+                        stop.set()
+            except KeyboardInterrupt:
+                interrupted = True  # what has been written so far is finished below, and stays playable
+            except GalleryError as error:
+                lost = f"{error}; ended after {opened.summary.frames} frames"
+            opened.finish()
+        interrupted = interrupted or asked.is_set()
+        complaint = lost or source.complaint
+        enrolled, notes = stream.recogniser.enrolled, tuple(opened.notes)
+        claim = stream.recogniser.guarantee
+        return Ended(opened.summary, stream.dropped, complaint, interrupted, enrolled, notes, claim)
+
+
+@contextmanager
+def models(gallery: Path | None, settings: Settings, quiet: bool) -> Iterator[Models]:
+    """The models and the gallery, ready for the first frame; closes the gallery at the end."""
+    embedder = build.embedder(settings)
+    people = build.people(gallery, embedder)
+    try:
+        detector = build.tracking_detector(settings)
+        if not people.people_count and not quiet:
+            how = "recog enroll --name NAME --images DIR"
+            print(f"nobody is enrolled, so everybody is unknown; enroll with: {how}")
+        elif people.people_count:  # build the index before the first frame
+            people.search(np.zeros((1, embedder.dimension), np.float32), 1)
+        claim = guarantee.of(people)
+        if claim is not None and not quiet:
+            print(f"calibrated: {claim}")
+        many = guarantee.too_many(people.people_count, embedder.calibration, settings.evidence)
+        if claim is None and many and not quiet:
+            print(many)
+        yield Models(detector, embedder, people)
+    finally:
+        people.close()
+
+
+def for_stills(settings: Settings) -> Settings:
+    """Photographs are judged one by one: one sighting, one look at every face, and nothing carries over."""
+    return settings.model_copy(
+        update={
+            "det": settings.det.model_copy(update={"every": 1}),
+            "track": settings.track.model_copy(update={"confirm": 1, "patience": 0.5}),
+            "attention": settings.attention.model_copy(update={"budget": settings.det.max_faces}),
+            "evidence": settings.evidence.model_copy(update={"min_looks": 1, "memory": 1}),
+        }
+    )
+
+
+class Stream:
+    """The way of one source from frames to results that are painted back, and drawn if wanted."""
+
+    def __init__(
+        self,
+        spec: str,
+        source: Source,
+        made: Models,
+        settings: Settings,
+        delay: float | None,
+        drawn: bool,
+        stopped: Callable[[], bool],
+        taped: bool = False,
+    ) -> None:
+        """
+        Args:
+            spec: with which `source` was opened, to open it again.
+            drawn: pictures are wanted.
+            stopped: asked before each frame; once it says yes, the source counts as ended.
+            taped: looks are wanted even while nobody is enrolled.
+        """
+        self._spec, self._source, self._drawn, self._stopped = spec, source, drawn, stopped
+        stills = isinstance(source, Photo | Photos)
+        held = 0.0 if stills or source.live else WHOLE
+        held = held if delay is None or stills else delay
+        # Of a film, only results are held back, and its pictures are read again.
+        self._again = held > 0 and not source.live and drawn
+        self.fps = 1.0 if isinstance(source, Photos) else source.fps  # pictures are a second apart
+        self.about = About(source, self.fps, build.fingerprint(made.embedder), made.embedder.dimension)
+        own = for_stills(settings) if stills else settings
+        self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped)
+        self._painter = Painter(
+            held,
+            settle=None if source.live else SETTLE,
+            patience=settings.track.patience,
+            pictures=source.live or not held,
+        )
+        stages: list[Callable[[Any], Any]] = [self.recogniser.detect, self.recogniser.identify]
+        self._analysis = Runner(self._frames(), stages, live=source.live)
+
+    @property
+    def dropped(self) -> int:
+        """How many frames of a live source were not looked at."""
+        return self._analysis.dropped
+
+    def run(self) -> Runner:
+        """Yields each result with its picture, which is None where none is wanted."""
+        depth = 1 if self._source.live else 4
+        return Runner(self._results(), [self._annotate], depth=depth)
+
+    def _frames(self) -> Iterator[Frame]:
+        for frame in self._source:
+            if self._stopped():
+                return
+            yield frame
+
+    def _results(self) -> Generator[Result]:
+        with self._analysis as analysis:
+            results = painted(analysis, self._painter)
+            if not self._again:
+                yield from results
+                return
+            with open_source(self._spec) as film:
+                yield from with_pictures(results, film)
+
+    def _annotate(self, result: Result) -> tuple[Result, Image | None]:
+        if not self._drawn:
+            return result, None
+        started = time.perf_counter()
+        image = draw(result.frame.image, result.faces)
+        spent = result.seconds | {"draw": time.perf_counter() - started}
+        return replace(result, seconds=spent), image

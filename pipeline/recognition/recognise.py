@@ -1,0 +1,240 @@
+"""From a frame to what is known of the faces in it: the whole path, in the order things happen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from gallery.types import Matches
+from pipeline.config import EvidenceSettings, Settings
+from pipeline.faces import align, assignment, quality
+from pipeline.identity import guarantee
+from pipeline.identity.evidence import Evidence
+from pipeline.identity.guarantee import Guarantee
+from pipeline.tracking.attention import Attention
+from pipeline.tracking.cadence import Cadence
+from pipeline.tracking.cuts import CutDetector
+from pipeline.tracking.track import UNCONFIRMED, Tracker, Tracks
+from pipeline.types import UNDECIDED, Detections, Floats, Frame, Image, Ints, Look, Result, TrackedFace
+from siamese.calibration import Calibration
+
+NEAREST = 5  # people whose evidence is kept apart; all others are further away
+
+
+class Detector(Protocol):
+    """Finds faces with landmarks in a BGR image."""
+
+    def detect(self, image: Image) -> Detections: ...
+
+
+class Embedder(Protocol):
+    """Turns aligned crops (m, 112, 112, 3) uint8 BGR into embeddings (m, d) float32."""
+
+    name: str
+    digest: str
+    dimension: int
+    calibration: Calibration
+
+    def embed(self, crops: Image) -> Floats: ...
+
+
+class People(Protocol):
+    """Who is enrolled."""
+
+    @property
+    def people_count(self) -> int: ...
+
+    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches: ...
+
+    def refresh(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame with the faces found in it."""
+
+    frame: Frame
+    detections: Detections | None  # None where nobody looked
+    seconds: float  # spent on detection
+    cut: bool = False  # this frame begins another shot
+
+
+class Recogniser:
+    """Recognises the people of one source. Tracks and evidence are its own: one source, one instance.
+
+    `detect` and `identify` may run in different threads, each in one.
+
+    Attributes:
+        enrolled: how many people are in the gallery, as far as is known.
+        guarantee: what the gallery was calibrated for, if it was.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        embedder: Embedder,
+        people: People,
+        settings: Settings,
+        live: bool = False,
+        keep_looks: bool = False,
+    ) -> None:
+        """
+        Args:
+            live: frames do not wait, so that time spent on one must not make the next one late.
+            keep_looks: embed faces even while nobody is enrolled, so that they can be searched later.
+        """
+        if live:
+            assignment.prepare()
+        self._keep_looks = keep_looks
+        self._detector, self._embedder, self._people = detector, embedder, people
+        self._settings = settings
+        self._cuts = CutDetector()
+        self._cadence = Cadence(settings.det.every, live)
+        self._tracker = Tracker(settings.track, settings.det.confidence)
+        self._attention = Attention(settings.attention)
+        self._evidence = Evidence(settings.evidence)
+        self.enrolled = people.people_count
+        self.guarantee = guarantee.of(people)
+
+    def __call__(self, frame: Frame) -> Result:
+        """Both stages in turn."""
+        return self.identify(self.detect(frame))
+
+    def detect(self, frame: Frame) -> Seen:
+        """Find the faces of a frame, if it is one to look for faces in."""
+        started = time.perf_counter()
+        cut = self._cuts.is_cut(frame.image)
+        detections = None
+        if self._cadence.due(frame.seconds, cut):
+            begun = time.perf_counter()
+            detections = self._detector.detect(frame.image)
+            self._cadence.took(time.perf_counter() - begun)
+        return Seen(frame, detections, time.perf_counter() - started, cut)
+
+    def identify(self, seen: Seen) -> Result:
+        """Follow the faces, look at those that deserve it, and judge who they are."""
+        frame = seen.frame
+        clock = time.perf_counter
+        started = clock()
+        if seen.cut:
+            self._tracker.reset()
+        if seen.detections is None:
+            tracks = self._tracker.predict(frame.seconds)
+        else:
+            tracks = self._tracker.update(seen.detections, frame.seconds)
+        alive = self._tracker.alive()
+        self._evidence.forget(alive)
+        self._attention.forget(alive)
+        tracked = clock()
+        self._take_in_enrollments()
+        rows = self._due(tracks, frame.seconds) if tracks.found else []
+        looks = self._look(frame, tracks.faces.as_faces()[rows], tracks.ids[rows]) if rows else ()
+        looked = clock()
+        self._evidence.decide([int(track) for track in tracks.ids if track >= 0], self.enrolled)
+        spent = {
+            "detect": seen.seconds,
+            "track": tracked - started,
+            "look": looked - tracked,
+            "decide": clock() - looked,
+        }
+        return Result(frame, self._named(tracks), spent, looks)
+
+    def _due(self, tracks: Tracks, seconds: float) -> list[int]:
+        """Rows that deserve a look."""
+        states = [self._evidence.of(int(track)).state for track in tracks.ids]
+        shown, heads = tracks.faces.shown(), tracks.faces.as_faces()
+        sizes = np.sqrt(np.clip(heads.boxes[:, 2:] - heads.boxes[:, :2], 0, None).prod(axis=1))
+        looking = np.where(shown, tracks.ids, UNCONFIRMED)  # who is turned away keeps the verdict
+        return self._attention.due(looking, states, sizes.astype(np.float32), seconds)
+
+    def _named(self, tracks: Tracks) -> tuple[TrackedFace, ...]:
+        faces, shown, named = tracks.faces, tracks.faces.shown(), []
+        for row, track in enumerate(tracks.ids.tolist()):
+            face = TrackedFace(
+                track,
+                faces.boxes[row],
+                faces.landmarks[row],
+                float(faces.scores[row]),
+                self._evidence.of(track) if track >= 0 else UNDECIDED,
+                faces.faces[row] if faces.faces is not None and shown[row] else None,
+                int(tracks.keys[row]),
+                tracks.found,
+            )
+            named.append(face)
+        return tuple(named)
+
+    def _look(self, frame: Frame, faces: Detections, tracks: Ints) -> tuple[Look, ...]:
+        """Embed these faces, add them to the looks at their tracks, and search the gallery for those.
+
+        With nobody enrolled a look needs no embedding, and none is returned unless looks are kept.
+        """
+        crops = align.crop(frame.image, faces.boxes, faces.landmarks)
+        measured = quality.measure(frame.image, faces.boxes, faces.landmarks, crops)
+        limits = self._settings.quality
+        usable = (
+            (measured.side >= limits.min_face)
+            & (measured.sharpness >= limits.min_sharpness)
+            & (measured.turn <= limits.max_turn)
+        )
+        for track in tracks:
+            self._attention.looked(int(track), frame.seconds)
+        rows = np.flatnonzero(usable)
+        weights = measured.score()[rows]
+        if not self.enrolled and not self._keep_looks:
+            for row, weight in zip(rows, weights, strict=True):
+                self._evidence.add(int(tracks[row]), np.zeros(0, np.float32), float(weight))
+                self._evidence.weigh(int(tracks[row]), {})
+            return ()
+        if not len(rows):
+            return ()
+        embeddings = self._embedder.embed(crops[rows])
+        looks = tuple(
+            Look(int(tracks[row]), faces.boxes[row], faces.landmarks[row], embedding, float(weight))
+            for row, embedding, weight in zip(rows, embeddings, weights, strict=True)
+        )
+        pooled = [self._evidence.add(look.track, look.embedding, look.quality) for look in looks]
+        found = ratios_of(
+            np.stack(pooled),
+            self._people,
+            self._embedder.calibration,
+            self._settings.evidence,
+            self.guarantee,
+        )
+        for look, ratios in zip(looks, found, strict=True):
+            self._evidence.weigh(look.track, ratios)
+        return looks
+
+    def _take_in_enrollments(self) -> None:
+        """Notice what another process has written to the gallery; costs microseconds if nothing."""
+        if self._people.refresh():
+            self.enrolled = self._people.people_count
+            self.guarantee = guarantee.of(self._people)
+            # What was concluded rests on people who may be gone, and lacks those who are new: look again.
+            self._evidence.forget(frozenset())
+            self._attention.forget(frozenset())
+
+
+def ratios_of(
+    embeddings: Floats,
+    people: People,
+    calibration: Calibration,
+    settings: EvidenceSettings,
+    claim: Guarantee | None,
+) -> list[dict[str, float]]:
+    """For each of `embeddings` (n, d) the log-likelihood ratios of the nearest people, best first.
+
+    Args:
+        claim: what the gallery was calibrated for, which then takes the place of the model's calibration.
+    """
+    if not people.people_count:
+        return [{} for _ in embeddings]
+    matches = people.search(embeddings, NEAREST, pooled=True)
+    if claim is None:
+        ratios = calibration.of_people(matches.distances)
+    else:
+        ratios = claim.ratios(matches, calibration, settings, matches.people)
+    pairs = zip(matches.names, ratios.tolist(), strict=True)
+    return [dict(zip(names, values, strict=False)) for names, values in pairs]

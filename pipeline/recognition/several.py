@@ -1,0 +1,256 @@
+"""Several sources at once: a pipeline each; one detector, embedder, gallery and window for all of them."""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from gallery.errors import GalleryError
+from gallery.types import Matches
+from pipeline.config import Settings
+from pipeline.drawing.sheet import contact_sheet
+from pipeline.errors import SinkError, SourceError
+from pipeline.outputs.outputs import Opened, Outputs
+from pipeline.outputs.window import Window, can_show
+from pipeline.recognition.engine import Ended, Models, Stream, models
+from pipeline.recognition.recognise import People
+from pipeline.sources.base import Source
+from pipeline.sources.open import open_source
+from pipeline.types import Floats, Image
+from siamese.interrupt import stop_requested
+
+_CELL = (640, 360)  # width and height of a source in the window
+_LOOK = 0.1  # seconds between looks at the window where no source has anything new
+
+
+def recognise_all(
+    specs: Sequence[str],
+    outputs: Sequence[Outputs],
+    gallery: Path | None,
+    settings: Settings,
+    quiet: bool = False,
+    delay: float | None = None,
+) -> list[Ended]:
+    """Run over several sources at once until all have ended, the window is closed, or Ctrl-C.
+
+    A source that fails ends alone, and its `Ended.complaint` says why; the others go on.
+
+    Args:
+        specs, outputs: what `--source` takes, and where the results of each go.
+        gallery, settings, quiet, delay: as for `pipeline.recognition.engine.recognise`.
+
+    Raises:
+        PipelineError, SiameseError, GalleryError: what the user can mend, before any output is touched.
+    """
+    for spec, wanted in zip(specs, outputs, strict=True):
+        wanted.check(spec)
+    if any(each.window for each in outputs) and not can_show():
+        raise SinkError("--show: there is no screen here; leave it out, or write videos with --out")
+    with ExitStack() as stack:
+        made = stack.enter_context(models(gallery, settings, quiet))
+        report: Callable[[str], None] = (lambda line: None) if quiet else print
+        sources = [
+            stack.enter_context(open_source(spec, stream=settings.stream, report=report)) for spec in specs
+        ]
+        asked = stack.enter_context(stop_requested())
+        unasked = can_show() and any(source.live for source in sources)
+        shown = any(unasked if each.window is None else each.window for each in outputs)
+        run = _Run(made, settings, delay, shown, asked, report)
+        run.follow(specs, sources, outputs)
+        return run.ended
+
+
+def own_videos(folder: Path, specs: Sequence[str]) -> list[Path]:
+    """A video for each source, in `folder`, named after it; the folder is made.
+
+    Raises:
+        SinkError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(
+            f"{folder}: with several sources, --out is a folder, and it cannot be made ({error.strerror})"
+        ) from error
+    paths: list[Path] = []
+    for spec in specs:
+        place = re.sub(r"[?#].*", "", spec).rpartition("@")[2]  # an address may hold a password
+        stem = re.sub(r"[^\w.-]+", "-", Path(place).stem).strip("-.") or "source"
+        stem = f"camera-{stem}" if stem.isdigit() else stem
+        same = sum(path.stem.partition("+")[0] == stem for path in paths)
+        paths.append(folder / (f"{stem}+{same + 1}.mp4" if same else f"{stem}.mp4"))
+    return paths
+
+
+class SharedPeople:
+    """A gallery that several recognisers search, one at a time."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+        self._lock = threading.Lock()
+        self._changes = 0
+
+    @property
+    def people_count(self) -> int:
+        """How many people are enrolled."""
+        with self._lock:
+            return self._people.people_count
+
+    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
+        """As `Gallery.search`."""
+        with self._lock:
+            return self._people.search(embeddings, people, pooled)
+
+    def changes(self) -> int:
+        """How often the gallery was seen to have changed, after looking once more."""
+        with self._lock:
+            self._changes += self._people.refresh()
+            return self._changes
+
+    def view(self) -> PeopleView:
+        """The gallery for one more recogniser."""
+        return PeopleView(self)
+
+
+class PeopleView:
+    """A shared gallery as one recogniser sees it: each is told of every change, whoever noticed it first."""
+
+    def __init__(self, shared: SharedPeople) -> None:
+        self._shared, self._seen = shared, shared.changes()
+
+    @property
+    def people_count(self) -> int:
+        """How many people are enrolled."""
+        return self._shared.people_count
+
+    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
+        """As `Gallery.search`."""
+        return self._shared.search(embeddings, people, pooled)
+
+    def refresh(self) -> bool:
+        """Whether the gallery has changed since this was asked last."""
+        before, self._seen = self._seen, self._shared.changes()
+        return self._seen != before
+
+
+class Mosaic:
+    """The newest picture of each source."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._newest: list[Image] = [np.zeros((_CELL[1], _CELL[0], 3), np.uint8) for _ in names]
+        self.changed = threading.Event()
+
+    def put(self, place: int, image: Image) -> None:
+        """Take the newest picture of a source; may be called from any thread."""
+        self._newest[place] = image
+        self.changed.set()
+
+    def picture(self) -> Image:
+        """All of them side by side, each with its name."""
+        pictures = list(zip(self._newest, self._names, strict=True))
+        return contact_sheet(pictures, columns=math.ceil(math.sqrt(len(pictures))), cell=_CELL)
+
+
+class _Run:
+    """The threads of the sources, and what became of each."""
+
+    def __init__(
+        self,
+        made: Models,
+        settings: Settings,
+        delay: float | None,
+        shown: bool,
+        asked: threading.Event,
+        report: Callable[[str], None],
+    ) -> None:
+        self._report = report
+        self._made, self._settings, self._delay, self._shown = made, settings, delay, shown
+        self._asked, self._stop = asked, threading.Event()
+        self._people = SharedPeople(made.people)
+        self._errors: list[BaseException] = []
+        self._ended: dict[int, Ended] = {}
+
+    @property
+    def ended(self) -> list[Ended]:
+        """How each source ended, in their order."""
+        return [self._ended[place] for place in sorted(self._ended)]
+
+    def follow(self, specs: Sequence[str], sources: Sequence[Source], outputs: Sequence[Outputs]) -> None:
+        """Run them all; returns when no thread is left.
+
+        Raises:
+            BaseException: what a source's thread raised, if it is no failure of the source itself.
+        """
+        mosaic = Mosaic([source.name for source in sources])
+
+        def begin(place: int) -> threading.Thread:
+            def work() -> None:
+                try:
+                    self._ended[place] = self._one(
+                        specs[place], sources[place], outputs[place], lambda image: mosaic.put(place, image)
+                    )
+                except BaseException as error:  # re-raised in the caller's thread
+                    self._errors.append(error)
+                    self._stop.set()
+                finally:
+                    mosaic.changed.set()
+
+            # A daemon, so that a source that hangs in a driver cannot keep the interpreter from ending.
+            thread = threading.Thread(target=work, name=f"recog {sources[place].name}", daemon=True)
+            thread.start()
+            return thread
+
+        threads = [begin(place) for place in range(len(sources))]
+        try:
+            with Window("recog", enabled=self._shown) as window:
+                while any(thread.is_alive() for thread in threads):
+                    news = mosaic.changed.wait(_LOOK)
+                    mosaic.changed.clear()
+                    if self._shown and news:
+                        window.show(mosaic.picture())
+                    if window.closed:
+                        self._stop.set()
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+        if self._errors:
+            raise self._errors[0]
+
+    def _one(self, spec: str, source: Source, outputs: Outputs, show: Callable[[Image], None]) -> Ended:
+        """One source from its first frame to its last, in a thread of its own."""
+        made = self._made._replace(people=self._people.view())
+        drawn = self._shown or outputs.needs_pictures
+        stream = Stream(
+            spec, source, made, self._settings, self._delay, drawn, self._stopped, outputs.tape is not None
+        )
+        lost = None
+        with Opened(outputs, stream.about, self._report) as opened, stream.run() as runner:
+            try:
+                for result, image in runner:
+                    opened.take(result, image)
+                    if image is not None and self._shown:
+                        show(image)
+            except (SourceError, GalleryError) as error:
+                lost = f"{error}; ended after {opened.summary.frames} frames"
+            opened.finish()
+        enrolled, interrupted = stream.recogniser.enrolled, self._asked.is_set()
+        return Ended(
+            opened.summary,
+            stream.dropped,
+            lost or source.complaint,
+            interrupted,
+            enrolled,
+            tuple(opened.notes),
+            stream.recogniser.guarantee,
+        )
+
+    def _stopped(self) -> bool:
+        return self._stop.is_set() or self._asked.is_set()

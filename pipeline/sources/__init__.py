@@ -1,0 +1,1 @@
+"""Everything that yields frames: films, cameras, streams, stills."""

@@ -1,0 +1,1 @@
+"""Embeddings kept, asked again, purged, explained."""

@@ -1,0 +1,177 @@
+"""Why an event says what it says: a card with the face, the nearest people enrolled, scores and threshold.
+
+Everything is reckoned again from the tape and the gallery as they are now. Pixels of the face itself are
+there only if the run kept snapshots; those of the people enrolled, only if the gallery keeps crops.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from gallery import Gallery
+from pipeline.config import Settings
+from pipeline.drawing.draw import DARK, WHITE
+from pipeline.drawing.lettering import put_text, shorten
+from pipeline.drawing.sheet import contact_sheet
+from pipeline.errors import SourceError
+from pipeline.identity import guarantee
+from pipeline.pooled import track as pooled_track
+from pipeline.recognition.recognise import ratios_of
+from pipeline.tapes.replay import decide
+from pipeline.tapes.tape import Tape
+from pipeline.types import UNDECIDED, Identity, Image
+from siamese.calibration import Calibration
+
+WIDTH = 960  # pixels of a card
+SHOWN_PEOPLE, SHOWN_LOOKS = 4, 60
+_GREY, _GREEN, _RED = (160, 160, 160), (90, 190, 90), (90, 90, 220)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person enrolled who comes near a track."""
+
+    name: str
+    llr: float  # evidence of all looks together
+    distance: float  # of the best look to the nearest photo, L1
+    crop: Image | None  # of that photo
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is known of an event; row i of `seconds`, `qualities`, `llrs` is one look."""
+
+    event: dict[str, Any]
+    identity: Identity  # as it would be decided today
+    needed: float  # probability from which a name is given
+    candidates: tuple[Candidate, ...]  # nearest first
+    seconds: tuple[float, ...]
+    qualities: tuple[float, ...]
+    llrs: tuple[float, ...]  # of the nearest candidate, look by look
+    snapshot: Image | None
+
+
+def find_event(path: Path, wanted: str) -> dict[str, Any]:
+    """The event with this id in a file of JSON lines.
+
+    Raises:
+        SourceError: the file cannot be read, or has no such event.
+    """
+    try:
+        lines = path.read_text("utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    for line in lines:
+        if wanted in line:
+            try:
+                event = json.loads(line)
+            except json.JSONDecodeError:  # the last line of a run that was killed
+                continue
+            if isinstance(event, dict) and event.get("id") == wanted:
+                return event
+    raise SourceError(f"{path} has no event with the id {wanted}; ids look like 8c2115092423-12")
+
+
+def explain(
+    event: dict[str, Any], tape: Tape, people: Gallery, calibration: Calibration, settings: Settings
+) -> Explanation:
+    """Gather what bears on an event.
+
+    Raises:
+        SourceError: the tape knows nothing of its run or track.
+    """
+    run, track = str(event["id"]).rpartition("-")[0], int(event["track"])
+    looks = tape.looks(run)
+    rows = [row for row, each in enumerate(looks.tracks) if each == track]
+    if not rows:
+        raise SourceError(f"the tape has no looks at track {track} of the run {run}; is it that run's tape?")
+    identity = decide(looks, tape.tracks(run), people, calibration, settings).get(track, UNDECIDED)
+    embeddings, qualities = looks.embeddings[rows], looks.qualities[rows]
+    face = pooled_track(embeddings, qualities, settings.evidence.memory)
+    both = np.concatenate([embeddings, face[None]])
+    *ratios, together = ratios_of(both, people, calibration, settings.evidence, guarantee.of(people))
+    best = embeddings[int(qualities.argmax())]
+    ranked = sorted(together, key=lambda name: -together[name])[:SHOWN_PEOPLE]
+    candidates = []
+    for name in ranked:
+        near = min(people.templates(name), key=lambda each: float(np.abs(each.embedding - best).sum()))
+        distance = float(np.abs(near.embedding - best).sum())
+        candidates.append(Candidate(name, together[name], distance, near.crop))
+    first = ranked[0] if ranked else ""
+    # Somebody who was not among the nearest of a look was at most as near as the last of them.
+    llrs = tuple(found.get(first, min(found.values(), default=0.0)) for found in ratios)
+    snapshot = cv2.imread(event["snapshot"]) if Path(event.get("snapshot", "/")).is_file() else None
+    return Explanation(
+        event,
+        identity,
+        1 - settings.evidence.target_fpir,
+        tuple(candidates),
+        tuple(looks.seconds[row] for row in rows),
+        tuple(qualities.tolist()),
+        llrs,
+        None if snapshot is None else np.asarray(snapshot, np.uint8),
+    )
+
+
+def sentences(why: Explanation) -> list[str]:
+    """The explanation in words."""
+    event, identity = why.event, why.identity
+    sure = min(event.get("confidence", 0), 0.999)  # rounding must not claim certainty
+    said = {"recognised": f"{event.get('name')}, {sure:.1%}", "unknown": "nobody enrolled"}
+    now = identity.name or identity.state.value
+    best = int(np.argmax(why.qualities))
+    lines = [
+        f"{event['id']}: {event['event']}, {said.get(event['event'], event.get('name') or 'no verdict')}",
+        f"{event['source']}, track {event['track']}, at {event['seconds']:.1f} s",
+        f"decided again now: {now}, probability {min(identity.confidence, 0.999):.1%} ({identity.why})",
+        f"a name needs {why.needed:.1%}; {len(why.llrs)} looks, "
+        f"the best of quality {why.qualities[best]:.2f} at {why.seconds[best]:.1f} s",
+    ]
+    near = (f"evidence {each.llr:+.1f}, best look at distance {each.distance:.2f}" for each in why.candidates)
+    return lines + [f"{each.name}: {text}" for each, text in zip(why.candidates, near, strict=True)]
+
+
+def card(why: Explanation) -> Image:
+    """The explanation as a picture, `(height, 960, 3)` uint8 BGR."""
+    words = sentences(why)
+    head = np.full((16 + 30 * 4, WIDTH, 3), DARK, np.uint8)
+    for row, line in enumerate(words[:4]):
+        put_text(head, shorten(line, 20, WIDTH - 32), (16, 12 + 30 * row), 20, WHITE)
+    blank = np.full((112, 112, 3), 60, np.uint8)
+    snapshot = blank if why.snapshot is None else why.snapshot
+    pictures = [(snapshot, "the face" if why.snapshot is not None else "no snapshot was kept")]
+    pictures += [
+        (blank if each.crop is None else each.crop, f"{each.name}  {each.llr:+.1f}")
+        for each in why.candidates
+    ]
+    cell = (WIDTH // (1 + SHOWN_PEOPLE) - 12, 180)
+    sheet = contact_sheet(pictures, columns=len(pictures), cell=cell)
+    faces = np.full((sheet.shape[0], WIDTH, 3), DARK, np.uint8)
+    faces[:, : min(WIDTH, sheet.shape[1])] = sheet[:, :WIDTH]
+    return np.vstack([head, faces, _chart(why)])
+
+
+def _chart(why: Explanation) -> Image:
+    """A bar for each look: what it says for or against the nearest person; pale where quality is low."""
+    height, top, bottom = 200, 40, 190
+    chart = np.full((height, WIDTH, 3), DARK, np.uint8)
+    name = why.candidates[0].name if why.candidates else "anybody enrolled"
+    title = f"evidence of each look that this is {name} (up) or somebody not enrolled (down), in time"
+    put_text(chart, shorten(title, 16, WIDTH - 32), (16, 8), 16, _GREY)
+    middle = (top + bottom) // 2
+    cv2.line(chart, (16, middle), (WIDTH - 16, middle), _GREY, 1)
+    llrs, qualities = why.llrs[-SHOWN_LOOKS:], why.qualities[-SHOWN_LOOKS:]
+    scale = (bottom - top) / 2 / max(1.0, *(abs(each) for each in llrs))
+    width = min(40, (WIDTH - 32) // len(llrs))
+    for i, (llr, quality) in enumerate(zip(llrs, qualities, strict=True)):
+        colour = np.array(_GREEN if llr > 0 else _RED) * (0.3 + 0.7 * quality)
+        left, end = 16 + i * width, middle - round(llr * scale)
+        corners = (left, min(middle, end)), (left + max(1, width - 3), max(middle, end))
+        cv2.rectangle(chart, *corners, tuple(float(each) for each in colour), cv2.FILLED)
+    return chart

@@ -1,0 +1,139 @@
+"""Deciding again from a tape: with other settings, or another gallery, and without a model's work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import log
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit
+
+from pipeline.config import Settings
+from pipeline.errors import SourceError
+from pipeline.faces import align
+from pipeline.faces.choose import Pick, choose
+from pipeline.identity import guarantee
+from pipeline.identity.evidence import Evidence, posterior
+from pipeline.pooled import track as pooled_track
+from pipeline.recognition.recognise import Detector, Embedder, People, ratios_of
+from pipeline.sources.images import read_photo
+from pipeline.tapes.tape import Looks, Tape, TapedTrack
+from pipeline.types import UNDECIDED, Floats, Identity, State
+from siamese.calibration import Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A track, and what it was decided to be."""
+
+    source: str
+    track: TapedTrack
+    looks: int
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A track that may be somebody searched for."""
+
+    source: str
+    started: str  # of the run, UTC, ISO 8601
+    track: TapedTrack
+    looks: int
+    llr: float  # evidence that it is the same person, natural logarithm
+    probability: float  # that it is, given even odds that any of the tracks is
+
+
+def replay(tape: Tape, people: People, calibration: Calibration, settings: Settings) -> list[Decided]:
+    """The verdicts on every track of every run, as a run with these settings and this gallery gives them.
+
+    Only looks that the first run took are there: a track that it had decided was looked at less often.
+    """
+    decided = []
+    for run in tape.runs():
+        looks, tracks = tape.looks(run.run), tape.tracks(run.run)
+        verdicts = decide(looks, tracks, people, calibration, settings)
+        for track in tracks:
+            count = looks.tracks.count(track.track)
+            decided.append(Decided(run.source, track, count, verdicts.get(track.track, UNDECIDED)))
+    return decided
+
+
+def decide(
+    looks: Looks, tracks: Sequence[TapedTrack], people: People, calibration: Calibration, settings: Settings
+) -> dict[int, Identity]:
+    """The last verdict on each track of a run that was more than "undecided"; else the last of all."""
+    evidence = Evidence(settings.evidence)
+    verdicts: dict[int, Identity] = {}
+    claim = guarantee.of(people)
+    for seconds, group in groupby(range(len(looks)), key=lambda row: looks.seconds[row]):
+        rows = list(group)
+        pooled = [
+            evidence.add(looks.tracks[row], looks.embeddings[row], float(looks.qualities[row]))
+            for row in rows
+        ]
+        found = ratios_of(np.stack(pooled), people, calibration, settings.evidence, claim)
+        for row, ratios in zip(rows, found, strict=True):
+            evidence.weigh(looks.tracks[row], ratios)
+        in_view = [t.track for t in tracks if t.first_seconds <= seconds <= t.last_seconds]
+        evidence.decide(in_view, people.people_count)
+        for track in in_view:
+            identity = evidence.of(track)
+            decided = verdicts.get(track, UNDECIDED).state is not State.UNDECIDED
+            if identity.state is not State.UNDECIDED or not decided:
+                verdicts[track] = identity
+    return verdicts
+
+
+def search(
+    tape: Tape, probe: Floats, calibration: Calibration, settings: Settings
+) -> tuple[list[Sighting], float]:
+    """Every track of the tape, by the evidence that it is the person with the embedding `probe` (d,).
+
+    The tracks are the gallery here: the prior gives half its weight to none of them being the person, and
+    shares the other half among them, so that a long tape needs more evidence than a short one.
+
+    Returns:
+        the tracks, and the probability that the person is on the tape at all.
+    """
+    runs = {run.run: run for run in tape.runs()}
+    found = [each for run in runs for each in _sightings(tape, run, probe, calibration, settings)]
+    # One person may well be several tracks, so each is weighed against "nobody" alone.
+    odds = log(max(1, len(found)))
+    sightings = [
+        Sighting(runs[taped.run].source, runs[taped.run].started, taped, looks, llr, float(expit(llr - odds)))
+        for taped, looks, llr in found
+    ]
+    _, nobody = posterior([llr for _, _, llr in found], len(found))
+    return sorted(sightings, key=lambda sighting: -sighting.llr), float(1 - nobody)
+
+
+def embedding_of(photo: Path, detector: Detector, embedder: Embedder, pick: Pick = None) -> Floats:
+    """The embedding (d,) of the one face in a picture, or of the one that `pick` says.
+
+    Raises:
+        SourceError: it cannot be read, or shows no face or several.
+    """
+    image = read_photo(photo)
+    detections = detector.detect(image)
+    face, reason = choose(detections, image.shape[1], image.shape[0], pick)
+    if face is None:
+        raise SourceError(f"{photo}: {reason}")
+    only = detections[[face]]
+    embeddings = embedder.embed(align.crop(image, only.boxes, only.landmarks))
+    return np.asarray(embeddings[0], np.float32)
+
+
+def _sightings(
+    tape: Tape, run: str, probe: Floats, calibration: Calibration, settings: Settings
+) -> Iterator[tuple[TapedTrack, int, float]]:
+    looks = tape.looks(run)
+    of_track = np.array(looks.tracks, np.int64)
+    for taped in tape.tracks(run):
+        rows = np.flatnonzero(of_track == taped.track)
+        if len(rows):
+            face = pooled_track(looks.embeddings[rows], looks.qualities[rows], settings.evidence.memory)
+            yield taped, len(rows), float(calibration.llr(np.abs(face - probe).sum()))

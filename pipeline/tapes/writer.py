@@ -1,0 +1,130 @@
+"""Writing a tape while a run goes on; `tape` says what that is."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from dataclasses import astuple, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.errors import SinkError
+from pipeline.tapes.tape import APPLICATION, SCHEMA, VERSION, Run, TapedTrack, connect, explained, made_with
+from pipeline.types import Result
+
+COMMIT_SECONDS = 1.0
+
+
+class TapeWriter:
+    """Appends one run to a tape, which is made if it is missing.
+
+    Args:
+        path: the file; None makes every method do nothing.
+        fingerprint: the model and the alignment that embeddings come from (`build.fingerprint`).
+        dimension: the length of an embedding.
+    """
+
+    def __init__(self, path: Path | None, run: Run, fingerprint: str, dimension: int) -> None:
+        """Open the file. Raises SinkError where that cannot be done, or where another model made it."""
+        self._path, self._run = path, run.run
+        self._connection: sqlite3.Connection | None = None
+        self._tracks: dict[int, TapedTrack] = {}
+        self._rows: list[tuple[object, ...]] = []  # looks that are not written yet
+        self._committed = time.monotonic()
+        if path is None:
+            return
+        with explained(path, SinkError):
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            self._connection = connect(path)
+            try:
+                self._begin(path, run, fingerprint, dimension)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def take(self, result: Result) -> None:
+        """Append the looks of a frame, and note which tracks are in view. Raises SinkError (disk full)."""
+        if self._connection is None:
+            return
+        frame = result.frame
+        for face in result.faces:
+            if face.track >= 0:
+                now = TapedTrack(
+                    self._run, face.track, frame.index, frame.seconds, frame.index, frame.seconds
+                )
+                first = self._tracks.setdefault(face.track, now)
+                self._tracks[face.track] = replace(first, last_frame=frame.index, last_seconds=frame.seconds)
+        self._rows += [
+            (self._run, look.track, frame.index, frame.seconds, *map(float, look.box), look.quality,
+             look.embedding.astype("<f4").tobytes())
+            for look in result.looks
+        ]  # fmt: skip
+        if time.monotonic() - self._committed >= COMMIT_SECONDS:
+            assert self._path is not None
+            with explained(self._path, SinkError):
+                self._commit()
+
+    def close(self) -> None:
+        """Write what is left and close the file. May be called again."""
+        if self._connection is None:
+            return
+        assert self._path is not None
+        connection = self._connection
+        with explained(self._path, SinkError):
+            try:
+                self._commit()
+            finally:
+                self._connection = None
+                connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _begin(self, path: Path, run: Run, fingerprint: str, dimension: int) -> None:
+        assert self._connection is not None
+        with self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                for statement in SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+                connection.execute("INSERT INTO tape VALUES (?, ?)", (fingerprint, dimension))
+            found = made_with(connection, path, SinkError)
+            if found != (fingerprint, dimension):
+                raise SinkError(
+                    f"the tape {path} was made with the model {found[0]}, but {fingerprint} is in use; "
+                    "choose another file for --tape"
+                )
+            connection.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?)", (run.run, run.source, run.started, run.live)
+            )
+
+    def _commit(self) -> None:
+        assert self._connection is not None
+        rows = [astuple(track) for track in self._tracks.values()]
+        # All at once, so that another source that writes to the same tape need not wait for long.
+        self._connection.executemany("INSERT INTO looks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows)
+        self._rows.clear()
+        self._connection.executemany("INSERT OR REPLACE INTO tracks VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._connection.commit()
+        self._committed = time.monotonic()
+        # Tracks that ended are written and need no more room here.
+        newest = max((t.last_seconds for t in self._tracks.values()), default=0.0)
+        self._tracks = {i: t for i, t in self._tracks.items() if newest - t.last_seconds < 60}
+
+
+def check_tape(path: Path) -> None:
+    """Refuse, before any work, a path where no tape can be. Raises SinkError."""
+    if not path.parent.is_dir():
+        raise SinkError(f"cannot write {path}: the folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise SinkError(f"{path} is a folder; give a file inside it")

@@ -1,0 +1,86 @@
+"""The pictures of a folder as aligned crops, made once and kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from pipeline import build
+from pipeline.commands.shared import progress
+from pipeline.config import Settings
+from pipeline.detection.training.yunet import YuNet
+from pipeline.errors import SinkError, SourceError
+from pipeline.faces import align
+from pipeline.sources.images import PHOTO_SUFFIXES
+from pipeline.training.align_set import Detector, align_files
+from siamese import crops
+from siamese.crops import CropSet
+from siamese.errors import DataError
+from siamese.shipped import sha256
+
+SIZE = 320  # of the detector's input: in pictures of one person the face is large
+
+
+def align_folder(
+    root: Path, out: Path, settings: Settings, named: bool, yunet: Path | None = None
+) -> CropSet:
+    """Align the subject of every picture below `root` into the crop set `out`; one that fits is kept.
+
+    Args:
+        named: folders below `root` are people's names; else nobody's name is known.
+        yunet: a YuNet model whose landmarks shall be used instead of our own detector's.
+
+    Raises:
+        SourceError: no pictures there, or one that cannot be read.
+        SinkError: the crop set cannot be written.
+        DetectorError, siamese.errors.ModelError: the detector cannot be used.
+    """
+    if not root.is_dir():
+        hint = "; bring it with: recog data lfw" if named else ""
+        raise SourceError(f"{root}: there is no such folder{hint}")
+    inside = out.resolve()
+    files = sorted(
+        str(path.relative_to(root))
+        for path in root.rglob("*")
+        if path.suffix.lower() in PHOTO_SUFFIXES and inside not in path.resolve().parents
+    )
+    if not files:
+        raise SourceError(f"{root}: no pictures in this folder")
+    det = settings.of_photographs().det.model_copy(update={"size": SIZE, "tiles": 1})
+    settings = settings.model_copy(update={"det": det})
+    detector: Detector
+    if yunet is None:
+        ours = build.detector(settings)
+        detector, named_detector = ours, f"detector {ours.digest[:16]}"
+    else:
+        detector, named_detector = YuNet(yunet, SIZE), f"yunet {sha256(yunet)[:16]}"
+    alignment = f"{align.VERSION}, {named_detector} at {SIZE}"
+    with contextlib.suppress(DataError):  # none yet, or a damaged one: it is made anew
+        present = crops.read(out)
+        if present.alignment == alignment and present.files == tuple(files):
+            return present
+    make_folder(out)  # before the work, not after it
+    people = [Path(file).parts[0] if named else "" for file in files]
+    with progress() as display:
+        task = display.add_task("aligning faces", total=len(files))
+        made = align_files(root, files, people, detector, alignment, lambda _: display.advance(task))
+    try:
+        crops.write(made, out)
+    except OSError as error:
+        raise SinkError(f"{out}: cannot be written ({error.strerror or error})") from error
+    return crops.read(out)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write into.
+
+    Raises:
+        SinkError: it cannot be made, or not be written into.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SinkError(f"{folder}: cannot be written (no permission); choose another folder")

@@ -1,0 +1,194 @@
+"""Training and exporting the Siamese network on LFW, from photographs to a file that can be shipped."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.commands.shared import progress
+from pipeline.config import Settings
+from pipeline.errors import ConfigError, SinkError
+from pipeline.training.data import align_folder, make_folder
+from siamese.crops import CropSet
+from siamese.lfw.files import FOLDER
+from siamese.lfw.split import VIEW1, split
+
+if TYPE_CHECKING:
+    from siamese.calibration import Calibration
+    from siamese.training.teacher import Floats, Teacher
+
+SCALE_IMAGES = 400  # by which the scales of an int8 graph are set
+CALIBRATION_IMAGES = 8  # of each person: LFW has people with a hundred, whose pairs would be all that counts
+
+
+def lfw_crops(root: Path, settings: Settings) -> CropSet:
+    """All of LFW, aligned; done once."""
+    return align_folder(root / FOLDER, root / "crops", settings, named=True)
+
+
+def train_on_lfw(
+    root: Path,
+    out: Path,
+    settings: Settings,
+    resume: bool,
+    start: Path | None,
+    device: str,
+    teachers: list[str],
+    extra: Path | None,
+    hold_out: str = VIEW1,
+    yunet: Path | None = None,
+) -> Path:
+    """Train; return the best checkpoint.
+
+    Raises:
+        ConfigError: a device that is not there, or extra faces without a teacher.
+        PipelineError, SiameseError: data or models that are missing or damaged.
+    """
+    import torch
+
+    from siamese.training.faces import assemble
+    from siamese.training.train import Step, train
+    from siamese.training.warm_start import provenance_of
+
+    if extra is not None and not teachers:
+        raise ConfigError("--extra: faces without names teach nothing without a --teacher")
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {device}: give auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: there is no CUDA device here; use cpu or auto")
+    began_with = provenance_of(start) if start else None  # a wrong file is told before the work, not after
+    models = [read_teacher(given, settings.train.threads) for given in teachers]
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    people = split(root, hold_out)
+    make_folder(out)
+    kept = "crops" if yunet is None else "crops-yunet"
+    lfw = align_folder(root / FOLDER, root / kept, settings, True, yunet)
+    more = align_folder(extra, extra / kept, settings, False, yunet) if extra else None
+    taught = [
+        (ask(model, lfw, root / kept), ask(model, more, extra / kept) if extra and more else None)
+        for model in models
+    ]
+    faces, left_out = assemble(lfw, people.fit, more, taught, tuple(model.weight for model in models))
+    provenance: dict[str, Any] = {
+        "data": f"LFW, {len(people.fit)} people; {len(faces.images)} images in all",
+        "held out": people.hold_out,
+        "outside data": "labelled (through teachers)" if teachers else "none (but the detector's)",
+        "extra faces": 0 if more is None else len(more) - left_out,
+        "extra faces left out because they resemble held-out people": left_out,
+        "teachers": {model.path.name: model.digest for model in models},
+        "weights of the teachers": list(faces.weights),
+        "alignment": lfw.alignment,
+        "began with": began_with,
+    }
+    held_out = lfw.of_people(people.validation).at_most(CALIBRATION_IMAGES)
+    with progress() as display:
+        task = display.add_task("training", total=None)
+        speeds: list[float] = []  # of the steps of this epoch
+
+        def show(step: Step) -> None:
+            speeds.append(step.speed)
+            description = f"epoch {step.epoch}, loss {step.loss:.2f}, {step.speed:.0f} images/s"
+            display.update(task, completed=step.step, total=step.steps, description=description)
+            if step.validation is not None:
+                print(
+                    f"epoch {step.epoch}: area under ROC on validation people {step.validation:.4f}, "
+                    f"{statistics.median(speeds):.0f} images a second",
+                    flush=True,  # a run of hours is followed in a file
+                )
+                speeds.clear()
+
+        return train(
+            faces, held_out, settings.model, settings.train, out, resume, start, chosen, provenance, show
+        )
+
+
+def read_teacher(given: str, threads: int) -> Teacher:
+    """The teacher that FILE,weight=2,divisor=128 means.
+
+    Raises:
+        ConfigError: not of this form.
+        ModelError: not a teacher.
+    """
+    from siamese.training.teacher import Teacher
+
+    file, *options = given.split(",")
+    numbers = {"weight": 1.0, "divisor": 127.5}
+    for option in options:
+        key, _, value = option.partition("=")
+        try:
+            numbers[key] = float(value) if key in numbers else math.nan
+        except ValueError:
+            numbers[key] = math.nan
+        if not 0 < numbers[key] < math.inf:
+            raise ConfigError(f"--teacher {given}: give FILE, FILE,weight=2 or FILE,divisor=128")
+    return Teacher(Path(file), threads, numbers["weight"], numbers["divisor"])
+
+
+def ask(teacher: Teacher, crops: CropSet, folder: Path) -> Floats:
+    """What a teacher says of a crop set; asked once, then read from the set's folder."""
+    with progress() as display:
+        task = display.add_task(f"asking {teacher.path.name}", total=len(crops))
+        return teacher.cached(crops, folder, lambda done: display.update(task, completed=done))
+
+
+def export_checkpoint(
+    checkpoint: Path, out: Path, root: Path, settings: Settings, int8: bool = True
+) -> Calibration:
+    """Export a checkpoint, calibrated on the validation people. Returns the calibration.
+
+    Args:
+        int8: in eight-bit integers, their scales from faces that were learned from.
+
+    Raises:
+        ModelError: no checkpoint, or one that has learned nothing that could be calibrated.
+        PipelineError, SiameseError: data that are missing or damaged, or `out` cannot be written.
+    """
+    import onnx
+
+    from siamese import calibration, metrics
+    from siamese.errors import ModelError
+    from siamese.lfw import seen
+    from siamese.runtime import embed_by
+    from siamese.session import session_of
+    from siamese.training.checkpoint import build, load
+    from siamese.training.export import export, traced
+    from siamese.training.quantise import quantised
+
+    state = load(checkpoint)
+    if out.is_dir():
+        raise SinkError(f"{out} is a folder; give a file inside it")
+    make_folder(out.parent)
+    network = build(state)
+    # Checkpoints of before there was a choice hold out View 1's test half.
+    people = split(root, state["provenance"].get("held out", VIEW1))
+    faces = lfw_crops(root, settings)
+    with tempfile.TemporaryDirectory() as folder:
+        bare = traced(network, Path(folder) / "bare.onnx")
+        if int8:
+            fit = set(people.fit)
+            learned = [row for row, person in enumerate(faces.people) if person in fit]
+            rows = learned[:: max(1, len(learned) // SCALE_IMAGES)]
+            graph = quantised(bare, ({"crops": np.asarray(faces.images[[row]])} for row in rows))
+        else:
+            graph = onnx.load(str(bare))
+    held = faces.of_people(people.validation).at_most(CALIBRATION_IMAGES)
+    embeddings = embed_by(session_of(graph.SerializeToString(), str(checkpoint)), held.images)
+    distances, same = metrics.every_pair(embeddings, held.labels())
+    try:
+        fitted = calibration.fit(distances, same)
+    except ValueError as error:
+        raise ModelError(f"{checkpoint}: cannot be calibrated: {error}") from error
+    card = dict(state["provenance"]) | {
+        **seen.entries(people),
+        "epoch": state["epoch"],
+        "settings": state["train_settings"],
+        "precision": "int8" if int8 else "float32",
+        "licence": "MIT",
+    }
+    export(network, out, fitted, card, graph)
+    return fitted

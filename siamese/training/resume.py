@@ -1,0 +1,73 @@
+"""Whether a checkpoint fits a training that wants to go on from it, or to begin with its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from siamese.errors import ModelError
+from siamese.settings import ModelSettings, TrainSettings
+from siamese.training.faces import Faces
+from siamese.training.grow import grown
+from siamese.training.model import Siamese
+
+
+def check_resumable(
+    state: dict[str, Any], model_settings: ModelSettings, settings: TrainSettings, path: Path
+) -> None:
+    """Refuse to go on with other settings than the checkpoint was made with; only threads may differ."""
+    for kind, wanted in (("model_settings", model_settings), ("train_settings", settings)):
+        before, now = dict(state[kind]), wanted.model_dump()
+        different = sorted(
+            key
+            for key in now.keys() | before.keys()
+            if key != "threads" and _plain(now.get(key)) != _plain(before.get(key))
+        )
+        if different:
+            raise ModelError(
+                f"{path}: was trained with other {', '.join(different)}; "
+                "give the same settings, or another --out"
+            )
+
+
+def check_same_faces(state: dict[str, Any], faces: Faces, per_epoch: int, path: Path) -> None:
+    """Refuse to go on with what is plainly other data: then the epochs would not fit together."""
+    before = round(state["step"] / state["epoch"])
+    if before != per_epoch:
+        raise ModelError(
+            f"{path}: was trained on other faces, {before} batches of them instead of {per_epoch}; "
+            "give the same data, or another --out"
+        )
+    lengths = [len(layer) for name, layer in state["guess"].items() if name.endswith("weight")]
+    if lengths != [target.shape[1] for target in faces.targets]:
+        raise ModelError(f"{path}: was trained with other teachers; give the same, or another --out")
+
+
+def continue_from(
+    state: dict[str, Any], path: Path, network: Siamese, averaged: Siamese, guess: nn.ModuleList
+) -> None:
+    """Begin with the averaged weights of another training of the same network, or of one with fewer blocks.
+
+    What was learned of its teachers comes along if they are as many and as wide as now.
+
+    Raises:
+        ModelError: it was another network.
+    """
+    try:
+        before = ModelSettings.model_validate(state["model_settings"])
+        weights = (
+            state["averaged"] if before == network.settings else grown(state["averaged"], before, network)
+        )
+        network.load_state_dict(weights)
+        averaged.load_state_dict(weights)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"{path}: is of another network; start from one that fits") from error
+    guessed, now = state["guess"], guess.state_dict()
+    if {name: value.shape for name, value in guessed.items()} == {n: v.shape for n, v in now.items()}:
+        guess.load_state_dict(guessed)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

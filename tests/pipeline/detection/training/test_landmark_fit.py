@@ -1,0 +1,165 @@
+"""The layer of the landmarks, computed: what least squares find, and in a real graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from pipeline.detection.training.export import export
+from pipeline.detection.training.landmark_fit import faces, fit_landmarks, least_distance
+from pipeline.detection.yolo import letterbox
+from pipeline.errors import DetectorError
+from pipeline.types import Floats
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"
+)
+
+
+def made(count: int = 400, seed: int = 0) -> tuple[Floats, Floats, Any]:
+    """Features, targets that depend on them linearly, and how."""
+    random = np.random.default_rng(seed)
+    features = random.normal(size=(count, 6)).astype(np.float32)
+    truth = random.normal(size=(7, 10))
+    targets = np.column_stack([features, np.ones(count)]) @ truth
+    return features, targets.astype(np.float32), truth
+
+
+def test_a_linear_dependence_is_found() -> None:
+    features, targets, truth = made()
+    found = least_distance(features, targets, np.ones(len(features), np.float32), np.zeros((7, 10)))
+    np.testing.assert_allclose(found, truth, atol=1e-3)
+
+
+def test_a_few_wrong_labels_change_little() -> None:
+    features, targets, truth = made()
+    targets[:40] += 30
+    found = least_distance(features, targets, np.ones(len(features), np.float32), np.zeros((7, 10)))
+    assert np.abs(found - truth).max() < 0.2
+    plain = np.linalg.lstsq(np.column_stack([features, np.ones(len(features))]), targets, rcond=None)[0]
+    assert np.abs(plain - truth).max() > 2
+
+
+def test_what_has_no_weight_teaches_nothing_and_what_does_not_vary_stays() -> None:
+    features, targets, truth = made()
+    targets[:200] += 5
+    features[:, 0] = 0
+    weights = np.repeat(np.array([0, 1], np.float32), 200)
+    before = np.full((7, 10), 3.0)
+    targets -= np.outer(made()[0][:, 0], truth[0]).astype(np.float32)
+    found = least_distance(features, targets, weights, before)
+    np.testing.assert_allclose(found[1:], truth[1:], atol=1e-2)
+    np.testing.assert_allclose(found[0], before[0], atol=1e-6)
+
+
+def test_faces_are_read_in_pixels_of_the_letterboxed_image_and_only_with_all_landmarks() -> None:
+    points = "0.4 0.4 2 0.6 0.4 2 0.5 0.5 2 0.4 0.6 2 0.6 0.6 2"
+    label = f"0 0.5 0.5 0.4 0.8 {points}\n0 0.5 0.5 0.4 0.8 {points[:-1]}0\n"
+    (face,) = faces(label, (50, 100, 3), np.array([2, 2], np.float32), 0, 14)
+    np.testing.assert_allclose(face.box, [60, 24, 140, 104], rtol=1e-5)
+    np.testing.assert_allclose(face.landmarks[0], [80, 54], rtol=1e-5)
+    np.testing.assert_allclose(face.landmarks[4], [120, 74], rtol=1e-5)
+
+
+FIRST = {8: 27, 16: 64 + 5, 32: 64 + 16}  # one place of each stride that finds the painted face
+
+
+@pytest.fixture
+def graph() -> Any:
+    """Finds the painted face at one place of each stride, with landmarks anywhere, in pictures of 64 x 64."""
+    boxes = np.zeros((1, 5, 84), np.float32)
+    boxes[0, :4] = np.array([32, 32, 24, 28], np.float32)[:, None]
+    boxes[0, 4, list(FIRST.values())] = 0.9
+    nodes, stored = [], {"found": boxes, "places": np.array([1, 15, -1], np.int64)}
+    for level, stride in enumerate(FIRST):
+        stored[f"weight{level}"] = np.zeros((15, 3, 1, 1), np.float32)
+        stored[f"bias{level}"] = np.arange(15, dtype=np.float32)
+        pool, flat = f"pooled{level}", f"flat{level}"
+        sides = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
+        layer = [pool, f"weight{level}", f"bias{level}"]
+        nodes += [
+            helper.make_node("AveragePool", ["images"], [pool], **sides),
+            helper.make_node("Conv", layer, [f"points{level}"], name=f"/model.23/cv4_kpts.{level}/Conv"),
+            helper.make_node("Reshape", [f"points{level}", "places"], [flat]),
+        ]
+    nodes += [
+        helper.make_node("Concat", [f"flat{level}" for level in range(3)], ["points"], axis=2),
+        helper.make_node("Concat", ["found", "points"], ["out"], axis=1),
+    ]
+    made = helper.make_graph(
+        nodes,
+        "head",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 20, 84])],
+        [numpy_helper.from_array(values, name) for name, values in stored.items()],
+    )
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def layer_of(graph: Any, level: int) -> tuple[Floats, Floats]:
+    stored = {each.name: numpy_helper.to_array(each) for each in graph.graph.initializer}
+    return stored[f"weight{level}"], stored[f"bias{level}"]
+
+
+def test_in_a_graph_every_stride_gives_the_landmarks_of_the_labels(
+    graph: Any, face_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.detection.training.landmark_fit.ENOUGH", 1)  # the set has six pictures
+    taught = fit_landmarks(graph, face_set(tmp_path), (64, 64))
+    assert taught == {0: 6, 1: 6, 2: 6}
+    expected = np.array([[26, 26], [38, 26], [32, 32], [27, 38], [37, 38]], np.float32)
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    # The other images show nobody.
+    for path in sorted((tmp_path / "dataset" / "images" / "train").glob("*.png")):
+        planes = letterbox(np.asarray(cv2.imread(str(path)), np.uint8), 64, (64, 64))[0]
+        (output,) = session.run(None, {"images": planes})
+        for stride, first, place in zip(FIRST, (0, 64, 80), FIRST.values(), strict=True):
+            row, column = divmod(place - first, 64 // stride)
+            points = output[0, 5:, place].reshape(5, 3)[:, :2] + (column + 0.5, row + 0.5)
+            np.testing.assert_allclose(points * stride, expected, atol=0.02)
+    np.testing.assert_array_equal(layer_of(graph, 0)[1][2::3], np.arange(2, 15, 3))  # "visible" stays
+
+
+def test_a_layer_that_too_few_places_taught_stays_as_it_was(
+    graph: Any, face_set: Any, tmp_path: Path
+) -> None:
+    fit_landmarks(graph, face_set(tmp_path), (64, 64))
+    assert not layer_of(graph, 1)[0].any()
+    np.testing.assert_array_equal(layer_of(graph, 1)[1], np.arange(15))
+
+
+def test_what_has_no_such_layers_or_finds_nothing_is_refused(
+    graph: Any, face_set: Any, tmp_path: Path
+) -> None:
+    data = face_set(tmp_path)
+    for label in (data.parent / "labels" / "train").iterdir():
+        label.write_text("")
+    with pytest.raises(DetectorError, match="in none of its training images the detector finds landmarks"):
+        fit_landmarks(graph, data, (64, 64))
+    graph.graph.node[1].name = "something else"
+    with pytest.raises(DetectorError, match="landmarks cannot be fitted"):
+        fit_landmarks(graph, data, (64, 64))
+
+
+def test_an_export_fits_the_landmarks_of_weights(
+    weights: Any, face_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, best = face_set(tmp_path), weights(26, "pose", {0: "face"}, likely=(2.0,))
+    monkeypatch.setattr("pipeline.detection.training.landmark_fit.FIT", 0.0)  # untrained boxes fit nothing
+    monkeypatch.setattr("pipeline.detection.training.landmark_fit.ENOUGH", 1)
+    layers = []
+    for name, landmarks in (("plain", None), ("fitted", data)):
+        graph = onnx.load(str(export([best], tmp_path / f"{name}.onnx", {}, landmarks=landmarks)))
+        stored = {each.name: numpy_helper.to_array(each) for each in graph.graph.initializer}
+        layers.append({name: stored[name] for name in stored if "cv4_kpts" in name})
+    assert layers[0].keys() == layers[1].keys() != set()
+    assert any(not np.array_equal(layers[0][name], layers[1][name]) for name in layers[0])
+    with pytest.raises(DetectorError, match="recog detector prepare"):
+        export([best], tmp_path / "face.onnx", {}, landmarks=tmp_path / "none.yaml")

@@ -1,0 +1,210 @@
+"""One real epoch on painted faces: what it writes, what it does not, and what it refuses."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.detection.training.train import DetectorTraining, settings_from, train
+from pipeline.errors import ConfigError, DetectorError
+
+# Torch's own, and of the trainer that ultralytics builds on it.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"
+)
+
+
+def narrow(ultralytics: Any, folder: Path) -> Path:
+    """Ultralytics' description of the network, half as wide, so that an epoch takes seconds."""
+    from ultralytics.utils import YAML
+
+    models = Path(ultralytics.__file__).parent / "cfg" / "models"
+    description = YAML.load(models / "26" / "yolo26-pose.yaml") | {"scales": {"n": [0.33, 0.125, 256]}}
+    YAML.save(folder / "yolo26n-pose.yaml", description)
+    return folder / "yolo26n-pose.yaml"
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+class Trained:
+    """What one training did, interrupted after its first epoch and resumed; once for all tests."""
+
+    def __init__(self, ultralytics: Any, face_set: Any, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.connections: list[object] = []
+        self.precisions: list[tuple[bool, Any]] = []
+        self.threads = 0
+        self.data = face_set(folder)
+        model = narrow(ultralytics, folder)
+        (folder / "here").mkdir()
+        (folder / "home").mkdir()
+        patch.chdir(folder / "here")
+        patch.setenv("HOME", str(folder / "home"))
+        self.without_network(patch)
+        self.watch(patch)
+        before = files(folder)
+        self.out = folder / "runs" / "face"
+        settings = DetectorTraining(model=str(model), size=64, epochs=2, batch=4, threads=1)
+        with self.interrupted(), pytest.raises(KeyboardInterrupt):
+            train(self.data, self.out, settings)
+        self.epochs_before = self.epochs()
+        self.best = train(self.data, self.out, settings, resume=True)
+        self.written = files(folder) - before
+
+    def epochs(self) -> list[str]:
+        lines = (self.out / "results.csv").read_text().splitlines()
+        return [line.split(",")[0].strip() for line in lines[1:]]
+
+    @contextmanager
+    def interrupted(self) -> Iterator[None]:
+        """As if somebody pressed Ctrl-C just after the first checkpoint was written."""
+        from ultralytics.engine.trainer import BaseTrainer
+
+        save = BaseTrainer.save_model
+
+        def save_and_stop(trainer: Any) -> None:
+            save(trainer)
+            raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(BaseTrainer, "save_model", save_and_stop)
+            yield
+
+    def without_network(self, patch: pytest.MonkeyPatch) -> None:
+        connect = socket.socket.connect
+
+        def local_only(self_: socket.socket, address: Any) -> None:
+            if self_.family != socket.AF_UNIX:  # those belong to the workers that load images
+                self.connections.append(address)
+                raise OSError("no network in this test")
+            connect(self_, address)
+
+        patch.setattr(socket.socket, "connect", local_only)
+
+    def watch(self, patch: pytest.MonkeyPatch) -> None:
+        """Note in which precision the network's first layers compute."""
+        import torch
+        from ultralytics.nn.modules import Conv
+
+        forward = Conv.forward
+
+        def watched(module: Any, x: Any) -> Any:
+            result = forward(module, x)
+            if torch.is_grad_enabled():
+                self.threads = torch.get_num_threads()
+                self.precisions.append((module.training, result.dtype))
+            return result
+
+        patch.setattr(Conv, "forward", watched)
+
+
+@pytest.fixture(scope="module")
+def trained(ultralytics: Any, face_set: Any, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    with pytest.MonkeyPatch.context() as patch:
+        return Trained(ultralytics, face_set, tmp_path_factory.mktemp("training"), patch)
+
+
+def test_training_writes_the_best_weights_and_can_be_read_back(trained: Trained, ultralytics: Any) -> None:
+    assert trained.best == trained.out / "weights" / "best.pt"
+    model = ultralytics.YOLO(trained.best)
+    assert model.task == "pose"
+    assert model.names == {0: "face"}
+    assert list(model.model.model[-1].kpt_shape) == [5, 3]
+
+
+def test_training_writes_nothing_outside_its_folder_but_the_cache_of_labels(trained: Trained) -> None:
+    own = ("runs/face/", "home/.cache/matplotlib/")  # matplotlib keeps its list of fonts
+    written = {path for path in trained.written if not path.startswith(own)}
+    assert written == {"dataset/labels/train.cache", "dataset/labels/val.cache"}
+
+
+def test_an_interrupted_training_goes_on_where_it_stopped(trained: Trained) -> None:
+    assert trained.epochs_before in ([], ["1"])  # the line of an epoch may be written after its checkpoint
+    assert trained.epochs()[-1] == "2"
+    assert len(trained.epochs()) <= 2
+
+
+def test_training_asks_nothing_of_the_network(trained: Trained) -> None:
+    assert trained.connections == []
+
+
+def test_the_passes_run_in_bfloat16_on_a_processor_that_has_it(trained: Trained) -> None:
+    import torch
+
+    from siamese.training.precision import in_bfloat16
+
+    seen = {dtype for training, dtype in trained.precisions if training}
+    assert (torch.bfloat16 in seen) == in_bfloat16("cpu")
+    assert seen <= {torch.bfloat16, torch.float32}
+
+
+@pytest.mark.parametrize("name", ["best.pt", "last.pt"])
+def test_the_hook_for_bfloat16_does_not_get_into_the_saved_weights(trained: Trained, name: str) -> None:
+    import torch
+
+    saved = torch.load(trained.out / "weights" / name, weights_only=False)
+    for model in filter(None, (saved.get("model"), saved.get("ema"))):
+        assert "predict" not in vars(model)
+        assert {tensor.dtype for tensor in model.state_dict().values()} <= {
+            torch.float16,
+            torch.float32,
+            torch.int64,
+        }
+
+
+def test_a_finished_training_cannot_be_resumed(trained: Trained) -> None:
+    with pytest.raises(DetectorError, match=r"last\.pt: this training is finished"):
+        train(trained.data, trained.out, DetectorTraining(), resume=True)
+
+
+def test_resuming_what_never_began_says_so(tmp_path: Path) -> None:
+    (tmp_path / "dataset.yaml").touch()
+    with pytest.raises(DetectorError, match=r"last\.pt: no checkpoint to resume from"):
+        train(tmp_path / "dataset.yaml", tmp_path / "out", DetectorTraining(), resume=True)
+    assert files(tmp_path) == {"dataset.yaml"}
+
+
+def test_a_missing_training_set_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="recog detector prepare"):
+        train(tmp_path / "dataset.yaml", tmp_path / "out", DetectorTraining())
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    for wrong in ({"threads": -1}, {"size": 100}, {"epochs": 0}, {"hours": 0}, {"speed": 1}):
+        with pytest.raises(ValidationError):
+            DetectorTraining.model_validate(wrong)
+
+
+def test_ultralytics_keeps_its_settings_where_we_say(
+    ultralytics: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert ultralytics.utils.USER_CONFIG_DIR.is_relative_to(tmp_path_factory.getbasetemp())
+
+
+def test_what_a_user_chose_wrongly_is_said_in_one_line() -> None:
+    assert settings_from({"rate": 0.002, "start": None}).rate == 0.002
+    with pytest.raises(ConfigError, match=r"^--size 100: input should be a multiple of 32$"):
+        settings_from({"size": 100})
+    with pytest.raises(ConfigError, match=r"^--validate-each maybe: "):
+        settings_from({"validate_each": "maybe"})
+
+
+def test_the_commands_defaults_are_the_settings() -> None:
+    import inspect
+
+    from pipeline.commands.detector import train as command
+
+    given = inspect.signature(command).parameters
+    for name, field in DetectorTraining.model_fields.items():
+        assert given[name].default == field.default, name
+
+
+def test_threads_are_those_that_were_asked_for(trained: Trained) -> None:
+    assert trained.threads == 1

@@ -1,0 +1,218 @@
+"""The test of identity: its arithmetic, its bound on strangers, and its verdicts."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import EvidenceSettings
+from pipeline.identity.evidence import Evidence, assign, bound, judge, posterior
+from pipeline.types import UNDECIDED, Identity, State
+
+SETTINGS = EvidenceSettings(target_fpir=0.001)  # the arithmetic below rests on these
+FACE = np.ones(4, np.float32)
+finite = st.floats(-60, 60)
+
+
+def after(*looks: Mapping[str, float], people: int = 10, settings: EvidenceSettings = SETTINGS) -> Identity:
+    """The verdict on one track alone in view, after these looks of full quality."""
+    evidence = Evidence(settings)
+    for ratios in looks:
+        look(evidence, 0, ratios)
+        evidence.decide([0], people)
+    return evidence.of(0)
+
+
+def look(evidence: Evidence, track: int, ratios: Mapping[str, float]) -> None:
+    """One look at a track, after which the gallery says this of all of them."""
+    evidence.add(track, FACE, 1.0)
+    evidence.weigh(track, ratios)
+
+
+@given(st.lists(finite, max_size=6), st.integers(0, 50))
+def test_the_posterior_of_all_candidates_and_of_nobody_sums_to_one(ratios: list[float], others: int) -> None:
+    people = len(ratios) + others
+    chances, nobody = posterior(ratios[:people], people)
+    assert math.fsum([*chances, nobody]) == pytest.approx(1)
+    assert ((chances >= 0) & (chances <= 1)).all()
+
+
+@given(st.lists(st.floats(-20, 20), min_size=1, max_size=6), st.integers(0, 50))
+def test_the_posterior_is_prior_times_likelihood(ratios: list[float], others: int) -> None:
+    people = len(ratios) + others
+    masses = [math.exp(ratio) * 0.5 / people for ratio in ratios]
+    chances, nobody = posterior(ratios, people)
+    np.testing.assert_allclose(chances, np.array(masses) / (sum(masses) + 0.5), rtol=1e-9)
+    assert nobody == pytest.approx(0.5 / (sum(masses) + 0.5))
+
+
+def test_without_evidence_half_is_nobodys_and_the_rest_is_shared() -> None:
+    chances, nobody = posterior([0.0] * 4, 4)
+    np.testing.assert_allclose([*chances, nobody], [0.125] * 4 + [0.5])
+
+
+@pytest.mark.parametrize("people", [10, 1000])
+def test_a_ratio_below_the_bound_never_decides_however_many_looks_there_are(people: int) -> None:
+    evidence = Evidence(SETTINGS)
+    for _ in range(1000):
+        look(evidence, 0, {"Ann": bound(people, SETTINGS.target_fpir) - 0.01})
+        evidence.decide([0], people)
+        assert evidence.of(0).state is State.UNDECIDED
+    assert evidence.of(0).looks == 1000
+
+
+def test_looks_at_a_track_are_pooled_and_those_at_another_are_not() -> None:
+    evidence = Evidence(SETTINGS)
+    first, second = np.array([2.0, 0.0], np.float32), np.array([0.0, 2.0], np.float32)
+    np.testing.assert_allclose(evidence.add(0, first, 0.5), [2, 0])
+    np.testing.assert_allclose(evidence.add(1, second, 0.5), [0, 2])
+    np.testing.assert_allclose(evidence.add(0, second, 0.5), [1, 1])
+
+
+def test_what_is_known_is_what_was_last_weighed() -> None:
+    assert after({"Ann": 14.0}, {"Ann": 14.0}, {"Bob": 14.0}).name == "Bob"
+
+
+def test_a_strong_ratio_names_after_the_fewest_looks_and_no_sooner() -> None:
+    states = [after(*[{"Ann": 14.0, "Bob": -9.0}] * n).state for n in range(1, 5)]
+    assert states == [State.UNDECIDED, State.UNDECIDED, State.NAMED, State.NAMED]
+    verdict = after(*[{"Ann": 14.0, "Bob": -9.0}] * 3)
+    assert (verdict.name, verdict.looks) == ("Ann", 3)
+    assert verdict.confidence > 0.999
+    assert verdict.why.endswith("over 3 looks, 10 people enrolled")
+
+
+def test_one_person_and_one_look_are_said_as_one() -> None:
+    settings = EvidenceSettings(min_looks=1)
+    verdict = judge({"Ann": 14.0}, "Ann", 1, 1, settings)
+    assert verdict.why == "evidence 14.0 over 1 look, 1 person enrolled"
+
+
+def test_a_larger_gallery_asks_for_more_evidence() -> None:
+    said = [{"Ann": 11.0, "Bob": -9.0}] * 3
+    assert after(*said, people=10).state is State.NAMED
+    assert after(*said, people=1000).state is State.UNDECIDED
+
+
+def test_who_resembles_two_people_is_given_to_neither() -> None:
+    verdict = after(*[{"Ann": 14.0, "Bob": 13.0}] * 10)
+    assert verdict.state is State.UNDECIDED
+    assert verdict.confidence == pytest.approx(1 / (1 + math.exp(-1)), abs=1e-3)
+    assert verdict.why == "the evidence does not suffice yet"
+
+
+def test_far_from_everybody_is_unknown_and_a_little_far_is_undecided() -> None:
+    far = after(*[{"Ann": -8.0, "Bob": -9.0}] * 3)
+    assert (far.state, far.name) == (State.UNKNOWN, None)
+    assert far.confidence > 0.99
+    near = after(*[{"Ann": -0.5}] * 3, people=1)
+    assert near.state is State.UNDECIDED
+    assert near.why == "the evidence does not suffice yet"  # nobody else has her
+
+
+def test_with_nobody_enrolled_everybody_is_unknown_at_once() -> None:
+    verdict = judge({}, None, 0, 1, SETTINGS)
+    assert (verdict.state, verdict.why) == (State.UNKNOWN, "nobody is enrolled")
+
+
+def test_the_verdict_is_revised_when_the_face_turns_out_to_be_another() -> None:
+    rng = np.random.default_rng(0)
+    ann, bob = rng.standard_normal((2, 64)).astype(np.float32)
+    evidence, names = Evidence(SETTINGS), []
+    for seen in [ann] * 30 + [bob] * 90:
+        now = evidence.add(0, seen, 0.7)
+        # Two people are some 70 apart here.
+        evidence.weigh(0, {n: 20 - float(np.abs(now - who).sum()) for n, who in (("Ann", ann), ("Bob", bob))})
+        evidence.decide([0], 10)
+        names.append(evidence.of(0).name)
+    assert names[2:30] == ["Ann"] * 28
+    between = sorted(set(names[30:]), key=names[30:].index)
+    assert between == ["Ann", None, "Bob"]  # never from one name to another at once
+    assert names[-1] == "Bob"
+
+
+def value(ratios: Mapping[int, Mapping[str, float]], assigned: Mapping[int, str | None]) -> float:
+    return sum(ratios[track][name] for track, name in assigned.items() if name is not None)
+
+
+names = st.sampled_from(["Ann", "Bob", "Cid", "Dee"])
+crowds = st.dictionaries(st.integers(0, 9), st.dictionaries(names, finite, max_size=4), max_size=4)
+
+
+@given(crowds)
+def test_the_joint_assignment_is_the_best_of_all_with_one_name_for_one_face(
+    ratios: dict[int, dict[str, float]],
+) -> None:
+    chosen = assign(ratios)
+    taken = [name for name in chosen.values() if name is not None]
+    assert list(chosen) == list(ratios)
+    assert len(set(taken)) == len(taken)
+    options = [[None, *each] for each in ratios.values()]
+    every = [dict(zip(ratios, choice, strict=True)) for choice in itertools.product(*options)]
+    allowed = [a for a in every if len(set(a.values()) - {None}) == sum(n is not None for n in a.values())]
+    assert value(ratios, chosen) == pytest.approx(max(value(ratios, a) for a in allowed), abs=1e-6)
+
+
+def test_one_name_goes_to_one_face_and_the_other_is_told_why() -> None:
+    evidence = Evidence(SETTINGS)
+    for _ in range(5):
+        look(evidence, 1, {"Ann": 12.0})
+        look(evidence, 2, {"Ann": 15.0})
+        evidence.decide([1, 2], 10)
+    assert (evidence.of(2).state, evidence.of(2).name) == (State.NAMED, "Ann")
+    assert evidence.of(1).state is State.UNDECIDED
+    assert evidence.of(1).why == "Ann is another face here"
+
+
+def test_tracks_that_were_never_looked_at_or_are_gone_are_undecided() -> None:
+    evidence = Evidence(SETTINGS)
+    for _ in range(5):
+        look(evidence, 1, {"Ann": 15.0})
+    evidence.decide([1, 2], 10)
+    assert evidence.of(2) == UNDECIDED
+    assert evidence.of(1).name == "Ann"
+    evidence.decide([], 10)
+    assert evidence.of(1).name == "Ann"  # out of view for a moment
+    evidence.forget(frozenset({2}))
+    assert evidence.of(1) == UNDECIDED
+    look(evidence, 1, {"Ann": 15.0})
+    evidence.decide([1], 10)
+    assert evidence.of(1).looks == 1
+
+
+def test_a_name_that_was_given_stands_until_it_is_less_likely_than_not() -> None:
+    needed = bound(10, SETTINGS.target_fpir)
+    for ratio, name in ((needed + 1, "Ann"), (needed - 1, "Ann"), (math.log(10) + 0.2, "Ann"), (1.0, None)):
+        before = Identity(State.NAMED, "Ann", 0.9995)
+        assert judge({"Ann": ratio}, "Ann", 10, 5, SETTINGS, before).name == name
+    assert judge({"Ann": needed - 1}, "Ann", 10, 5, SETTINGS).name is None
+    other = Identity(State.NAMED, "Bob", 0.9995)
+    assert judge({"Ann": needed - 1}, "Ann", 10, 5, SETTINGS, other).name is None
+
+
+def test_a_stranger_stays_unknown_while_evidence_wavers() -> None:
+    wavering = {"Ann": math.log(10) - 1.0}
+    assert judge(wavering, "Ann", 10, 5, SETTINGS).state is State.UNDECIDED
+    assert judge(wavering, "Ann", 10, 5, SETTINGS, Identity(State.UNKNOWN)).state is State.UNKNOWN
+
+
+@given(st.integers(1, 10**6), st.floats(1e-5, 0.4))
+def test_the_bound_is_where_a_lone_candidate_gets_the_name(people: int, target: float) -> None:
+    at = bound(people, target)
+    (chance,), _ = posterior([at], people)
+    assert chance == pytest.approx(1 - target)
+
+
+@given(st.lists(st.lists(st.floats(-60, 60), min_size=3, max_size=3), min_size=1, max_size=5))
+def test_many_tracks_at_once_are_judged_as_each_alone(rows: list[list[float]]) -> None:
+    chances, nobody = posterior(rows, 20)
+    for row, chance, none in zip(rows, chances, nobody, strict=True):
+        alone, of_nobody = posterior(row, 20)
+        np.testing.assert_allclose(chance, alone, atol=1e-12)
+        assert none == pytest.approx(of_nobody)

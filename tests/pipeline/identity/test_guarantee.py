@@ -1,0 +1,119 @@
+"""A calibrated threshold reaches recognition: exactly there a face gets a name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gallery import Gallery, GalleryError, Matches, NewTemplate
+from pipeline.config import EvidenceSettings
+from pipeline.identity.evidence import judge
+from pipeline.identity.guarantee import KEY, Guarantee, is_due, of, too_many
+from pipeline.types import State
+from siamese.calibration import Calibration
+
+MODEL = Calibration(intercept=26.0, slope=2.8, ceiling=11.5, genuine=900, impostor=290_000)
+CLAIM = Guarantee(0.01, 0.95, 7.0, 0.0099, 432, 1, 500, 90, 100, True, {"alice": 0.5, "bob": -0.25})
+
+
+def matches(*distances: float) -> Matches:
+    names = ("alice", "bob", "carol")[: len(distances)]
+    return Matches((names,) * 1, np.array([distances], np.float32), 9, 3)
+
+
+def verdict(distance: float, claim: Guarantee, settings: EvidenceSettings, people: int) -> State:
+    """What a track is found to be whose looks together are so far from carol, who has no shift."""
+    alone = Matches((("carol",),), np.array([[distance]], np.float32), 1, people)
+    ratio = float(claim.ratios(alone, MODEL, settings, people)[0, 0])
+    return judge({"carol": ratio}, "carol", people, settings.min_looks, settings).state
+
+
+@settings(deadline=None)
+@given(st.floats(2, 15), st.integers(1, 100_000), st.floats(0.001, 0.1))
+def test_no_track_farther_than_the_threshold_is_ever_named(
+    threshold: float, people: int, target: float
+) -> None:
+    chosen, claim = EvidenceSettings(target_fpir=target), replace(CLAIM, distance=threshold)
+    assert verdict(threshold * 1.001 + 0.001, claim, chosen, people) is not State.NAMED
+
+
+@settings(deadline=None)
+@given(st.floats(2, 15), st.integers(1, 100_000))
+def test_a_track_within_the_threshold_is_named(threshold: float, people: int) -> None:
+    chosen, claim = EvidenceSettings(), replace(CLAIM, distance=threshold)
+    assert verdict(threshold * 0.999 - 0.001, claim, chosen, people) is State.NAMED
+
+
+def test_everybody_is_judged_with_their_own_shift() -> None:
+    assert CLAIM.shifted(matches(6.0, 6.0, 6.0)).tolist() == [[6.5, 5.75, 6.0]]
+    padded = Matches((("alice",),), np.array([[6.0, np.inf]], np.float32), 1, 1)
+    assert CLAIM.shifted(padded).tolist() == [[6.5, np.inf]]
+    ratios = CLAIM.ratios(padded, MODEL, EvidenceSettings(), 1)
+    assert ratios[0, 1] == -MODEL.ceiling
+
+
+def stranger(path: Path) -> Gallery:
+    gallery = Gallery.open(path, "a model", 4, create=True)
+    for name in ("alice", "bob"):
+        gallery.add(name, [NewTemplate(np.ones(4, np.float32), None, 1.0, name, name)])
+    return gallery
+
+
+def keep(gallery: Gallery, **more: object) -> None:
+    note = CLAIM.as_dict() | {"fingerprint": "a model"} | more
+    gallery.set_note(KEY, note, dict(CLAIM.offsets), undoable=False)
+
+
+def test_what_a_gallery_keeps_is_what_was_stored(tmp_path: Path) -> None:
+    with stranger(tmp_path / "g.db") as gallery:
+        assert of(gallery) is None
+        keep(gallery)
+        assert of(gallery) == CLAIM
+        gallery.remove("bob")
+        found = of(gallery)
+        assert found is not None
+        assert found.offsets == {"alice": 0.5}
+    assert of(object()) is None
+
+
+def test_a_calibration_of_another_model_or_format_does_not_count_and_a_damaged_one_is_said(
+    tmp_path: Path,
+) -> None:
+    with stranger(tmp_path / "g.db") as gallery:
+        for other in ({"fingerprint": "another model"}, {"format": 99}):
+            keep(gallery, **other)
+            assert of(gallery) is None
+        gallery.set_note(KEY, {"fingerprint": "a model", "format": 1}, {}, undoable=False)
+        with pytest.raises(GalleryError, match="make it again: recog calibrate"):
+            of(gallery)
+
+
+def test_it_is_due_again_when_the_gallery_has_grown_by_a_tenth() -> None:
+    assert not is_due(CLAIM, 549)
+    assert is_due(CLAIM, 550)
+    assert is_due(replace(CLAIM, people=3), 4)
+    assert not is_due(CLAIM, 20)
+
+
+def test_its_words_say_what_is_claimed_and_from_what() -> None:
+    assert str(CLAIM) == (
+        "at most 1% of strangers are given a name (95% sure, from 432 strangers and 500 people)"
+    )
+
+
+def test_a_gallery_too_large_for_names_says_so_and_how_many_there_may_be() -> None:
+    most = int(np.exp(11.5) / 99)
+    assert too_many(most, MODEL, EvidenceSettings()) is None
+    assert too_many(0, MODEL, EvidenceSettings()) is None
+    told = too_many(most + 1, MODEL, EvidenceSettings())
+    assert told is not None
+    assert f"out of {most:,} at most; run: recog calibrate" in told
+    # That many, and no more, can reach the bound at all.
+    for people, named in ((most, True), (most + 1, False)):
+        state = judge({"carol": MODEL.ceiling}, "carol", people, 3, EvidenceSettings()).state
+        assert (state is State.NAMED) is named

@@ -1,0 +1,355 @@
+"""The whole path, from a film to annotated video, events and summary, with colours for faces."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from gallery import Gallery
+from gallery.errors import GalleryError
+from gallery.types import NewTemplate
+from pipeline import build
+from pipeline.config import DetectSettings, Settings
+from pipeline.errors import SinkError
+from pipeline.outputs.outputs import Outputs
+from pipeline.recognition import engine
+from pipeline.recognition.engine import recognise
+from pipeline.sources.open import open_source
+from pipeline.types import State
+
+FAR = 0.1  # seconds; no clock of a film here is finer
+
+
+def enroll(gallery: Path, embedder: Any, name: str, colour: tuple[int, int, int]) -> None:
+    """As another process would: with a connection of its own."""
+    crop = np.full((1, 112, 112, 3), colour, np.uint8)
+    with build.gallery(gallery, embedder, create=True) as people:
+        people.add(name, [NewTemplate(embedder.embed(crop)[0], None, 1.0, "test", name)])
+
+
+def remove(gallery: Path, name: str) -> None:
+    with Gallery.open(gallery, None, None) as people:
+        people.remove(name)
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, embedder: Any) -> Path:
+    """With Rosa, who is red."""
+    path = tmp_path / "gallery.db"
+    enroll(path, embedder, "Rosa", (40, 40, 220))
+    return path
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch, world: Any) -> list[tuple[int, tuple[int, int, int], str | None]]:
+    """Fills with (frame, colour, name) of every face that is drawn."""
+    faces: list[tuple[int, tuple[int, int, int], str | None]] = []
+    drawn = [0]
+    draw = engine.draw
+
+    def spy(image: Any, found: Any) -> Any:
+        faces.extend((drawn[0], world.colour_at(image, face.box), face.identity.name) for face in found)
+        drawn[0] += 1
+        return draw(image, found)
+
+    monkeypatch.setattr(engine, "draw", spy)
+    return faces
+
+
+def run(source: Path, gallery: Path | None, delay: float | None = None, **outputs: Any) -> engine.Ended:
+    outputs = {"video": None, "events": None, "window": False} | outputs
+    settings = Settings(det=DetectSettings(every=1))
+    return recognise(str(source), Outputs(**outputs), gallery, settings, quiet=True, delay=delay)
+
+
+def about(path: Path) -> tuple[int, float, tuple[int, int]]:
+    """Frames that can be read, frame rate, width and height of a video."""
+    capture = cv2.VideoCapture(str(path))
+    fps, size = capture.get(cv2.CAP_PROP_FPS), (0, 0)
+    count = 0
+    while (read := capture.read())[0]:
+        count, size = count + 1, read[1].shape[1::-1]
+    capture.release()
+    return count, fps, size
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_who_is_enrolled_is_named_on_most_frames_and_nobody_else_ever_is(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, seen: list[Any]
+) -> None:
+    film = world.film(tmp_path / "film.mp4", world.RED, world.GREEN)
+    ended = run(film, gallery, video=tmp_path / "out.mp4")
+    assert {colour for _, colour, name in seen if name} == {world.RED}
+    assert {name for *_, name in seen} == {"Rosa", None}
+    assert sum(name == "Rosa" for *_, name in seen) > 0.7 * 40
+    (rosa,) = ended.summary.people
+    assert (rosa.name, rosa.tracks) == ("Rosa", 1)
+    assert (rosa.first_seconds, rosa.last_seconds) == pytest.approx((0, 39 / 20), abs=FAR)
+    assert (ended.summary.count(State.UNKNOWN), ended.summary.count(State.UNDECIDED)) == (1, 0)
+    assert (ended.enrolled, ended.complaint, ended.interrupted) == (1, None, False)
+
+
+def test_a_film_carries_names_from_the_first_frame_on_and_a_delay_of_nothing_from_the_verdict_on(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, seen: list[Any]
+) -> None:
+    film, events = world.film(tmp_path / "film.mp4", world.RED), tmp_path / "events.jsonl"
+    run(film, gallery, video=tmp_path / "out.mp4", events=events)
+    assert [name for *_, name in seen] == ["Rosa"] * 40
+    told = {each["event"]: each["frame"] for each in lines(events)}
+    assert (told["entered"], told["recognised"]) == (0, 0)
+    seen.clear()
+    run(film, gallery, delay=0, video=tmp_path / "out.mp4")
+    named = [name for *_, name in seen]
+    assert named[:3] == [None] * 3
+    assert named[-10:] == ["Rosa"] * 10
+
+
+def test_between_detections_every_frame_has_its_face(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, seen: list[Any]
+) -> None:
+    film = world.film(tmp_path / "film.mp4", world.RED, world.GREEN)
+    settings = Settings(det=DetectSettings(every=4))
+    outputs = Outputs(tmp_path / "out.mp4", window=False)
+    ended = recognise(str(film), outputs, gallery, settings, quiet=True)
+    assert detector.frames == 10
+    assert [name for _, colour, name in seen if colour == world.RED] == ["Rosa"] * 40
+    assert {name for _, colour, name in seen if colour == world.GREEN} == {None}
+    assert ended.summary.frames == 40
+
+
+def test_without_a_picture_to_make_a_film_is_read_once(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    monkeypatch.setattr(engine, "open_source", lambda *a, **k: opened.append(a) or open_source(*a, **k))
+    film = world.film(tmp_path / "film.mp4", world.RED)
+    run(film, gallery, events=tmp_path / "events.jsonl")
+    assert len(opened) == 1
+    run(film, gallery, video=tmp_path / "out.mp4")
+    assert len(opened) == 3
+
+
+def test_every_frame_is_in_the_output_with_its_size_and_rate_and_the_faces_are_marked(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path
+) -> None:
+    film = world.film(tmp_path / "film.mp4", world.RED, count=33, fps=12.5)
+    out = tmp_path / "out.mp4"
+    assert run(film, gallery, video=out).summary.frames == 33
+    assert about(out) == (33, 12.5, (320, 240))
+    pairs = zip(frames_of(film), frames_of(out), strict=True)
+    changed = [(np.abs(a.astype(int) - b).max(axis=2) > 60).mean() for a, b in pairs]
+    assert min(changed[5:]) > 0.002  # a box and its label, not the whole picture
+    assert max(changed) < 0.2
+
+
+def frames_of(path: Path) -> list[Any]:
+    capture = cv2.VideoCapture(str(path))
+    images = []
+    while (read := capture.read())[0]:
+        images.append(read[1])
+    capture.release()
+    return images
+
+
+def test_events_are_json_lines_that_only_their_owner_may_read(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path
+) -> None:
+    events = tmp_path / "events.jsonl"
+    run(world.film(tmp_path / "film.avi", world.RED, world.GREEN), gallery, events=events)
+    told = lines(events)
+    assert sorted(each["event"] for each in told) == [
+        "entered", "entered", "left", "left", "recognised", "unknown",
+    ]  # fmt: skip
+    assert [each["name"] for each in told if each["event"] == "recognised"] == ["Rosa"]
+    assert {each["source"] for each in told} == {"film.avi"}
+    assert stat.S_IMODE(events.stat().st_mode) == 0o600
+    run(tmp_path / "film.avi", gallery, events=events)
+    assert lines(events)[:6] == told  # appended to
+    assert len(lines(events)) == 12
+
+
+@pytest.mark.parametrize("exists", [False, True], ids=["no file yet", "emptied"])
+def test_with_nobody_enrolled_everybody_is_unknown(
+    tmp_path: Path, world: Any, detector: Any, embedder: Any, recog: Any, exists: bool
+) -> None:
+    if exists:
+        enroll(build.GALLERY, embedder, "Rosa", world.RED)
+        remove(build.GALLERY, "Rosa")
+    embedder.embedded = 0
+    film = world.film(tmp_path / "film.mp4", world.RED, world.GREEN)
+    ended = recog("run", "--source", film)
+    assert (ended.code, ended.err) == (0, "")
+    assert "nobody is enrolled" in ended.out
+    assert "nobody was recognised" in ended.out
+    assert "2 unknown, 0 undecided" in ended.out
+    assert embedder.embedded == 0
+    assert json.loads(recog("run", "--source", film, "--json").out)["enrolled"] == 0
+
+
+def test_a_picture_is_judged_by_itself_with_all_its_faces(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, seen: list[Any]
+) -> None:
+    crowd = [world.GREEN] * 9 + [world.RED] + [world.BLUE] * 4  # more than are looked at in a film's frame
+    photo = world.picture(tmp_path / "crowd.png", *crowd, side=60)
+    ended = run(photo, gallery, video=tmp_path / "out.jpg")
+    assert [colour for _, colour, name in seen if name == "Rosa"] == [world.RED]
+    assert (ended.summary.count(State.UNKNOWN), ended.summary.count(State.UNDECIDED)) == (13, 0)
+    assert cv2.imread(str(tmp_path / "out.jpg")).shape == cv2.imread(str(photo)).shape
+
+
+def test_a_folder_is_a_slow_film_and_nothing_carries_over_to_the_next_picture(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, seen: list[Any]
+) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "out.mp4"
+    folder.mkdir()
+    for number, colour in enumerate([world.RED, world.GREEN, world.RED]):
+        world.picture(folder / f"{number}.png", colour)
+    (folder / "3.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    ended = run(folder, gallery, video=out, events=tmp_path / "events.jsonl")
+    assert [name for *_, name in seen] == ["Rosa", None, "Rosa"]
+    assert about(out)[:2] == (3, 1.0)
+    told = [each for each in lines(tmp_path / "events.jsonl") if each["event"] == "recognised"]
+    assert [(each["source"], each["seconds"]) for each in told] == [("photos/0.png", 0), ("photos/2.png", 2)]
+    assert ended.complaint is not None
+    assert "1 of 4 pictures left out" in ended.complaint
+
+
+def test_who_is_enrolled_and_removed_by_others_meanwhile_is_named_from_then_to_then(
+    tmp_path: Path, world: Any, detector: Any, embedder: Any, seen: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "GALLERY", tmp_path / "not yet" / "gallery.db")
+
+    def others(frame: int) -> None:
+        if frame == 30:
+            enroll(build.GALLERY, embedder, "Rosa", world.RED)
+            time.sleep(0.6)  # it is looked for twice a second
+        if frame == 70:
+            remove(build.GALLERY, "Rosa")
+            time.sleep(0.6)
+
+    detector.before = others
+    film = world.film(tmp_path / "film.avi", world.RED, count=100)
+    ended = run(film, None, delay=0, video=tmp_path / "out.avi")
+    named = [frame for frame, _, name in seen if name]
+    # Detection is a few frames ahead of judgement, and a verdict takes three looks a tenth of a second apart.
+    assert 25 < named[0] < 50
+    assert 60 < named[-1] < 80
+    assert named == list(range(named[0], named[-1] + 1))
+    assert ended.enrolled == 0
+
+
+def test_a_gallery_that_fails_meanwhile_ends_the_run_but_not_the_video(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def fail(self: Gallery, wait: bool) -> bool:
+        looks.append(1)
+        if len(looks) == 1:
+            time.sleep(0.6)
+            return False
+        raise GalleryError("the gallery is gone")
+
+    monkeypatch.setattr(Gallery, "refresh", fail)
+    out = tmp_path / "out.avi"
+    ended = run(world.film(tmp_path / "film.avi", world.RED), gallery, video=out)
+    assert ended.complaint is not None
+    assert ended.complaint.startswith("the gallery is gone; ended after ")
+    assert 0 < ended.summary.frames < 40
+    assert about(out)[0] == ended.summary.frames
+
+
+def test_a_film_cut_short_is_run_as_far_as_it_goes_and_said_to_be(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, recog: Any
+) -> None:
+    film, out = world.film(tmp_path / "film.avi", world.RED), tmp_path / "out.mp4"
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    ended = recog("run", "--source", film, "--gallery", gallery, "--out", out, "--json")
+    assert ended.code == 1
+    assert ended.err.startswith("recog: film.avi is damaged or cut short")
+    assert ended.err.count("\n") == 1
+    values = json.loads(ended.out)
+    assert 10 < values["frames"] < 30
+    assert about(out)[0] == values["frames"]
+    assert [person["name"] for person in values["people"]] == ["Rosa"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, recog: Any
+) -> None:
+    resource = pytest.importorskip("resource")
+    film, out = world.film(tmp_path / "film.avi", world.RED, world.GREEN), tmp_path / "out.avi"
+    out.write_bytes(b"precious")
+    before = sorted(os.listdir(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))  # as good as a full disk, for this process
+    try:
+        ended = recog("run", "--source", film, "--gallery", gallery, "--out", out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert ended.code == 1
+    assert ended.err.startswith(f"recog: cannot write {out}: disk full")
+    assert ended.err.count("\n") == 1
+    assert out.read_bytes() == b"precious"
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_events_never_go_into_a_file_of_another_kind(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path
+) -> None:
+    film = world.film(tmp_path / "film.mp4", world.RED)
+    for victim in (film, gallery):
+        before = victim.read_bytes()
+        with pytest.raises(SinkError, match="holds no events"):
+            run(film, gallery, events=victim)
+        assert victim.read_bytes() == before
+    out = tmp_path / "out.mp4"
+    with pytest.raises(SinkError, match="the video goes there"):
+        run(film, gallery, video=out, events=tmp_path / "." / "out.mp4")
+    assert not out.exists()
+
+
+def test_control_c_leaves_a_film_that_plays_and_the_exit_code_130(tmp_path: Path, world: Any) -> None:
+    film, out = tmp_path / "film.avi", tmp_path / "out.mp4"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    picture = world.empty(64, 48)
+    for _ in range(20_000):  # longer than anyone waits
+        writer.write(picture)
+    writer.release()
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+    options = ["--source", str(film), "--out", str(out), "--set", "det.size=64", "--json"]
+    child = subprocess.Popen(
+        [*command, "run", *options],
+        env=os.environ | {"HOME": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        while not any(path.stat().st_size for path in tmp_path.glob(".out-*.part.mp4")):
+            assert child.poll() is None, child.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.3)
+        child.send_signal(2)
+        stdout, stderr = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.wait()
+    assert (child.returncode, stderr) == (130, "")
+    written = json.loads(stdout)["frames"]
+    assert 0 < written < 20_000
+    assert about(out)[0] == pytest.approx(written, abs=1)
+    assert not list(tmp_path.glob(".out-*"))
+    film.unlink()  # some megabytes

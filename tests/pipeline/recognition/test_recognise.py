@@ -1,0 +1,159 @@
+"""What a recogniser remembers belongs to it alone, and what cannot be judged is not embedded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gallery.types import Matches
+from pipeline.build import fingerprint
+from pipeline.config import DetectSettings, QualitySettings, Settings
+from pipeline.recognition.engine import for_stills
+from pipeline.recognition.recognise import Recogniser
+from pipeline.types import Frame, Image, Result, State
+
+SETTINGS = Settings(det=DetectSettings(every=1), quality=QualitySettings(min_face=28, min_sharpness=12))
+
+
+class FakePeople:
+    """A gallery in memory, in which `names` maps colours to people."""
+
+    def __init__(self, embedder: Any, **names: tuple[int, int, int]) -> None:
+        self.embedder, self.changed = embedder, False
+        self.names = names
+
+    @property
+    def people_count(self) -> int:
+        return len(self.names)
+
+    def search(self, embeddings: Any, people: int = 5, pooled: bool = False) -> Matches:
+        crops = np.array([np.full((112, 112, 3), colour) for colour in self.names.values()], np.uint8)
+        enrolled = self.embedder.embed(crops)
+        distances = np.abs(embeddings[:, None] - enrolled[None]).sum(axis=2)
+        order = np.argsort(distances, axis=1)
+        names = tuple(tuple([*self.names][i] for i in row) for row in order)
+        nearest = np.take_along_axis(distances, order, 1).astype(np.float32)
+        return Matches(names, nearest, len(enrolled), len(enrolled))
+
+    def refresh(self) -> bool:
+        changed, self.changed = self.changed, False
+        return changed
+
+
+def frame(image: Image, index: int, fps: float = 20.0) -> Frame:
+    return Frame(image, index, index / fps, "film")
+
+
+def names(result: Result) -> list[str | None]:
+    return [face.identity.name for face in result.faces]
+
+
+def test_two_recognisers_share_neither_tracks_nor_evidence(world: Any, detector: Any, embedder: Any) -> None:
+    people = FakePeople(embedder, Rosa=world.RED)
+    first, second = (Recogniser(detector, embedder, people, SETTINGS) for _ in range(2))
+    films = zip(world.frames(20, world.RED), world.frames(20, world.GREEN), strict=True)
+    for index, (red, green) in enumerate(films):
+        one, other = first(frame(red, index)), second(frame(green, index))
+    assert (names(one), names(other)) == (["Rosa"], [None])
+    assert other.faces[0].identity.state is State.UNKNOWN
+    assert [face.track for face in (*one.faces, *other.faces)] == [0, 0]
+
+
+@pytest.mark.parametrize(("side", "sharp"), [(20, True), (64, False)], ids=["too small", "blurred"])
+def test_a_face_that_cannot_be_judged_is_followed_but_not_embedded(
+    world: Any, detector: Any, embedder: Any, side: int, sharp: bool
+) -> None:
+    recogniser = Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS)
+    embedder.embedded = 0
+    for index in range(20):
+        result = recogniser(frame(world.face(world.empty(), world.RED, 20, 20, side, sharp), index))
+    (face,) = result.faces
+    assert (face.track, face.identity.state, face.identity.looks) == (0, State.UNDECIDED, 0)
+    assert embedder.embedded == 0
+
+
+def test_a_usable_look_counts_beside_one_that_is_not(world: Any, detector: Any, embedder: Any) -> None:
+    recogniser = Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS)
+    for index in range(20):
+        image = world.face(world.empty(), world.RED, 20, 20, sharp=False)
+        result = recogniser(frame(world.face(image, world.RED, 150, 20), index))
+    verdicts = {int(face.box[0]): face.identity.name for face in result.faces}
+    assert verdicts == {20: None, 150: "Rosa"}
+
+
+def test_once_decided_a_track_is_looked_at_seldom(world: Any, detector: Any, embedder: Any) -> None:
+    recogniser = Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS)
+    looks = []
+    for index, image in enumerate(world.frames(60, world.RED)):
+        (face,) = recogniser(frame(image, index)).faces
+        looks.append(face.identity.looks)
+    assert looks[10] >= 3  # within half a second
+    assert looks[-1] - looks[10] <= 3  # in two and a half more
+
+
+def test_a_changed_gallery_is_noticed_and_everybody_is_judged_anew(
+    world: Any, detector: Any, embedder: Any
+) -> None:
+    people = FakePeople(embedder, Rosa=world.RED)
+    recogniser = Recogniser(detector, embedder, people, SETTINGS)
+    verdicts = []
+    for index, image in enumerate(world.frames(90, world.RED, world.GREEN)):
+        if index == 30:
+            people.names, people.changed = {"Greta": world.GREEN}, True
+        if index == 60:
+            people.names, people.changed = {}, True
+        verdicts.append(names(recogniser(frame(image, index))))
+    assert verdicts[29] == ["Rosa", None]
+    assert verdicts[30] == [None, None]
+    assert verdicts[45] == [None, "Greta"]
+    assert verdicts[60] == [None, None]
+    assert recogniser.enrolled == 0
+
+
+def test_one_name_is_never_on_two_faces_of_a_frame(world: Any, detector: Any, embedder: Any) -> None:
+    recogniser = Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS)
+    for index, image in enumerate(world.frames(40, world.RED, world.RED)):
+        assert names(recogniser(frame(image, index))).count("Rosa") <= 1
+
+
+def test_a_name_does_not_survive_a_camera_cut(world: Any, detector: Any, embedder: Any) -> None:
+    recogniser = Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS)
+    films = list(world.frames(21, world.RED))
+    for index, image in enumerate(films[:20]):
+        before = recogniser(frame(image, index))
+    after = recogniser.identify(replace(recogniser.detect(frame(films[20], 20)), cut=True))
+    assert (names(before), names(after)) == (["Rosa"], [None])
+    assert [face.track for face in after.faces] == [-1]
+
+
+def test_no_faces_is_a_result_like_any_other(world: Any, detector: Any, embedder: Any) -> None:
+    recogniser = Recogniser(detector, embedder, FakePeople(embedder), SETTINGS)
+    result = recogniser(frame(world.empty(), 0))
+    assert result.faces == ()
+    assert set(result.seconds) == {"detect", "track", "look", "decide"}
+
+
+def test_pictures_need_one_sighting_and_one_look(world: Any, detector: Any, embedder: Any) -> None:
+    people = FakePeople(embedder, Rosa=world.RED)
+    image = world.face(world.empty(), world.RED, 20, 20)
+    assert names(Recogniser(detector, embedder, people, for_stills(SETTINGS))(frame(image, 0))) == ["Rosa"]
+    assert names(Recogniser(detector, embedder, people, SETTINGS)(frame(image, 0))) == [None]
+
+
+def test_only_a_live_source_imports_beforehand_what_conflicts_need(
+    world: Any, detector: Any, embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[bool] = []
+    for live in (False, True):
+        monkeypatch.setattr("pipeline.faces.assignment.prepare", lambda live=live: prepared.append(live))
+        Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS, live)
+    assert prepared == [True]
+
+
+def test_the_fingerprint_tells_models_apart(embedder: Any) -> None:
+    before = fingerprint(embedder)
+    embedder.digest = "2" * 64
+    assert fingerprint(embedder) != before

@@ -1,0 +1,238 @@
+"""Pictures come upright, as 8-bit colour; what cannot be read says why, before memory is spent on it."""
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.errors import SourceError
+from pipeline.sources.images import Header, is_photo, list_photos, read_header, read_photo
+
+
+def picture(width: int = 60, height: int = 40) -> np.ndarray:
+    """Red left half on blue, so that turning and mirroring show."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, : width // 2] = (0, 0, 255)
+    image[:, width // 2 :] = (255, 0, 0)
+    return image
+
+
+def encode(suffix: str, image: np.ndarray, *options: int) -> bytes:
+    return bytes(cv2.imencode(suffix, image, list(options))[1])
+
+
+def with_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """`jpeg` with an EXIF segment written by hand that holds just the orientation."""
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    tiff = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 1) + entry + struct.pack("<I", 0)
+    body = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds nothing of it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tiff", ".ppm", ".jp2"])
+def test_a_picture_of_each_kind_is_read_in_blue_green_red(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(encode(suffix, picture()))
+    image = read_photo(path)
+    assert image.shape == (40, 60, 3)
+    assert image.dtype == np.uint8
+    assert image[20, 10, 2] > 200  # red on the left
+    assert image[20, 10, 0] < 60
+    assert image[20, 50, 0] > 200
+
+
+@pytest.mark.parametrize(
+    "suffix", [".jpg", ".png", ".gif", ".bmp", ".webp", ".tiff", ".pgm", ".ppm", ".jp2", ".avif"]
+)
+def test_the_header_gives_the_size_that_decoding_gives(suffix: str) -> None:
+    image = picture(61, 37)
+    try:
+        data = encode(suffix, image[..., 0] if suffix == ".pgm" else image)
+    except cv2.error:
+        pytest.skip(f"this OpenCV does not write {suffix}")
+    header = read_header(data)
+    assert header is not None
+    assert (header.width, header.height) == (61, 37)
+
+
+def test_the_header_of_a_lossy_webp_and_of_a_progressive_jpeg_is_understood() -> None:
+    lossy = read_header(encode(".webp", picture(61, 37), cv2.IMWRITE_WEBP_QUALITY, 50))
+    progressive = read_header(encode(".jpg", picture(61, 37), cv2.IMWRITE_JPEG_PROGRESSIVE, 1))
+    assert lossy == Header("webp", 61, 37)
+    assert progressive == Header("jpeg", 61, 37, reducible=False)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "shape", "red_at", "blue_at"),
+    [
+        (1, (40, 60, 3), (20, 5), (20, 55)),
+        (3, (40, 60, 3), (20, 55), (20, 5)),
+        (6, (60, 40, 3), (5, 20), (55, 20)),  # turned a quarter to the right: left becomes top
+        (8, (60, 40, 3), (55, 20), (5, 20)),
+    ],
+)
+def test_a_jpeg_is_turned_upright_by_its_exif_orientation(
+    tmp_path: Path,
+    orientation: int,
+    shape: tuple[int, ...],
+    red_at: tuple[int, int],
+    blue_at: tuple[int, int],
+) -> None:
+    path = tmp_path / "phone.jpg"
+    path.write_bytes(with_orientation(encode(".jpg", picture()), orientation))
+    image = read_photo(path)
+    assert image.shape == shape
+    assert image[red_at][2] > 200
+    assert image[blue_at][0] > 200
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((8, 9), 77, np.uint8),
+        np.full((8, 9), 77 * 257, np.uint16),
+        np.full((8, 9, 3), 77 * 257, np.uint16),
+        np.full((8, 9, 4), 77, np.uint8),
+    ],
+    ids=["grey", "grey16", "colour16", "alpha"],
+)
+def test_grey_deep_and_transparent_pictures_become_plain_colour(tmp_path: Path, image: np.ndarray) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encode(".png", image))
+    read = read_photo(path)
+    assert read.shape == (8, 9, 3)
+    assert read.dtype == np.uint8
+    assert np.abs(read.astype(int) - 77).max() <= 1
+
+
+def test_a_jpeg_with_too_many_pixels_is_read_at_the_largest_fraction_that_fits(tmp_path: Path) -> None:
+    path = tmp_path / "big.jpg"
+    path.write_bytes(encode(".jpg", picture(800, 600)))
+    assert read_photo(path, max_pixels=800 * 600).shape == (600, 800, 3)
+    assert read_photo(path, max_pixels=800 * 600 - 1).shape == (300, 400, 3)
+    assert read_photo(path, max_pixels=200 * 150).shape == (150, 200, 3)
+    with pytest.raises(SourceError, match=r"800 x 600 pixels.*scale it down"):
+        read_photo(path, max_pixels=100)
+
+
+def test_a_jpeg_of_twenty_thousand_pixels_a_side_is_read_small(tmp_path: Path) -> None:
+    path = tmp_path / "big.jpg"
+    path.write_bytes(encode(".jpg", np.zeros((20_000, 20_000), np.uint8)))
+    assert read_photo(path).shape == (10_000, 10_000, 3)
+
+
+def test_a_very_long_jpeg_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "long.jpg"
+    path.write_bytes(encode(".jpg", np.zeros((20, 20_000, 3), np.uint8)))
+    assert read_photo(path).shape == (20, 20_000, 3)
+
+
+def test_a_png_that_claims_gigabytes_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(huge_png(20_000, 20_000))
+    with pytest.raises(SourceError, match=r"bomb\.png has 20000 x 20000 pixels, more than the 100 million"):
+        read_photo(path)
+
+
+def test_a_progressive_jpeg_with_too_many_pixels_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.jpg"
+    path.write_bytes(encode(".jpg", picture(80, 60), cv2.IMWRITE_JPEG_PROGRESSIVE, 1))
+    with pytest.raises(SourceError, match="scale it down"):
+        read_photo(path, max_pixels=80 * 60 - 1)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tiff", ".jp2"])
+def test_a_picture_cut_in_half_is_an_error_in_one_line_and_nothing_is_printed(
+    tmp_path: Path, suffix: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"half{suffix}"
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    data = encode(suffix, noise)
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(SourceError) as caught:
+        read_photo(path)
+    assert "half" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"is empty \(0 bytes\)"),
+        (b"hello, world\n", "is not a picture"),
+        (b"\xff\xd8\xff", "not a picture"),
+    ],
+)
+def test_a_file_that_holds_no_picture_says_so(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=message):
+        read_photo(path)
+
+
+def test_a_missing_file_and_a_folder_say_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"a\.jpg does not exist"):
+        read_photo(tmp_path / "a.jpg")
+    with pytest.raises(SourceError, match="is a folder"):
+        read_photo(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encode(".jpg", picture()))
+    path.chmod(0)
+    with pytest.raises(SourceError, match="Permission denied"):
+        read_photo(path)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff", ".bmp", ".jp2", ".gif"])
+def test_no_beginning_of_a_picture_confuses_the_header_reader(suffix: str) -> None:
+    data = encode(suffix, picture(61, 37))
+    for end in range(min(len(data), 700)):
+        header = read_header(data[:end])
+        assert header is None or (header.width, header.height) == (61, 37)
+
+
+def test_photos_of_a_folder_come_in_natural_order_without_hidden_files(tmp_path: Path) -> None:
+    for name in ["10.jpg", "2.JPG", "b.png", "a1.png", "a01.png", ".hidden.jpg", "notes.txt", "²x.jpg"]:
+        (tmp_path / name).touch()
+    (tmp_path / "folder.jpg").mkdir()
+    names = [path.name for path in list_photos(tmp_path)]
+    assert names == ["2.JPG", "10.jpg", "a01.png", "a1.png", "b.png", "²x.jpg"]
+
+
+def test_listing_what_is_no_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="cannot list"):
+        list_photos(tmp_path / "nowhere")
+
+
+def test_a_picture_is_known_by_suffix_or_else_by_content(tmp_path: Path) -> None:
+    (tmp_path / "jpeg").write_bytes(encode(".jpg", picture()))
+    (tmp_path / "film.gif").write_bytes(encode(".gif", picture()))
+    (tmp_path / "text").write_text("hello")
+    assert is_photo(tmp_path / "jpeg")
+    assert is_photo(tmp_path / "missing.png")
+    assert not is_photo(tmp_path / "film.gif")
+    assert not is_photo(tmp_path / "text")
+    assert not is_photo(tmp_path / "missing")

@@ -1,0 +1,60 @@
+"""The cohort is made of people the model was validated on, and of nobody who is reported on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.training.cohort import TWO_NAMES
+from siamese.cohort import read
+from siamese.lfw.files import split_people
+
+NAMES = [f"Person_{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+VALIDATION = split_people(NAMES[:20])[1]
+
+
+@pytest.fixture
+def lfw(tmp_path: Path, world: Any) -> Path:
+    """A small LFW: 20 people to train on, 6 to test on, two photographs each; View 2 has three folds."""
+    root = tmp_path / "lfw"
+    for place, name in enumerate(NAMES):
+        folder = root / "lfw-deepfunneled" / name
+        folder.mkdir(parents=True)
+        for number in (1, 2):
+            colour = (world.RED, world.GREEN, world.BLUE)[place % 3]
+            world.picture(folder / f"{name}_{number:04d}.jpg", colour)
+    for file, names in (("peopleDevTrain.txt", NAMES[:20]), ("peopleDevTest.txt", NAMES[20:])):
+        (root / file).write_text(f"{len(names)}\n" + "".join(f"{name}\t2\n" for name in names))
+    folds = [NAMES[:10], NAMES[10:20], NAMES[20:]]
+    parts = [f"{len(fold)}\n" + "".join(f"{name}\t2\n" for name in fold) for fold in folds]
+    (root / "people.txt").write_text(f"{len(folds)}\n" + "".join(parts))
+    return root
+
+
+def test_the_command_embeds_the_validation_people(
+    lfw: Path, tmp_path: Path, detector: Any, embedder: Any, recog: Any
+) -> None:
+    assert VALIDATION
+    embedder.card = {"held out": "view1"}
+    out = tmp_path / "made.cohort.npz"
+    values = json.loads(recog("calibrate", "cohort", "--root", lfw, "--out", out, "--json").out)
+    assert (values["people"], values["faces"]) == (len(VALIDATION), 2 * len(VALIDATION))
+    assert len(read(out, embedder.digest).one_each) == len(VALIDATION)
+
+
+def test_people_may_be_named_but_never_those_who_are_reported_on(
+    lfw: Path, tmp_path: Path, detector: Any, embedder: Any, recog: Any
+) -> None:
+    embedder.card = {}
+    people, out = tmp_path / "people.txt", tmp_path / "made.cohort.npz"
+    people.write_text("\n".join([NAMES[0], NAMES[25], *sorted(TWO_NAMES)]))
+    ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--people", people)
+    assert f"{out}: 2 faces of 1 people" in ended.out
+    people.write_text(NAMES[25])
+    ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--people", people)
+    assert (ended.code, ended.err) == (1, "recog: none of the 1 people is left for a cohort\n")
+    ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--people", tmp_path / "none.txt")
+    assert "cannot be read as a list of names" in ended.err
