@@ -25,7 +25,7 @@ from gallery.calibration import to_people
 from gallery.pooled import pool
 from pipeline.config import EvidenceSettings
 from pipeline.identity.evidence import posterior
-from pipeline.recognition.recognise import NEAREST
+from pipeline.identity.ratios import NEAREST
 from siamese.provenance import commit, versions
 from siamese.runtime import DEFAULT, Embedder
 

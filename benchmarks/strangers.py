@@ -25,7 +25,7 @@ import numpy as np
 from gallery.index import ExactIndex
 from pipeline.config import EvidenceSettings
 from pipeline.identity.evidence import bound, posterior
-from pipeline.recognition.recognise import NEAREST
+from pipeline.identity.ratios import NEAREST
 from siamese import calibration
 from siamese.calibration import Calibration
 from siamese.metrics import every_pair

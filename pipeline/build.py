@@ -11,13 +11,13 @@ from pipeline.config import Settings
 if TYPE_CHECKING:
     from gallery import Gallery
     from gallery.followed import Enrolled
+    from pipeline import protocols
     from pipeline.detection.region import RegionDetector
     from pipeline.detection.tiles import TiledDetector
     from pipeline.detection.yolo import YoloDetector
     from pipeline.enrolment.photos import Looker
     from pipeline.faces.choose import Pick
-    from pipeline.recognition import recognise
-    from pipeline.recognition.recognise import Detector
+    from pipeline.protocols import Detector
     from siamese.cohort import Cohort
     from siamese.runtime import Embedder
 
@@ -151,7 +151,7 @@ def single_threaded(settings: Settings) -> Settings:
     return settings.model_copy(update={"runtime": settings.runtime.model_copy(update={"threads": 1})})
 
 
-def fingerprint(embedder: recognise.Embedder) -> str:
+def fingerprint(embedder: protocols.Embedder) -> str:
     """What a gallery must have been made with to be searched with this embedder."""
     from pipeline.faces.align import VERSION
 

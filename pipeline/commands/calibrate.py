@@ -55,9 +55,10 @@ def calibrate(
     from pipeline import build
     from pipeline.commands.shared import settings_from
     from pipeline.enrolment.photos import look_at
+    from pipeline.enrolment.strangers import PICK, different_people, find_strangers
     from pipeline.enrolment.vetting import copy_distance
-    from pipeline.identity.calibrate import PICK, different_people, find_strangers, keep
     from pipeline.identity.calibrate import calibrate as find
+    from pipeline.identity.calibrate import keep
     from pipeline.outputs.video import ImageSink
     from siamese.cohort import cohort_path, read
 

@@ -28,7 +28,7 @@ def lfw(
     root: LfwFolder = LFW,
 ) -> None:
     """Bring Labeled Faces in the Wild: from your archive, or by download (about 110 MB). Done once."""
-    from pipeline.commands.shared import progress
+    from pipeline.progress import progress
     from siamese.lfw.archive import prepare
 
     with progress() as display:
@@ -83,7 +83,7 @@ def triplets(
     seed: Annotated[int, typer.Option(help="Chooses the images.")] = 0,
 ) -> None:
     """Fill data/anchor, data/positive and data/negative from LFW, in the layout of the original project."""
-    from pipeline.commands.shared import progress
+    from pipeline.progress import progress
     from siamese.lfw.files import FOLDER, view1_split
     from siamese.lfw.triplets import make_triplets
 

@@ -20,11 +20,12 @@ def demo(
     """Make a short film, enroll one person, recognise: one is named, the others stay unknown."""
     from pipeline import build
     from pipeline.commands.demo_film import PERSON, make_film, other_view, photographs
-    from pipeline.commands.run import report
-    from pipeline.commands.shared import progress, settings_from
+    from pipeline.commands.run_report import report
+    from pipeline.commands.shared import settings_from
     from pipeline.drawing.sheet import contact_sheet
     from pipeline.errors import SinkError, SourceError
     from pipeline.outputs.outputs import Outputs
+    from pipeline.progress import progress
     from pipeline.recognition.engine import recognise
     from pipeline.sources.open import open_source
 

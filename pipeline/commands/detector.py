@@ -49,9 +49,9 @@ def prepare(
     """Make the training set: human boxes, proposed landmarks; the test fifth stays out."""
     import random
 
-    from pipeline.commands.shared import progress
     from pipeline.detection.training import prepare as preparing
     from pipeline.detection.training.yunet import YuNet
+    from pipeline.progress import progress
     from pipeline.sources.images import list_photos
     from siamese.lfw.files import FOLDER, image_name, view1_split
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 
-from pipeline.commands.shared import print_json, progress
+from pipeline.commands.shared import print_json
 from pipeline.detection.evaluation import evaluate as evaluating
 from pipeline.detection.evaluation import figures, lfw_check, timing
 from pipeline.detection.evaluation.failures import failures, write_sheet
@@ -24,6 +24,7 @@ from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.yolo import YoloDetector
 from pipeline.drawing.sheet import letterbox
 from pipeline.errors import DetectorError, SinkError
+from pipeline.progress import progress
 from pipeline.sources.quiet import quiet_opencv
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256

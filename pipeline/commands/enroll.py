@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
+from pipeline.commands.options import (
+    AsJson,
+    Assignments,
+    ConfigFile,
+    DetectorFile,
+    EmbedderFile,
+    GalleryFile,
+    PickFace,
+)
 
 if TYPE_CHECKING:
     from pipeline.commands.enroll_report import Report
@@ -16,12 +24,6 @@ if TYPE_CHECKING:
 
 SheetFile = Annotated[
     Path | None, typer.Option("--sheet", metavar="FILE", help="Write a contact sheet of what was accepted.")
-]
-PickFace = Annotated[
-    str | None,
-    typer.Option(
-        "--pick", metavar="WHICH", help="Of several faces: largest, center, or a number from the left."
-    ),
 ]
 
 
@@ -110,8 +112,8 @@ def enroll(
 
 
 def _from_photos(name: str, paths: list[Path], looker: Looker, threads: int) -> list[Outcome]:
-    from pipeline.commands.shared import progress
     from pipeline.enrolment.photos import find_photos, look_at
+    from pipeline.progress import progress
 
     photos, outcomes = find_photos(paths), []
     with progress() as display:
@@ -123,9 +125,9 @@ def _from_photos(name: str, paths: list[Path], looker: Looker, threads: int) -> 
 
 
 def _from_video(video: Path, looker: Looker) -> list[Outcome]:
-    from pipeline.commands.shared import progress
     from pipeline.enrolment.film import from_film
     from pipeline.errors import SourceError
+    from pipeline.progress import progress
     from pipeline.sources.open import open_source
 
     if not video.is_file():
@@ -145,8 +147,8 @@ def _from_webcam(camera: str, looker: Looker, quiet: bool) -> list[Outcome]:
 
 
 def _enroll_people(root: Path, looker: Looker, threads: int, enroller: Enroller, report: Report) -> None:
-    from pipeline.commands.shared import progress
     from pipeline.enrolment.people import find_people, look_at_people
+    from pipeline.progress import progress
 
     folders = find_people(root)
     with progress() as display:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import Assignments, ConfigFile, EmbedderFile, GalleryFile
-from pipeline.commands.tape import TapeFile
+from pipeline.commands.options import Assignments, ConfigFile, EmbedderFile, GalleryFile, TapeFile
 
 
 def explain(

@@ -26,9 +26,10 @@ def identify(
     from pipeline import build
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import SourceError
+    from pipeline.faces.examine import Examiner
     from pipeline.identity import guarantee
     from pipeline.identity.identify import identify as judge
-    from pipeline.identity.verify import Examiner, shown_percent
+    from pipeline.identity.verify import shown_percent
     from pipeline.types import State
 
     settings = settings_from(config, assignments, detector, model)

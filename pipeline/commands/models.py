@@ -113,10 +113,10 @@ def pull(
 
     Nothing else in recog downloads a model, ever.
     """
-    from pipeline.commands.shared import progress
     from pipeline.models import local
     from pipeline.models.catalogue import entry as entry_of
     from pipeline.models.pull import pull as fetch
+    from pipeline.progress import progress
 
     if any(model.name == name for model in local.shipped()):
         print(f"{name} ships with recog; there is nothing to pull")

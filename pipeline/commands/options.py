@@ -37,3 +37,16 @@ EmbedderFile = Annotated[
     typer.Option("--model", metavar="FILE", help="An embedder of your own, written by `recog export`."),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Who it is about.")]
+
+
+PickFace = Annotated[
+    str | None,
+    typer.Option(
+        "--pick", metavar="WHICH", help="Of several faces: largest, center, or a number from the left."
+    ),
+]
+
+
+TapeFile = Annotated[
+    Path, typer.Option("--tape", "-t", metavar="FILE", help="What `recog run --tape` wrote.")
+]

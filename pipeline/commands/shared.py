@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from pipeline.config import Settings
 
 
@@ -30,29 +26,6 @@ def settings_from(
     if model is not None:
         settings = settings.model_copy(update={"emb": settings.emb.model_copy(update={"model": model})})
     return settings
-
-
-@contextmanager
-def progress() -> Iterator[Progress]:
-    """A progress display on stderr, gone when done, so that stdout stays for results.
-
-    Where stderr is no terminal, nothing is displayed: it is left to what went wrong.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),  # else what is printed meanwhile would miss the file it goes to
-        disable=not console.is_terminal,
-    ) as display:
-        yield display
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

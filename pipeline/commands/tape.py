@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.enroll import PickFace
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
-
-TapeFile = Annotated[
-    Path, typer.Option("--tape", "-t", metavar="FILE", help="What `recog run --tape` wrote.")
-]
+from pipeline.commands.options import (
+    AsJson,
+    Assignments,
+    ConfigFile,
+    DetectorFile,
+    EmbedderFile,
+    GalleryFile,
+    PickFace,
+    TapeFile,
+)
 
 
 def replay(

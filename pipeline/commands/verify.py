@@ -7,8 +7,15 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.enroll import PickFace
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
+from pipeline.commands.options import (
+    AsJson,
+    Assignments,
+    ConfigFile,
+    DetectorFile,
+    EmbedderFile,
+    GalleryFile,
+    PickFace,
+)
 
 
 def verify(
@@ -41,7 +48,8 @@ def verify(
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.drawing.sheet import contact_sheet
     from pipeline.faces.choose import parse_pick
-    from pipeline.identity.verify import Examiner, compare_to_person, compare_two
+    from pipeline.faces.examine import Examiner
+    from pipeline.identity.verify import compare_to_person, compare_two
     from pipeline.outputs.video import ImageSink
 
     chosen = parse_pick(pick)

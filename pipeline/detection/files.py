@@ -26,7 +26,7 @@ def model_file(model: Path | None) -> Path:
     if model is None:
         return WEIGHTS / f"{NAMES[0]}.onnx"
     if model.suffix == ".pt":
-        from pipeline.detection.training.ultralytics import as_onnx
+        from pipeline.detection.training.export import as_onnx
 
         return as_onnx(model)
     if str(model) in NAMES:

@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from gallery.types import NewTemplate
-from pipeline.enrolment.film import groups
 from pipeline.enrolment.guide import Guide, Held, Pose, preview
 from pipeline.enrolment.photos import Looker, Outcome, rejected, unfit
 from pipeline.faces import align, quality
 from pipeline.faces.choose import choose
+from pipeline.faces.groups import groups
 from pipeline.types import Frame, Image
 
 PATIENCE = 90.0  # seconds, on the camera's clock, for all poses together

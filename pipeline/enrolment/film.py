@@ -17,6 +17,7 @@ from pipeline.enrolment.photos import Looker, Outcome, rejected, unfit
 from pipeline.errors import SourceError
 from pipeline.faces import align, quality
 from pipeline.faces.choose import Pick, choose, subjects
+from pipeline.faces.groups import groups
 from pipeline.types import Floats, Frame, Image, Ints
 
 INTERVAL = 0.2  # seconds between frames that are looked at
@@ -86,24 +87,6 @@ def from_film(
     scores = np.array([look.score for look in looks], np.float32)
     chosen = rows[most_different(embeddings[rows], scores[rows], LOOKS)]
     return [_outcome(name, looks[row], embeddings[row], looker.seen_by) for row in np.sort(chosen)]
-
-
-def groups(embeddings: Floats, distance: float) -> Ints:
-    """A number for each of n embeddings (n, d), from 0 for the largest group: looks within `distance` on
-    average.
-
-    Groups are joined by the mean distance of their members: one look between two people joins nobody.
-    """
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import pdist
-
-    if len(embeddings) < 2:
-        return np.zeros(len(embeddings), np.int64)
-    labels = fcluster(linkage(pdist(embeddings, "cityblock"), "average"), distance, "distance")
-    _, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    places = np.empty(len(counts), np.int64)
-    places[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-    return places[numbers]
 
 
 def most_different(embeddings: Floats, scores: Floats, most: int) -> Ints:

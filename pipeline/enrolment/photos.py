@@ -16,7 +16,7 @@ from pipeline.config import EnrollSettings
 from pipeline.errors import SourceError
 from pipeline.faces import align, quality
 from pipeline.faces.choose import Pick, choose, face_sides
-from pipeline.recognition.recognise import Detector, Embedder
+from pipeline.protocols import Detector, Embedder
 from pipeline.sources.images import list_photos, read_photo
 from pipeline.types import Detections, Image
 

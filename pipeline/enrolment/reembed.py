@@ -10,7 +10,7 @@ import numpy as np
 from gallery import Gallery, GalleryError
 from gallery.types import Floats
 from pipeline.faces import align
-from pipeline.recognition.recognise import Embedder
+from pipeline.protocols import Embedder
 
 BATCH = 32
 

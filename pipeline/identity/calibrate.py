@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,17 +19,13 @@ from gallery.calibration import (
     to_people,
 )
 from gallery.pooled import pool
-from pipeline.enrolment.film import groups
-from pipeline.enrolment.photos import Outcome
-from pipeline.faces.choose import Pick
 from pipeline.identity.guarantee import KEY, Guarantee, stored
 from pipeline.types import Bools, Floats, Ints
 from siamese.cohort import Cohort
 
 if TYPE_CHECKING:
-    from siamese.runtime import Embedder
+    pass
 
-PICK: Pick = "largest"  # of several faces in a stranger's photo
 STRANGERS = "strangers"  # key of the note that keeps the embeddings of the user's own strangers
 GENUINE_MOST = 5_000  # photos tried against their person's others
 CLOSE_MOST = 20  # pairs of people in the report
@@ -167,37 +162,3 @@ def own_strangers(gallery: Gallery) -> Floats:
     if not isinstance(packed, str):
         return np.zeros((0, gallery.dimension), np.float32)
     return np.frombuffer(base64.b64decode(packed), "<f4").reshape(-1, gallery.dimension).astype(np.float32)
-
-
-def different_people(outcomes: Sequence[Outcome], embedder: Embedder) -> tuple[Floats, list[str]]:
-    """One face (s, d) of each person in a heap of photos, the best, and the photo it comes from.
-
-    Photos that show one person are found by their embeddings: a stranger who is counted twice proves nothing
-    the second time.
-    """
-    looks = [(o.origin, o.template) for o in outcomes if o.template is not None]
-    if not looks:
-        return np.zeros((0, embedder.dimension), np.float32), []
-    embeddings = np.stack([look.embedding for _, look in looks])
-    scores = np.array([look.quality for _, look in looks])
-    numbers = groups(embeddings, embedder.calibration.distance(0.0))
-    members = [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
-    rows = [int(each[np.argmax(scores[each])]) for each in members]
-    return embeddings[rows], [looks[row][0] for row in rows]
-
-
-def find_strangers(root: Path) -> list[Path]:
-    """The photos in a folder and in the folders inside it.
-
-    Raises:
-        pipeline.errors.SourceError: the folder cannot be listed, or holds none.
-    """
-    from pipeline.errors import SourceError
-    from pipeline.sources.images import list_photos
-
-    photos = list_photos(root)
-    for inside in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        photos += list_photos(inside)
-    if not photos:
-        raise SourceError(f"{root}: no photographs in this folder")
-    return photos

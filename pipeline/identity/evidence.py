@@ -1,7 +1,7 @@
 """From looks to a verdict: a test in which "somebody not enrolled" is a hypothesis too.
 
 The looks of a track are looks at one face, so they are pooled into one embedding, weighted by quality, and
-that one is compared with the gallery (`pipeline.pooled`). What a look has of its own, pose, light and blur,
+that one is compared with the gallery (`gallery.pooled`). What a look has of its own, pose, light and blur,
 averages out; what a thousand looks at a stranger who resembles Alice have in common, the stranger's face,
 does not. A pooled embedding is judged as a single look is, so a thousand looks never drift into a name
 (docs/decisions/0009-looks-are-pooled.md).
@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gallery.pooled import Pooled
 from pipeline.config import EvidenceSettings
 from pipeline.faces.assignment import pairs
-from pipeline.pooled import Pooled
 from pipeline.types import UNDECIDED, Floats, Identity, State
 
 

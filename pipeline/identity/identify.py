@@ -10,9 +10,9 @@ import numpy as np
 
 from gallery.types import Matches
 from pipeline.config import EvidenceSettings
+from pipeline.faces.examine import Probe
 from pipeline.identity.evidence import posterior
 from pipeline.identity.guarantee import Guarantee
-from pipeline.identity.verify import Probe
 from pipeline.types import State
 from siamese.calibration import Calibration
 

@@ -17,7 +17,7 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from pipeline.outputs.encoders import EncodingError
+from pipeline.outputs.encoding import EncodingError
 from pipeline.types import Image
 
 # Measured against the alternatives in docs/experiments.md: twice as fast as mp4v, as small, and sharper.

@@ -9,46 +9,16 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 
+from pipeline.outputs.encoding import Encoder, EncodingError
 from pipeline.types import Image
 
 OPENCV_CODECS = {".avi": "MJPG", ".m4v": "mp4v", ".mkv": "XVID", ".mov": "mp4v", ".mp4": "mp4v"}
 H264_SUFFIXES = frozenset({".m4v", ".mkv", ".mov", ".mp4"})
 VIDEO_SUFFIXES = frozenset(OPENCV_CODECS)
 LONGEST_STILL = 10.0  # seconds for which a frame is repeated at most
-
-
-class EncodingError(Exception):
-    """A frame or a file that could not be written; the sink makes a SinkError of it."""
-
-
-class Encoder(Protocol):
-    """A video file that is being written.
-
-    Attributes:
-        promised: how many frames the file must hold; None if every loss is raised as EncodingError.
-    """
-
-    promised: int | None
-
-    def write(self, image: Image, seconds: float) -> None:
-        """Append a frame of the size given on opening, to be shown from `seconds` on.
-
-        Raises:
-            EncodingError: it cannot be written.
-        """
-        ...
-
-    def close(self) -> None:
-        """Finish the file. Raises EncodingError."""
-        ...
-
-    def abandon(self) -> None:
-        """Let go of the file as it is."""
-        ...
 
 
 def open_encoder(path: Path, fps: float, size: tuple[int, int], sound: Path | None = None) -> Encoder:

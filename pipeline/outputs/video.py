@@ -9,7 +9,8 @@ import cv2
 
 from pipeline.drawing.sheet import letterbox
 from pipeline.errors import SinkError
-from pipeline.outputs.encoders import VIDEO_SUFFIXES, Encoder, EncodingError, open_encoder
+from pipeline.outputs.encoders import VIDEO_SUFFIXES, open_encoder
+from pipeline.outputs.encoding import Encoder, EncodingError
 from pipeline.outputs.file import OutputFile, check_place
 from pipeline.sources.images import is_photo, list_photos
 from pipeline.sources.quiet import quiet_opencv

@@ -14,7 +14,6 @@ import numpy as np
 
 from gallery.errors import GalleryError
 from pipeline import build
-from pipeline.commands.shared import progress
 from pipeline.config import Settings
 from pipeline.drawing.draw import draw
 from pipeline.errors import SinkError
@@ -23,8 +22,10 @@ from pipeline.identity.guarantee import Guarantee
 from pipeline.outputs.outputs import About, Opened, Outputs
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
+from pipeline.progress import progress
+from pipeline.protocols import Detector, Embedder, People
 from pipeline.recognition.paint import SETTLE, WHOLE, Painter, painted, with_pictures
-from pipeline.recognition.recognise import Detector, Embedder, People, Recogniser
+from pipeline.recognition.recognise import Recogniser
 from pipeline.recognition.runner import Runner
 from pipeline.sources.base import Source
 from pipeline.sources.open import open_source

@@ -4,52 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from gallery.types import Matches
-from pipeline.config import EvidenceSettings, Settings
+from pipeline.config import Settings
 from pipeline.faces import align, assignment, quality
 from pipeline.identity import guarantee
 from pipeline.identity.evidence import Evidence
-from pipeline.identity.guarantee import Guarantee
+from pipeline.identity.ratios import ratios_of
+from pipeline.protocols import Detector, Embedder, People
 from pipeline.tracking.attention import Attention
 from pipeline.tracking.cadence import Cadence
 from pipeline.tracking.cuts import CutDetector
 from pipeline.tracking.track import UNCONFIRMED, Tracker, Tracks
-from pipeline.types import UNDECIDED, Detections, Floats, Frame, Image, Ints, Look, Result, TrackedFace
-from siamese.calibration import Calibration
-
-NEAREST = 5  # people whose evidence is kept apart; all others are further away
-
-
-class Detector(Protocol):
-    """Finds faces with landmarks in a BGR image."""
-
-    def detect(self, image: Image) -> Detections: ...
-
-
-class Embedder(Protocol):
-    """Turns aligned crops (m, 112, 112, 3) uint8 BGR into embeddings (m, d) float32."""
-
-    name: str
-    digest: str
-    dimension: int
-    calibration: Calibration
-
-    def embed(self, crops: Image) -> Floats: ...
-
-
-class People(Protocol):
-    """Who is enrolled."""
-
-    @property
-    def people_count(self) -> int: ...
-
-    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches: ...
-
-    def refresh(self) -> bool: ...
+from pipeline.types import UNDECIDED, Detections, Frame, Ints, Look, Result, TrackedFace
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,26 +183,3 @@ class Recogniser:
             # What was concluded rests on people who may be gone, and lacks those who are new: look again.
             self._evidence.forget(frozenset())
             self._attention.forget(frozenset())
-
-
-def ratios_of(
-    embeddings: Floats,
-    people: People,
-    calibration: Calibration,
-    settings: EvidenceSettings,
-    claim: Guarantee | None,
-) -> list[dict[str, float]]:
-    """For each of `embeddings` (n, d) the log-likelihood ratios of the nearest people, best first.
-
-    Args:
-        claim: what the gallery was calibrated for, which then takes the place of the model's calibration.
-    """
-    if not people.people_count:
-        return [{} for _ in embeddings]
-    matches = people.search(embeddings, NEAREST, pooled=True)
-    if claim is None:
-        ratios = calibration.of_people(matches.distances)
-    else:
-        ratios = claim.ratios(matches, calibration, settings, matches.people)
-    pairs = zip(matches.names, ratios.tolist(), strict=True)
-    return [dict(zip(names, values, strict=False)) for names, values in pairs]

@@ -18,8 +18,8 @@ from pipeline.drawing.sheet import contact_sheet
 from pipeline.errors import SinkError, SourceError
 from pipeline.outputs.outputs import Opened, Outputs
 from pipeline.outputs.window import Window, can_show
+from pipeline.protocols import People
 from pipeline.recognition.engine import Ended, Models, Stream, models
-from pipeline.recognition.recognise import People
 from pipeline.sources.base import Source
 from pipeline.sources.open import open_source
 from pipeline.types import Floats, Image

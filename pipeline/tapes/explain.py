@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 
 from gallery import Gallery
+from gallery.pooled import track as pooled_track
 from pipeline.config import Settings
 from pipeline.drawing.draw import DARK, WHITE
 from pipeline.drawing.lettering import put_text, shorten
 from pipeline.drawing.sheet import contact_sheet
 from pipeline.errors import SourceError
 from pipeline.identity import guarantee
-from pipeline.pooled import track as pooled_track
-from pipeline.recognition.recognise import ratios_of
+from pipeline.identity.ratios import ratios_of
 from pipeline.tapes.replay import decide
 from pipeline.tapes.tape import Tape
 from pipeline.types import UNDECIDED, Identity, Image

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from gallery.pooled import track as pooled_track
 from pipeline.config import Settings
 from pipeline.errors import SourceError
 from pipeline.identity import guarantee
 from pipeline.identity.evidence import posterior
-from pipeline.pooled import track as pooled_track
-from pipeline.recognition.recognise import People, ratios_of
+from pipeline.identity.ratios import ratios_of
+from pipeline.protocols import People
 from pipeline.tapes.replay import decide
 from pipeline.tapes.tape import Looks, Tape, TapedTrack
 from pipeline.types import Floats

@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
+from gallery.pooled import track as pooled_track
 from pipeline.config import Settings
 from pipeline.errors import SourceError
 from pipeline.faces import align
 from pipeline.faces.choose import Pick, choose
 from pipeline.identity import guarantee
 from pipeline.identity.evidence import Evidence, posterior
-from pipeline.pooled import track as pooled_track
-from pipeline.recognition.recognise import Detector, Embedder, People, ratios_of
+from pipeline.identity.ratios import ratios_of
+from pipeline.protocols import Detector, Embedder, People
 from pipeline.sources.images import read_photo
 from pipeline.tapes.tape import Looks, Tape, TapedTrack
 from pipeline.types import UNDECIDED, Floats, Identity, State

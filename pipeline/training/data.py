@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 from pipeline import build
-from pipeline.commands.shared import progress
 from pipeline.config import Settings
 from pipeline.detection.training.yunet import YuNet
 from pipeline.errors import SinkError, SourceError
 from pipeline.faces import align
+from pipeline.progress import progress
 from pipeline.sources.images import PHOTO_SUFFIXES
 from pipeline.training.align_set import Detector, align_files
 from siamese import crops

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.shared import progress
 from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
+from pipeline.progress import progress
 from pipeline.training.data import align_folder, make_folder
 from pipeline.training.network import lfw_crops
 from siamese.errors import ModelError

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.commands.shared import progress
 from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
+from pipeline.progress import progress
 from pipeline.training.data import make_folder
 from pipeline.training.network import CALIBRATION_IMAGES, lfw_crops
 from siamese.crops import CropSet

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.commands.shared import progress
 from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
+from pipeline.progress import progress
 from pipeline.training.data import align_folder, make_folder
 from siamese.crops import CropSet
 from siamese.lfw.files import FOLDER

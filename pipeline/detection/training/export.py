@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import re
 import shutil
@@ -14,11 +15,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.detection.training.dataset import training_images
 from pipeline.detection.training.landmark_fit import fit_landmarks
-from pipeline.detection.training.train import quiet_ultralytics, training_images
-from pipeline.detection.training.ultralytics import read, unusable
+from pipeline.detection.training.ultralytics import quiet_ultralytics, read, unusable
 from pipeline.detection.yolo import STRIDE, letterbox
 from pipeline.errors import ConfigError, DetectorError
+from siamese.shipped import sha256
 
 SCALE_IMAGES = 200  # by which the scales of an int8 graph are set
 
@@ -135,3 +137,30 @@ def _last_layer(graph: Path) -> int:
 
     nodes = onnx.load(str(graph)).graph.node
     return max(int(found[1]) for node in nodes if (found := re.match(r"/model\.(\d+)/", node.name)))
+
+
+CACHE = Path("~/.cache/recog/detectors")
+
+
+def as_onnx(weights: Path, cache: Path | None = None) -> Path:
+    """The ONNX graph of these weights, exported on first use.
+
+    Opening a `.pt` can run code from it: know where it comes from.
+
+    Raises:
+        DetectorError: no such file, ultralytics is not installed, or it cannot read them.
+    """
+    if not weights.is_file():
+        raise DetectorError(f"{weights}: no such weights")
+    folder = (cache or CACHE).expanduser()
+    exported = folder / f"{sha256(weights)[:16]}.onnx"
+    if exported.is_file():
+        return exported
+    if importlib.util.find_spec("ultralytics") is None:
+        raise DetectorError(
+            f"{weights}: .pt weights need ultralytics (install recog[train]); or give an .onnx of them"
+        )
+    from pipeline.detection.training.export import export
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return export([weights], exported, {})

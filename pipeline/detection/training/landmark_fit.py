@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.detection.training.train import training_images
+from pipeline.detection.training.dataset import training_images
 from pipeline.detection.yolo import STRIDE, letterbox
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import iou

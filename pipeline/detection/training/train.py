@@ -6,23 +6,20 @@ is why its own configuration folder is pointed into the run's folder first.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.detection.training.ultralytics import read
+from pipeline.detection.training.dataset import sample
+from pipeline.detection.training.ultralytics import quiet_ultralytics, read
 from pipeline.detection.training.warm_start import unfold
-from pipeline.detection.yolo import letterbox
 from pipeline.errors import ConfigError, DetectorError
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from pipeline.detection.training.fade import Fading
@@ -78,20 +75,6 @@ def settings_from(chosen: Mapping[str, Any]) -> DetectorTraining:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-")
         raise ConfigError(f"--{name} {first['input']}: {first['msg'].lower()}") from error
-
-
-def quiet_ultralytics(folder: Path) -> None:
-    """Keep ultralytics from installing packages, asking the network or writing outside `folder`.
-
-    Raises:
-        DetectorError: it is not installed.
-    """
-    if importlib.util.find_spec("ultralytics") is None:
-        raise DetectorError("training and exporting a detector need ultralytics: install recog[train]")
-    folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
-    os.environ["YOLO_AUTOINSTALL"] = "false"
-    os.environ["YOLO_OFFLINE"] = "true"
 
 
 def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = False) -> Path:
@@ -198,33 +181,6 @@ def description(model: str) -> str | Path:
     """Our own architectures by name; anything else is left to ultralytics."""
     ours = ARCHITECTURES / f"{model}.yaml"
     return ours if ours.is_file() else model
-
-
-def sample(dataset: Path, batches: int = 8, batch: int = 16, size: int = 320) -> list[torch.Tensor]:
-    """Some of the training images, letterboxed to a square: (batch, 3, size, size) float32 RGB in 0..1."""
-    import cv2
-    import torch
-
-    images = [cv2.imread(str(path)) for path in training_images(dataset, batches * batch)]
-    planes = [
-        torch.from_numpy(letterbox(i.astype(np.uint8), size, (size, size))[0])
-        for i in images
-        if i is not None
-    ]
-    return [torch.cat(planes[start : start + batch]) for start in range(0, len(planes), batch)]
-
-
-def training_images(dataset: Path, count: int) -> list[Path]:
-    """`count` of the training images, evenly spread; all of them where there are no more.
-
-    Raises:
-        DetectorError: there are none.
-    """
-    folder = dataset.parent / "images" / "train"
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    if not paths:
-        raise DetectorError(f"{folder}: no training images; make them with: recog detector prepare")
-    return [paths[int(place)] for place in np.linspace(0, len(paths) - 1, min(count, len(paths)))]
 
 
 def _fast_on_cpu(trainer: Any, threads: int) -> None:

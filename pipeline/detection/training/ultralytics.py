@@ -1,39 +1,13 @@
-"""Ultralytics weights (`.pt`): how they are read; and as a detector, exported once to ONNX, and kept."""
+"""The door to ultralytics, and how its weights (`.pt`) are read; it is kept from network and installing."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import DetectorError
-from siamese.shipped import sha256
-
-CACHE = Path("~/.cache/recog/detectors")
-
-
-def as_onnx(weights: Path, cache: Path | None = None) -> Path:
-    """The ONNX graph of these weights, exported on first use.
-
-    Opening a `.pt` can run code from it: know where it comes from.
-
-    Raises:
-        DetectorError: no such file, ultralytics is not installed, or it cannot read them.
-    """
-    if not weights.is_file():
-        raise DetectorError(f"{weights}: no such weights")
-    folder = (cache or CACHE).expanduser()
-    exported = folder / f"{sha256(weights)[:16]}.onnx"
-    if exported.is_file():
-        return exported
-    if importlib.util.find_spec("ultralytics") is None:
-        raise DetectorError(
-            f"{weights}: .pt weights need ultralytics (install recog[train]); or give an .onnx of them"
-        )
-    from pipeline.detection.training.export import export
-
-    folder.mkdir(parents=True, exist_ok=True)
-    return export([weights], exported, {})
 
 
 def read(weights: Path, told: Path | None = None) -> Any:
@@ -57,3 +31,17 @@ def unusable(weights: Path, what: str, error: Exception) -> DetectorError:
     """The error that ultralytics cannot do `what` with these weights, in one line."""
     reason = next(iter(str(error).splitlines()), type(error).__name__)
     return DetectorError(f"{weights}: ultralytics cannot {what} these weights ({reason})")
+
+
+def quiet_ultralytics(folder: Path) -> None:
+    """Keep ultralytics from installing packages, asking the network or writing outside `folder`.
+
+    Raises:
+        DetectorError: it is not installed.
+    """
+    if importlib.util.find_spec("ultralytics") is None:
+        raise DetectorError("training and exporting a detector need ultralytics: install recog[train]")
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
+    os.environ["YOLO_AUTOINSTALL"] = "false"
+    os.environ["YOLO_OFFLINE"] = "true"

@@ -21,7 +21,7 @@ def ultralytics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The package, kept from the user's settings, the network and pip."""
     if importlib.util.find_spec("ultralytics") is None:  # to import it would write its settings
         pytest.skip("needs ultralytics: install recog[train]")
-    from pipeline.detection.training.train import quiet_ultralytics
+    from pipeline.detection.training.ultralytics import quiet_ultralytics
 
     with pytest.MonkeyPatch.context() as environment:
         for name in ("YOLO_CONFIG_DIR", "YOLO_AUTOINSTALL", "YOLO_OFFLINE"):

@@ -12,9 +12,10 @@ import pytest
 
 from pipeline import build
 from pipeline.config import EnrollSettings
-from pipeline.enrolment.film import from_film, groups, most_different
+from pipeline.enrolment.film import from_film, most_different
 from pipeline.enrolment.photos import Looker, Outcome
 from pipeline.errors import SourceError
+from pipeline.faces.groups import groups
 from pipeline.types import Frame
 
 

@@ -16,8 +16,9 @@ from gallery.calibration import TooFewError
 from pipeline import build
 from pipeline.commands.calibrate import parse_share
 from pipeline.enrolment.photos import Outcome, Verdict
+from pipeline.enrolment.strangers import different_people
 from pipeline.errors import ConfigError
-from pipeline.identity.calibrate import calibrate, calibrate_again, different_people, keep, own_strangers
+from pipeline.identity.calibrate import calibrate, calibrate_again, keep, own_strangers
 from pipeline.identity.guarantee import of
 from siamese.cohort import Cohort, write
 

@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gallery.pooled import pool
+from gallery.pooled import Pooled, pool, track
 from pipeline.config import EvidenceSettings
-from pipeline.pooled import Pooled, track
 from pipeline.types import Floats
 
 DIMENSION = 96
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
 def faces(people: int, looks: int, noise: float, seed: int) -> Floats:

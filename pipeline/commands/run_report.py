@@ -1,0 +1,67 @@
+"""What a run amounted to, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.outputs.outputs import Outputs
+    from pipeline.recognition.engine import Ended
+
+
+def as_dict(ended: Ended, outputs: Outputs) -> dict[str, Any]:
+    """What a run amounted to, for JSON."""
+    where = {"out": outputs.video, "events": outputs.events}
+    counts = {"dropped": ended.dropped, "enrolled": ended.enrolled, "complaint": ended.complaint}
+    return (
+        ended.summary.as_dict() | counts | {key: str(path) if path else None for key, path in where.items()}
+    )
+
+
+def report(ended: Ended, out: Path | None, events: Path | None, as_json: bool) -> None:
+    """What the run amounted to, as a table or as JSON."""
+    from pipeline.commands.shared import print_json
+
+    values: dict[str, Any] = ended.summary.as_dict()
+    values |= {"dropped": ended.dropped, "enrolled": ended.enrolled, "notes": list(ended.notes)}
+    values |= {"guarantee": None if ended.guarantee is None else ended.guarantee.as_dict()}
+    if as_json:
+        print_json(values | {"out": str(out) if out else None, "events": str(events) if events else None})
+        return
+    rate = f", {values['fps']:.1f} frames a second" if values["fps"] else ""
+    lost = f", {ended.dropped} dropped" if ended.dropped else ""
+    frames = "1 frame" if values["frames"] == 1 else f"{values['frames']} frames"
+    print(f"{frames} in {values['seconds']:.1f} s{rate}{lost}")
+    if values["people"]:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("name", "first seen", "last seen", "frames", "confidence")
+        for person in values["people"]:
+            table.add_row(
+                Text(person["name"]),
+                f"{person['first_seconds']:.1f} s",
+                f"{person['last_seconds']:.1f} s",
+                str(person["frames"]),
+                f"{min(person['confidence'], 0.999):.1%}",  # rounding must not claim certainty
+            )
+        Console().print(table)
+    else:
+        print("nobody was recognised")
+    print(f"{values['unknown_tracks']} unknown, {values['undecided_tracks']} undecided")
+    for path in (out, events):
+        if path is not None:
+            print(f"written: {path}{_codec_of(path) if path is out else ''}")
+    for note in ended.notes:
+        print(note)
+
+
+def _codec_of(path: Path) -> str:
+    """A hint, where a better codec could be had."""
+    from pipeline.outputs.encoders import H264_SUFFIXES, has_h264
+
+    if path.suffix.lower() not in H264_SUFFIXES or has_h264():
+        return ""
+    return " (MPEG-4, without sound; for H.264, which browsers play: pip install 'recog[h264]')"

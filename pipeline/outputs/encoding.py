@@ -1,0 +1,37 @@
+"""What an encoder of videos is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pipeline.types import Image
+
+
+class EncodingError(Exception):
+    """A frame or a file that could not be written; the sink makes a SinkError of it."""
+
+
+class Encoder(Protocol):
+    """A video file that is being written.
+
+    Attributes:
+        promised: how many frames the file must hold; None if every loss is raised as EncodingError.
+    """
+
+    promised: int | None
+
+    def write(self, image: Image, seconds: float) -> None:
+        """Append a frame of the size given on opening, to be shown from `seconds` on.
+
+        Raises:
+            EncodingError: it cannot be written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish the file. Raises EncodingError."""
+        ...
+
+    def abandon(self) -> None:
+        """Let go of the file as it is."""
+        ...
