@@ -5,7 +5,7 @@ Everything others need is here; `Gallery` is the way in. Importing this loads ne
 
 from gallery.errors import GalleryError
 from gallery.gallery import Gallery
-from gallery.names import check_name
+from gallery.names import check_name, check_new_name
 from gallery.types import Added, Change, Matches, Merged, NewTemplate, Person, Removed, Stats, StoredTemplate
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "Stats",
     "StoredTemplate",
     "check_name",
+    "check_new_name",
 ]

@@ -36,7 +36,7 @@ def create(path: Path, fingerprint: str, dimension: int) -> None:
             meta = [("fingerprint", fingerprint), ("dimension", str(dimension))]
             db.executemany("INSERT INTO meta VALUES (?, ?)", meta)
             db.execute("COMMIT")
-        _publish(made, path)
+        publish(made, path)
     finally:
         made.unlink(missing_ok=True)
 
@@ -72,11 +72,17 @@ def drop_shortlist(path: Path) -> None:
         each.unlink(missing_ok=True)
 
 
-def _publish(made: Path, path: Path) -> None:
+def publish(made: Path, path: Path) -> bool:
+    """Give a finished file its name; False where something has that name. `made` may be left to delete.
+
+    Raises OSError.
+    """
     try:
         os.link(made, path)  # unlike a rename, never replaces a gallery that is there
     except FileExistsError:
-        return
+        return False
     except OSError:  # FAT has no links; there, two processes making it in the same instant are not told apart
-        if not path.exists():
-            made.rename(path)
+        if path.exists():
+            return False
+        made.rename(path)
+    return True

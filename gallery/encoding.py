@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gallery.types import Floats, Image
+
+MOST_SIDE = 1024  # pixels of a crop's side; those that recog makes have 112
+
+_PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 
 
 def embedding_to_bytes(embedding: Floats) -> bytes:
@@ -36,14 +41,24 @@ def crop_to_bytes(crop: Image) -> bytes:
 
 
 def crop_from_bytes(blob: bytes) -> Image:
-    """PNG as `(h, w, 3)` uint8 BGR. Raises ValueError where the bytes are no picture."""
+    """PNG as `(h, w, 3)` uint8 BGR. Raises ValueError where the bytes are no PNG, or of too many pixels."""
     import cv2
 
-    # OpenCV raises its own error for an empty buffer, and answers None to every other nonsense.
-    image = cv2.imdecode(np.frombuffer(blob, np.uint8), cv2.IMREAD_COLOR) if blob else None
+    height, width = crop_size(blob)
+    if max(height, width) > MOST_SIDE:  # before it is decoded: a few bytes can claim gigabytes of one colour
+        raise ValueError(f"a crop is too large, {width} x {height} pixels")
+    image = cv2.imdecode(np.frombuffer(blob, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError("a crop cannot be read")
     return np.asarray(image, np.uint8)
+
+
+def crop_size(blob: bytes) -> tuple[int, int]:
+    """Height and width that a PNG claims to have. Raises ValueError where the bytes are no PNG."""
+    if not isinstance(blob, bytes) or len(blob) < len(_PNG) + 8 or not blob.startswith(_PNG):
+        raise ValueError("a crop cannot be read")
+    width, height = struct.unpack_from(">II", blob, len(_PNG))
+    return height, width
 
 
 def details_from_text(text: str) -> dict[str, Any]:

@@ -20,11 +20,15 @@ import numpy as np
 from gallery import encoding, secret
 from gallery.errors import GalleryError
 from gallery.gallery import Gallery
-from gallery.names import check_name
+from gallery.names import check_name, check_new_name
 from gallery.types import Floats, NewTemplate
 
 VERSION = 1
-_MOST_CROP_BYTES = 1 << 20
+# What an export may hold. Archives inflate: a few kilobytes can claim all memory there is.
+MOST_BYTES = 4 << 30  # of the file, and of everything in it once unpacked and decoded
+MOST_DESCRIBED = 128 << 20  # bytes of `gallery.json`; a photo takes about 400
+MOST_PHOTOS = 1_000_000
+MOST_CROP_BYTES = 1 << 20
 # What zipfile, json and numpy raise for bytes that are not what they should be.
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -100,7 +104,9 @@ def read_export(path: Path, passphrase: str | None) -> Export:
     Raises:
         GalleryError: unreadable, no export, damaged, of a newer recog, or the passphrase is not the one.
     """
-    content = _read(path)
+    content = _read(path, MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise _too_large(path, f"a file of more than {MOST_BYTES / 1e9:,.1f} GB")
     if content.startswith(secret.MAGIC):
         try:
             content = secret.decrypt(content, passphrase or "")
@@ -108,22 +114,7 @@ def read_export(path: Path, passphrase: str | None) -> Export:
             raise GalleryError(f"{path}: the passphrase is not the one, or the file is damaged") from error
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            described = json.loads(archive.read("gallery.json"))
-            if described["format"] != "recog gallery":
-                raise ValueError("it describes something else")
-            if described["version"] > VERSION:
-                raise GalleryError(f"{path} was exported by a newer version of recog; update recog")
-            embeddings = np.load(io.BytesIO(archive.read("embeddings.npy")), allow_pickle=False)
-            dimension = int(described["dimension"])
-            if embeddings.dtype != np.dtype("<f4") or embeddings.shape[1:] != (dimension,):
-                raise ValueError("its embeddings have another shape than it says")
-            people = {
-                check_name(person["name"]): [
-                    _template(archive, photo, embeddings) for photo in person["photos"]
-                ]
-                for person in described["people"]
-            }
-            return Export(str(described["model"]), dimension, people)
+            return _Unpacking(path, archive).export()
     except _DAMAGE as error:
         shown = "".join(c if c.isprintable() else "?" for c in str(error))  # it may quote the damage
         raise GalleryError(
@@ -131,23 +122,95 @@ def read_export(path: Path, passphrase: str | None) -> Export:
         ) from error
 
 
-def _template(archive: zipfile.ZipFile, photo: dict[str, Any], embeddings: Floats) -> NewTemplate:
-    crop = None
-    if photo["crop"] is not None:
-        if archive.getinfo(photo["crop"]).file_size > _MOST_CROP_BYTES:
-            raise ValueError("a crop is too large")
-        crop = encoding.crop_from_bytes(archive.read(photo["crop"]))
-    row, texts = int(photo["embedding"]), [str(photo[key]) for key in ("origin", "digest", "detector")]
-    if row < 0 or not isinstance(photo["details"], dict):
-        raise ValueError("a photo is not described as it should be")
-    origin, digest, detector = texts
-    embedding = np.asarray(embeddings[row], np.float32)
-    return NewTemplate(embedding, crop, float(photo["quality"]), origin, digest, detector, photo["details"])
+class _Unpacking:
+    """Reads the members of an archive, and keeps count of what they take. Raises what `_DAMAGE` lists."""
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self._path, self._archive = path, archive
+        self._left = MOST_BYTES
+
+    def export(self) -> Export:
+        """Everything. Raises GalleryError for more than an import takes."""
+        described = json.loads(self._member("gallery.json", MOST_DESCRIBED))
+        if described["format"] != "recog gallery":
+            raise ValueError("it describes something else")
+        if described["version"] > VERSION:
+            raise GalleryError(f"{self._path} was exported by a newer version of recog; update recog")
+        count = sum(len(person["photos"]) for person in described["people"])
+        if count > MOST_PHOTOS:
+            raise self._too_large(f"{count:,} photos, not {MOST_PHOTOS:,}")
+        dimension = int(described["dimension"])
+        embeddings = _array(self._member("embeddings.npy", MOST_BYTES), dimension)
+        people = {
+            check_new_name(person["name"]): [self._template(photo, embeddings) for photo in person["photos"]]
+            for person in described["people"]
+        }
+        return Export(str(described["model"]), dimension, people)
+
+    def _template(self, photo: dict[str, Any], embeddings: Floats) -> NewTemplate:
+        crop = None
+        if photo["crop"] is not None:
+            png = self._member(photo["crop"], MOST_CROP_BYTES)
+            height, width = encoding.crop_size(png)
+            self._take(3 * height * width)
+            crop = encoding.crop_from_bytes(png)
+        row, texts = int(photo["embedding"]), [str(photo[key]) for key in ("origin", "digest", "detector")]
+        if row < 0 or not isinstance(photo["details"], dict):
+            raise ValueError("a photo is not described as it should be")
+        origin, digest, detector = texts
+        embedding = np.asarray(embeddings[row], np.float32)
+        quality, details = float(photo["quality"]), photo["details"]
+        return NewTemplate(embedding, crop, quality, origin, digest, detector, details)
+
+    def _member(self, name: str, most: int) -> bytes:
+        about = self._archive.getinfo(name)
+        if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError("it is packed in another way")  # that `zipfile` unpacks without a limit
+        if about.file_size > most:
+            raise self._too_large(f"{name} holds {about.file_size / 1e6:,.0f} MB, not {most / 1e6:,.0f}")
+        self._take(about.file_size)
+        with self._archive.open(about) as member:
+            return member.read(about.file_size + 1)  # no more is unpacked, whatever the member says of itself
+
+    def _take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise self._too_large(f"more than {MOST_BYTES / 1e9:,.1f} GB once unpacked")
+
+    def _too_large(self, what: str) -> GalleryError:
+        return _too_large(self._path, what)
 
 
-def _read(path: Path, most: int = -1) -> bytes:
+def _array(content: bytes, dimension: int) -> Floats:
+    """Embeddings (n, dimension) of a file of NumPy's. Raises ValueError for anything else."""
+    # Not `np.load`, which makes room for as many numbers as the file claims before it looks for them.
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("its embeddings are of another format")
+    shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
+    data = content[file.tell() :]
+    if dtype != np.dtype("<f4") or by_column or len(shape) != 2 or shape[1] != dimension:
+        raise ValueError("its embeddings have another shape than it says")
+    if len(data) != 4 * shape[0] * shape[1]:
+        raise ValueError("its embeddings are cut short")
+    return np.frombuffer(data, "<f4").reshape(shape).astype(np.float32)
+
+
+def _too_large(path: Path, what: str) -> GalleryError:
+    return GalleryError(
+        f"{path} is larger than an import takes ({what}); export fewer people at a time with --name, "
+        "or leave the pictures out with --no-crops"
+    )
+
+
+def _read(path: Path, most: int) -> bytes:
+    """At most so many bytes of a file."""
+    parts = []
     try:
         with path.open("rb") as file:
-            return file.read(most)
+            while most and (part := file.read(min(most, 1 << 20))):
+                parts.append(part)
+                most -= len(part)
     except OSError as error:
         raise GalleryError(f"{path} cannot be read ({error.strerror})") from error
+    return b"".join(parts)

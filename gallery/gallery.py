@@ -12,7 +12,7 @@ from typing import Any
 from gallery import edits, encoding, history
 from gallery.edits import Row
 from gallery.errors import GalleryError
-from gallery.names import check_name
+from gallery.names import check_new_name
 from gallery.reader import Reader
 from gallery.store import Store
 from gallery.types import Added, Change, Floats, Merged, NewTemplate, Removed
@@ -29,7 +29,8 @@ class Gallery(Reader):
 
         A template whose digest this person already has is skipped and counted. No templates, no person.
 
-        Raises GalleryError for a name that `check_name` refuses; ValueError for embeddings of another length.
+        Raises GalleryError for a name that `check_new_name` refuses; ValueError for embeddings of another
+        length.
         """
         return self.add_people({name: templates}, action)
 
@@ -42,7 +43,7 @@ class Gallery(Reader):
                 if template.embedding.shape != (self.dimension,):
                     raise ValueError(f"embeddings are ({self.dimension},), not {template.embedding.shape}")
             if templates:  # encodes crops, so before the lock
-                rows.setdefault(check_name(name), []).extend(_to_row(template) for template in templates)
+                rows.setdefault(check_new_name(name), []).extend(_to_row(template) for template in templates)
         with self._changing() as (_, db):
             stored = edits.add(db, rows, action)
         return Added(stored, sum(map(len, rows.values())) - stored)
@@ -50,10 +51,10 @@ class Gallery(Reader):
     def rename(self, name: str, new: str) -> None:
         """Give a person another name.
 
-        Raises GalleryError for a name nobody has, a name that somebody else has, and one that `check_name`
-        refuses.
+        Raises GalleryError for a name nobody has, a name that somebody else has, and one that
+        `check_new_name` refuses.
         """
-        new = check_name(new)
+        new = check_new_name(new)
         with self._changing() as (opened, db):
             person = self._person(opened, name)
             if edits.person_id(db, new) not in (None, person):

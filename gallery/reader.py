@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from gallery import database
+from gallery.backup import back_up
 from gallery.errors import GalleryError
 from gallery.failures import explained
 from gallery.kept import KeptShortlist
@@ -154,6 +155,14 @@ class Reader:
                 stored = opened.template(template)
             if stored is not None:
                 yield stored
+
+    def back_up(self, path: Path) -> tuple[int, int]:
+        """Copy the gallery to a new file while others have it open: how many people and templates it holds.
+
+        Raises GalleryError also where there is something at `path`, or it cannot be written.
+        """
+        with self._using() as opened:
+            return back_up(opened, path)
 
     def note(self, key: str) -> Any:
         """What `set_note` stored for the gallery, None if nothing."""

@@ -134,6 +134,10 @@ class Store:
             return False
         return not busy
 
+    def vacuum_into(self, path: Path) -> None:
+        """Write one state of the file, without what was deleted, to `path`, an empty file."""
+        self._db.execute("VACUUM INTO ?", (str(path.absolute()),))
+
     def person_id(self, name: str) -> int | None:
         """Whose name it is."""
         return edits.person_id(self._db, name)

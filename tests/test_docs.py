@@ -45,7 +45,7 @@ def test_the_readme_begins_with_the_two_commands_and_ci_calls_the_second() -> No
 
 def test_the_changelogs_top_version_is_the_packages() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    top = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    top = re.search(r"^## \[(\d.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert top is not None
     assert top[1] == version
 

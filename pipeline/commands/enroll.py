@@ -83,10 +83,10 @@ def enroll(
         raise typer.BadParameter("say who it is with --name")
     if name is not None and people is not None:
         raise typer.BadParameter("--people takes the names of its folders; leave --name out")
-    from gallery import check_name
+    from gallery import check_new_name
     from pipeline import build
 
-    name = None if name is None else check_name(name)
+    name = None if name is None else check_new_name(name)
     chosen = parse_pick(pick)
     settings = settings_from(config, assignments, detector, model)
     threads = build.threads(settings)

@@ -110,6 +110,7 @@ def merge(
 app.command("remove")(gallery_remove.remove)
 app.command("check")(gallery_upkeep.check)
 app.command("migrate")(gallery_upkeep.migrate)
+app.command("backup")(gallery_upkeep.backup)
 app.command("log")(gallery_history.log)
 app.command("undo")(gallery_history.undo)
 app.command("stats")(gallery_history.stats)

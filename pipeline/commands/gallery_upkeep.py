@@ -1,7 +1,8 @@
-"""`recog gallery check` and `migrate`: finding what is wrong, and going over to another model."""
+"""`recog gallery check`, `migrate` and `backup`: what is wrong, another model, and a copy to be safe."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -89,3 +90,29 @@ def migrate(
             print(f"{len(planned.missing)} photos without a kept crop {would}{fate}")
         if done:
             print("undo with: recog gallery undo; calibrate again with: recog calibrate")
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy to make; its mode is 0600.")],
+    gallery: GalleryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the gallery into a new file, whole and checked, even while others write to it.
+
+    A copy made with cp may lack what was written last, or be of no use at all. Nothing is ever replaced.
+    """
+    from gallery import Gallery
+    from pipeline.build import gallery_path
+    from pipeline.commands.shared import print_json
+
+    path = gallery_path(gallery)
+    with Gallery.open(path, None, None) as opened:
+        people, photos = opened.back_up(file)
+    size = file.stat().st_size
+    if as_json:
+        print_json(
+            {"gallery": str(path), "backup": str(file), "people": people, "photos": photos, "bytes": size}
+        )
+        return
+    print(f"written: {file}, {people:,} people, {photos:,} photos, {size / 1e6:,.1f} MB; read back and whole")
+    print("it is not encrypted: keep it to yourself; how to restore it: docs/gallery.md")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gallery import GalleryError, check_name
+from gallery import GalleryError, check_new_name
 from pipeline.enrolment.photos import Looker, Outcome, look_at
 from pipeline.errors import SourceError
 from pipeline.sources.images import list_photos
@@ -55,7 +55,7 @@ def look_at_people(
 
 def _folder(path: Path) -> Folder:
     try:
-        name = check_name(path.name)
+        name = check_new_name(path.name)
         photos = tuple(list_photos(path))
     except (GalleryError, SourceError) as error:
         return Folder(path.name, (), str(error))

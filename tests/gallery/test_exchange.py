@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import random
+import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
-from gallery import Gallery, GalleryError, NewTemplate, secret
+from gallery import Gallery, GalleryError, NewTemplate, exchange, secret
 from gallery.exchange import export_bytes, is_encrypted, read_export
 
 Templates = Callable[..., NewTemplate]
@@ -122,6 +125,14 @@ def array(value: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def picture(height: int, width: int) -> bytes:
+    return cv2.imencode(".png", np.zeros((height, width, 3), np.uint8))[1].tobytes()
+
+
+def jpeg() -> bytes:
+    return cv2.imencode(".jpg", np.zeros((112, 112, 3), np.uint8))[1].tobytes()
+
+
 def first(described: dict[str, Any]) -> dict[str, Any]:
     photo: dict[str, Any] = described["people"][0]["photos"][0]
     return photo
@@ -145,7 +156,12 @@ def first(described: dict[str, Any]) -> dict[str, Any]:
         ({"embeddings": array(np.array([{}, {}, {}], object))}, "damaged"),
         ({"embeddings": array(np.full((3, 16), np.nan, np.float32))}, "damaged"),
         ({"crop": b"no picture"}, "crop cannot be read"),
-        ({"crop": bytes(2 << 20)}, "too large"),
+        ({"crop": bytes(2 << 20)}, "larger than an import takes"),
+        ({"crop": picture(1025, 8)}, "too large, 8 x 1025 pixels"),
+        ({"crop": jpeg()}, "crop cannot be read"),
+        ({"embeddings": array(np.zeros((3, 16), np.float64))}, "another shape"),
+        ({"embeddings": array(np.zeros((3, 16), "<f4"))[:-1]}, "cut short"),
+        ({"embeddings": b"\x93NUMPY\x02\x00"}, "another format"),
     ],
 )
 def test_what_is_not_as_it_should_be_is_refused(
@@ -179,3 +195,76 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
         read_export(tmp_path / "no", None)
     with pytest.raises(GalleryError, match="cannot be read"):
         is_encrypted(tmp_path)
+
+
+def memory_of_importing(file: Path) -> int:
+    """The most bytes that Python and NumPy held at once while an import was refused."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(GalleryError) as caught:
+            read_export(file, None)
+        assert str(caught.value).isprintable()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def packed(file: Path, member: str, content: bytes, says: int | None = None, method: int = 8) -> None:
+    """Write an export anew with one member packed; `says` is what the archive claims of its size."""
+    with zipfile.ZipFile(file) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    contents[member] = content
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, each in contents.items():
+            archive.writestr(name, each)
+    if says is not None:
+        raw = file.read_bytes()
+        file.write_bytes(raw.replace(struct.pack("<I", len(content)), struct.pack("<I", says)))
+
+
+@pytest.mark.parametrize("member", ["gallery.json", "embeddings.npy", "crops/000000.png"])
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("honest", [True, False], ids=["says so", "says less"])
+def test_a_member_that_inflates_is_refused_before_it_takes_memory(
+    filled: Path, tmp_path: Path, member: str, method: int, honest: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "MOST_BYTES", 2 << 20)
+    monkeypatch.setattr(exchange, "MOST_DESCRIBED", 2 << 20)
+    file = exported(filled, tmp_path, None, True, None)
+    packed(file, member, bytes(30 << 20), None if honest else 1 << 19, method)
+    assert file.stat().st_size < 1 << 20
+    assert memory_of_importing(file) < 8 << 20
+
+
+def test_an_array_that_claims_more_than_there_is_takes_no_memory(filled: Path, tmp_path: Path) -> None:
+    file = exported(filled, tmp_path, None, True, None)
+    content = array(np.zeros((3, 16), "<f4"))
+    changed(file, embeddings=content.replace(b"(3, 16), }        ", b"(300000000, 16), }"))
+    assert memory_of_importing(file) < 4 << 20
+
+
+def test_one_picture_that_is_unpacked_over_and_over_counts_each_time(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def repeat(described: dict[str, Any]) -> None:
+        described["people"][0]["photos"] = [first(described)] * 100
+
+    file = exported(filled, tmp_path, None, True, None)
+    changed(file, described=repeat)
+    read_export(file, None)
+    monkeypatch.setattr(exchange, "MOST_BYTES", 3 << 20)
+    with pytest.raises(GalleryError, match=r"more than 0\.0 GB once unpacked.*--name"):
+        read_export(file, None)
+    monkeypatch.setattr(exchange, "MOST_PHOTOS", 100)
+    with pytest.raises(GalleryError, match="101 photos, not 100"):
+        read_export(file, None)
+
+
+def test_a_file_that_is_too_large_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "MOST_BYTES", 1 << 20)
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    assert memory_of_importing(tmp_path / "huge") < 8 << 20
+    assert memory_of_importing(Path("/dev/zero")) < 8 << 20

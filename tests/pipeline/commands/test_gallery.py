@@ -233,3 +233,28 @@ def test_crops_of_another_alignment_are_of_no_use(
     monkeypatch.setattr("pipeline.faces.align.VERSION", "7pt-224-v9")
     ended = recog("gallery", "migrate")
     assert (ended.code, "enroll the photographs again" in ended.err) == (1, True)
+
+
+def test_a_backup_is_a_gallery_and_replaces_nothing(recog: Any, path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "monday.db"
+    with Gallery.open(path, None, None):  # as a run has it open
+        made = recog("gallery", "backup", copy)
+    assert (made.code, made.err) == (0, "")
+    assert made.out.startswith(f"written: {copy}, 2 people, 3 photos, ")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert names(copy) == names(path)
+    before = copy.read_bytes()
+    recog("gallery", "backup", copy).refused("is there already")
+    recog("gallery", "backup", path).refused("is there already")
+    assert copy.read_bytes() == before
+    told = json.loads(recog("gallery", "backup", tmp_path / "tuesday.db", "--json").out)
+    assert (told["people"], told["photos"], told["bytes"] > 1000) == (2, 3, True)
+
+
+def test_who_was_called_unknown_by_an_earlier_version_can_be_renamed(recog: Any, path: Path) -> None:
+    with Gallery.open(path, None, None) as opened, opened._store.writing() as db:
+        db.execute("UPDATE people SET name = 'unknown' WHERE name = 'Ada'")
+    recog("gallery", "rename", "Bo [bold]", "Unknown").refused("choose another name")
+    assert recog("gallery", "rename", "unknown", "Ada").code == 0
+    assert names(path) == {"Ada": 2, "Bo [bold]": 1}
+    recog("enroll", "--name", "unknown", "--images", "nowhere").refused("choose another name")
