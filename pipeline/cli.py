@@ -25,6 +25,7 @@ from pipeline.commands import (
     tape,
     verify,
 )
+from siamese import libraries
 
 
 class _Interruptible(TyperGroup):
@@ -85,6 +86,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; what the user caused ends in one line and exit code 1, a bug in its traceback."""
+    libraries.restrain()  # also of what other libraries and programs started by us import
     if hasattr(sys.stdout, "reconfigure"):  # a file name that is not UTF-8 can be told, if not shown
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
