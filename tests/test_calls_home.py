@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pipeline.types import Image
-from siamese.lfw import split_people
+from siamese.lfw.files import split_people
 
 RECOG = "from pipeline.cli import main; main()"
 FOREIGN = re.compile(r"(?:connect|sendto|sendmsg|sendmmsg)\(.*(?:AF_INET|resolve)")
