@@ -1,11 +1,10 @@
-"""The demo's material: a short film with camera motion out of photographs that dependencies bring along.
+"""The demo's material: a short film with camera motion out of photographs that are part of this package.
 
-The photographs are found without importing the packages that hold them, and nothing is downloaded.
+Where they come from and why they may be passed on is in `pipeline/photographs/README.md`.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.errors import SourceError
 from pipeline.outputs.video import VideoSink
 from pipeline.sources.images import read_photo
 from pipeline.types import Image
 
+FOLDER = Path(__file__).parents[1] / "photographs"
 PERSON = "Grace Hopper"
 SIZE = (960, 540)  # width, height
 FPS = 25
@@ -28,8 +27,8 @@ class Photographs:
     """What the demo is made of, BGR."""
 
     known: Image  # of the person who is enrolled
-    strangers: Image  # of two people who are not
-    street: Image  # of passers-by
+    strangers: tuple[Image, ...]  # of two who are not
+    passer_by: Image  # of another, from the side
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +45,11 @@ def photographs() -> Photographs:
     """Read the photographs.
 
     Raises:
-        SourceError: the packages that hold them are not installed.
+        SourceError: one of them is missing or damaged: the installation is not whole.
     """
-    return Photographs(
-        read_photo(_inside("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")),
-        read_photo(_inside("ultralytics", "assets/zidane.jpg")),
-        read_photo(_inside("ultralytics", "assets/bus.jpg")),
-    )
+    names = ("grace-hopper", "mona-lisa", "eileen-collins", "cameraman")
+    known, *strangers, passer_by = (read_photo(FOLDER / f"{name}.jpg") for name in names)
+    return Photographs(known, tuple(strangers), passer_by)
 
 
 def other_view(photo: Image) -> Image:
@@ -65,23 +62,28 @@ def other_view(photo: Image) -> Image:
 
 
 def film(photos: Photographs) -> Iterator[Image]:
-    """The frames (540, 960, 3): from the person known to strangers, strangers, back again, passers-by."""
-    known, strangers, street = photos.known, photos.strangers, photos.street
-    height, width = known.shape[:2]
-    tall, wide = strangers.shape[:2]
-    # Side by side at one height, as on a screen with two cameras.
-    share = cv2.resize(known, (round(width * tall / height), tall), interpolation=cv2.INTER_CUBIC)
-    both = np.concatenate([share.astype(np.uint8), strangers], axis=1)
-    across = both.shape[1]
-    begin, middle, end = 0.28 * across, 0.5 * across, 0.73 * across
+    """The frames (540, 960, 3): from the person known to strangers, strangers, back again, a passer-by."""
+    height, width = photos.known.shape[:2]
+    strangers = _beside(*photos.strangers, height=height)
+    both = _beside(photos.known, *photos.strangers, height=height)
+    others = strangers.shape[1]
+    low, across = photos.passer_by.shape[:2]
+    on_known = (0.52 * width, 0.42 * height, 1.1 * width)
+    on_both = (0.95 * width, 0.42 * height, 1.7 * width)
+    on_strangers = (width + 0.46 * others, 0.33 * height, 0.74 * others)
     shots = [
-        Shot(both, (begin, 0.42 * tall, 0.5 * across), (middle, 0.48 * tall, 0.6 * across), 100),
-        Shot(strangers, (0.45 * wide, 0.5 * tall, 0.85 * wide), (0.62 * wide, 0.47 * tall, 0.72 * wide), 75),
-        Shot(both, (end, 0.5 * tall, 0.5 * across), (begin, 0.46 * tall, 0.52 * across), 100),
+        Shot(both, on_known, on_both, 90),
         Shot(
-            street,
-            (0.3 * street.shape[1], 0.5 * street.shape[0], 0.6 * street.shape[1]),
-            (0.62 * street.shape[1], 0.5 * street.shape[0], 0.75 * street.shape[1]),
+            strangers,
+            (0.45 * others, 0.33 * height, 0.74 * others),
+            (0.47 * others, 0.31 * height, 0.66 * others),
+            75,
+        ),
+        Shot(both, on_strangers, on_known, 85),
+        Shot(
+            photos.passer_by,
+            (0.6 * across, 0.4 * low, 0.98 * across),
+            (0.4 * across, 0.3 * low, 0.7 * across),
             50,
         ),
     ]
@@ -99,6 +101,17 @@ def make_film(photos: Photographs, path: Path, progress: Callable[[], None] = la
             frames += 1
             progress()
     return frames
+
+
+def _beside(*images: Image, height: int) -> Image:
+    """Images next to each other, scaled to one height: screens with a camera each."""
+    scaled = [
+        cv2.resize(
+            each, (round(each.shape[1] * height / each.shape[0]), height), interpolation=cv2.INTER_AREA
+        )
+        for each in images
+    ]
+    return np.concatenate(scaled, axis=1).astype(np.uint8)
 
 
 def _moving(shot: Shot, random: np.random.Generator) -> Iterator[Image]:
@@ -119,14 +132,3 @@ def _moving(shot: Shot, random: np.random.Generator) -> Iterator[Image]:
         light = 1 + 0.12 * np.sin(2 * np.pi * frame / 60)
         noise = random.normal(0, 3, (SIZE[1], SIZE[0], 1))
         yield np.clip(image.astype(np.float32) * light + noise, 0, 255).astype(np.uint8)
-
-
-def _inside(package: str, file: str) -> Path:
-    found = importlib.util.find_spec(package)
-    for place in (found.submodule_search_locations or []) if found else []:
-        if (Path(place) / file).is_file():
-            return Path(place) / file
-    raise SourceError(
-        f"the demo borrows a photograph that {package} brings along, and {package} is not installed; "
-        "run it in a checkout (uv run recog demo), or install recog[train]"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.commands.demo_film import _inside
+from pipeline.commands.demo_film import FOLDER
 
 ROOT = Path(__file__).parents[2]
 OFFLINE = (
@@ -41,7 +42,8 @@ def uv(*arguments: object) -> str:
     return done.stdout
 
 
-def test_the_wheel_alone_helps_enrolls_and_runs(tmp_path: Path, world: Any) -> None:
+@pytest.mark.network
+def test_the_wheel_alone_is_small_helps_enrolls_runs_and_shows_the_demo(tmp_path: Path, world: Any) -> None:
     uv("build", "--wheel", "--out-dir", tmp_path / "dist")
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     inside = zipfile.ZipFile(wheel).namelist()
@@ -81,7 +83,7 @@ def test_the_wheel_alone_helps_enrolls_and_runs(tmp_path: Path, world: Any) -> N
     assert "enroll" in shown.stdout
 
     photo = tmp_path / "grace_hopper.jpg"
-    shutil.copy(_inside("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"), photo)
+    shutil.copy(FOLDER / "grace-hopper.jpg", photo)
     # How sure the detector must be is high, so that the test does not hang on what else it might see.
     enrolled = recog("enroll", "--name", "Grace", "--images", photo, "--set", "det.confidence=0.6")
     assert enrolled.returncode == 0, enrolled.stdout + enrolled.stderr
@@ -92,4 +94,13 @@ def test_the_wheel_alone_helps_enrolls_and_runs(tmp_path: Path, world: Any) -> N
     assert ran.returncode == 0, ran.stderr
     assert "5 frames" in ran.stdout
     assert out.stat().st_size > 0
-    assert "install recog[train]" in recog("demo").stderr
+
+    shown = recog("demo", "--out", tmp_path / "demo")
+    assert shown.returncode == 0, shown.stderr
+    told = [json.loads(line) for line in (tmp_path / "demo" / "events.jsonl").read_text().splitlines()]
+    assert {each["name"] for each in told if each["event"] == "recognised"} == {"Grace Hopper"}
+    assert [each for each in told if each["event"] == "unknown"]
+
+    # What README promises of the first command.
+    taken = sum(path.lstat().st_size for path in environment.rglob("*") if not path.is_symlink())
+    assert taken < 600_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -25,13 +24,20 @@ MADE = {"film.mp4", "enrolled.jpg", "gallery.db", "annotated.mp4", "events.jsonl
 
 
 @pytest.fixture
-def short(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def short(world: Any, monkeypatch: pytest.MonkeyPatch, few_frames: None) -> None:
     """Pictures of coloured squares in place of photographs, and fewer frames of each."""
     known = world.face(world.empty(512, 600), world.RED, 140, 100, 220)
-    strangers = world.face(world.empty(1280, 720), world.GREEN, 320, 220, 200)
-    street = world.face(world.empty(810, 1080), world.BLUE, 340, 420, 160)
-    photos = demo_film.Photographs(known, world.face(strangers, world.BLUE, 800, 200, 240), street)
+    strangers = (
+        world.face(world.empty(400, 600), world.GREEN, 100, 120, 180),
+        world.face(world.empty(512, 512), world.BLUE, 160, 100, 160),
+    )
+    passer_by = world.face(world.empty(512, 512), world.BLUE, 150, 130, 160)
+    photos = demo_film.Photographs(known, strangers, passer_by)
     monkeypatch.setattr(demo_film, "photographs", lambda: photos)
+
+
+@pytest.fixture
+def few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     moving: Callable[..., Iterator[Image]] = demo_film._moving
     monkeypatch.setattr(demo_film, "_moving", lambda shot, random: moving(replace(shot, frames=12), random))
 
@@ -120,22 +126,18 @@ def test_control_c_ends_it_with_130_and_a_film_that_plays(
     assert not list(tmp_path.glob(".*"))
 
 
-def test_without_the_packages_that_bring_the_photographs_it_says_what_to_install(
+def test_a_photograph_that_is_missing_is_one_line_and_nothing_is_made(
     tmp_path: Path, recog: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = importlib.util.find_spec
-    absent = {"matplotlib", "ultralytics"}
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in absent else find(name))
-    ended = recog("demo", "--out", tmp_path / "demo")
-    assert ended.code == 1
-    assert "install recog[train]" in ended.err
-    assert ended.err.count("\n") == 1
+    monkeypatch.setattr(demo_film, "FOLDER", tmp_path / "nowhere")
+    recog("demo", "--out", tmp_path / "demo").refused("grace-hopper.jpg")
     assert not (tmp_path / "demo").exists()
 
 
 def test_the_real_photographs_make_a_film_that_is_the_same_every_time() -> None:
     photos = demo_film.photographs()
-    assert min(photo.shape[0] for photo in (photos.known, photos.strangers, photos.street)) > 500
+    every = (photos.known, *photos.strangers, photos.passer_by)
+    assert min(photo.shape[0] for photo in every) > 500
     first, again = ([*itertools.islice(demo_film.film(photos), 3)] for _ in range(2))
     assert all(frame.shape == (540, 960, 3) for frame in first)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -143,3 +145,28 @@ def test_the_real_photographs_make_a_film_that_is_the_same_every_time() -> None:
     view = demo_film.other_view(photos.known)
     assert view.shape[:2] != photos.known.shape[:2]
     assert view.dtype == np.uint8
+
+
+def test_in_the_real_film_the_person_is_named_strangers_are_not_and_one_is_unknown(
+    tmp_path: Path, recog: Any, few_frames: None
+) -> None:
+    """With the networks that ship, on fewer frames of the photographs that ship."""
+    every_frame = ("--set", "det.every=1", "--set", "attention.interval=0")
+    ended = recog("demo", "--out", tmp_path, *every_frame)
+    assert (ended.code, ended.err) == (0, "")
+    told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert {each["name"] for each in told if each["event"] == "recognised"} == {demo_film.PERSON}
+    assert [each for each in told if each["event"] == "unknown"]
+    entered = {each["track"] for each in told if each["event"] == "entered"}
+    assert len(entered) >= 6  # known and stranger, two strangers, again, passer-by
+
+
+def test_every_photograph_says_where_it_is_from_and_why_it_may_be_passed_on() -> None:
+    table = [
+        line.split("|")[1:-1]
+        for line in (demo_film.FOLDER / "README.md").read_text().splitlines()
+        if line.startswith("| `")
+    ]
+    named = {row[0].strip(" `"): row[1:] for row in table}
+    assert set(named) == {path.name for path in demo_film.FOLDER.iterdir()} - {"README.md"}
+    assert all("public domain" in status for _, status, _ in named.values())
