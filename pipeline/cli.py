@@ -1,35 +1,141 @@
-"""The command line. Bodies live in `pipeline/commands/`; what is heavy is imported inside their functions."""
+"""The command line. Bodies live in `pipeline/commands/`, and only that of the command given is imported."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+import typer.main
 from typer.core import TyperGroup
 
-from pipeline.commands import (
-    bench,
-    calibrate,
-    data,
-    demo,
-    detector,
-    enroll,
-    evaluate,
-    explain,
-    gallery,
-    identify,
-    models,
-    network,
-    run,
-    tape,
-    verify,
-)
-from siamese import libraries
+# Each command: its module in `pipeline/commands/`, the function or Typer application in it, and the first
+# sentence of its help, which is repeated here because reading it there would mean to import it.
+COMMANDS = {
+    "demo": (
+        "demo",
+        "demo",
+        "Make a short film, enroll one person, recognise: one is named, the others stay unknown.",
+    ),
+    "enroll": ("enroll", "enroll", "Enroll people: detect, align, embed, check, store."),
+    "run": ("run", "run", "Recognise the enrolled people in a video; everybody else stays unknown."),
+    "replay": (
+        "tape",
+        "replay",
+        "Decide again who was seen, with other settings or another gallery; no video is needed.",
+    ),
+    "search": (
+        "tape",
+        "search",
+        "Was this person here before? The tracks of a tape, nearest first, with calibrated scores.",
+    ),
+    "explain": (
+        "explain",
+        "explain",
+        "Show why somebody was or was not recognised: looks, nearest people, scores, threshold.",
+    ),
+    "verify": (
+        "verify",
+        "verify",
+        "Compare two photos, or a photo with somebody enrolled: the same person or not, "
+        "and how sure that is.",
+    ),
+    "identify": (
+        "identify",
+        "identify",
+        'Say who is in a photo: for each face, from the left, the likeliest people enrolled, and "unknown".',
+    ),
+    "calibrate": ("calibrate", "app", "Set the gallery's threshold, with a guarantee."),
+    "gallery": ("gallery", "app", "See, correct and look after who is enrolled."),
+    "bench": (
+        "bench",
+        "bench",
+        "Measure a run: frames a second, time by stage, dropped frames, delay, memory.",
+    ),
+    "train": (
+        "network",
+        "train",
+        "Fit the Siamese network on LFW. Ctrl-C saves; --resume goes on exactly.",
+    ),
+    "evaluate": (
+        "evaluate",
+        "evaluate",
+        "Accuracy, ROC, one-shot and open-set identification, on people whom the model has not seen.",
+    ),
+    "export": (
+        "network",
+        "export",
+        "Write a trained network as one ONNX file, calibrated on people it did not learn from.",
+    ),
+    "data": ("data", "app", "Bring and prepare the data that the network is trained on."),
+    "collect": (
+        "data",
+        "collect",
+        "Gather your own anchors and positives: a saves an anchor, p a positive, q ends.",
+    ),
+    "detector": ("detector", "app", "Train, evaluate and export the face detector."),
+    "models": ("models", "app", "List, describe, verify and fetch models."),
+}
+# What the extra `train` brings and the base install lacks.
+TRAINING = frozenset({"matplotlib", "onnx", "sklearn", "tensorboard", "torch", "torchvision", "ultralytics"})
 
 
-class _Interruptible(TyperGroup):
-    """Ctrl-C ends every command alike, whatever the version of Typer makes of it."""
+class _Commands(MutableMapping[str, Any]):
+    """The commands by name, each imported when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._built: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._built:
+            module, attribute, _ = COMMANDS[name]
+            body = getattr(import_module(f"pipeline.commands.{module}"), attribute)
+            around = typer.Typer(rich_markup_mode=None)
+            if isinstance(body, typer.Typer):
+                around.add_typer(body, name=name, cls=_Group)
+            else:
+                around.command(name)(body)
+            self._built[name] = typer.main.get_group(around).commands[name]
+        return self._built[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._built[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(TyperGroup):
+    """Shows the first paragraph of each command whole, where Typer would cut it short."""
+
+    def summaries(self) -> list[tuple[str, str]]:
+        return [
+            (name, " ".join((command.help or "").split("\n\n")[0].split()))
+            for name, command in self.commands.items()
+        ]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(self.summaries())
+
+
+class _Recog(_Group):
+    """Lists its commands without importing them; Ctrl-C ends each alike, whatever Typer makes of it."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Commands()
+
+    def summaries(self) -> list[tuple[str, str]]:
+        return [(name, summary) for name, (_, _, summary) in COMMANDS.items()]
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -39,32 +145,16 @@ class _Interruptible(TyperGroup):
             raise typer.Exit(130) from None
 
 
+# Help in plain text: drawing it with Rich takes longer than everything else together, and shows less of it.
 app = typer.Typer(
     name="recog",
-    cls=_Interruptible,
+    cls=_Recog,
     help="Recognise the people you enrolled in live and recorded video; strangers stay unknown.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.command("enroll")(enroll.enroll)
-app.command("run")(run.run)
-app.command("replay")(tape.replay)
-app.command("search")(tape.search)
-app.command("explain")(explain.explain)
-app.command("verify")(verify.verify)
-app.command("identify")(identify.identify)
-app.add_typer(calibrate.app, name="calibrate")
-app.add_typer(gallery.app, name="gallery")
-app.command("bench")(bench.bench)
-app.command("train")(network.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("export")(network.export)
-app.add_typer(data.app, name="data")
-app.command("collect")(data.collect)
-app.add_typer(detector.app, name="detector")
-app.add_typer(models.app, name="models")
 
 
 def _version(wanted: bool) -> None:
@@ -86,14 +176,23 @@ def _options(
 
 def main() -> None:
     """Run the command line; what the user caused ends in one line and exit code 1, a bug in its traceback."""
-    libraries.restrain()  # also of what other libraries and programs started by us import
     if hasattr(sys.stdout, "reconfigure"):  # a file name that is not UTF-8 can be told, if not shown
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name="recog")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in TRAINING:
+            raise
+        print(
+            f"recog: this needs {package}, which comes with training: in a checkout uv sync --extra train, "
+            "elsewhere pip install 'recog[train]'",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except Exception as error:
         if not _is_the_users(error):
             raise

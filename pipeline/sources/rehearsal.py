@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.sources.base import Source
@@ -46,8 +45,7 @@ class Rehearsal(Source):
                 seconds = count / (self.fps or 25.0)
                 if self._rate is not None:
                     self._wait_for(seconds)
-                taken = None if self._rate is None else datetime.now(UTC)
-                yield Frame(image.image, count, seconds, self.name, taken)
+                yield Frame(image.image, count, seconds, self.name)
                 count += 1
 
     def _pictures(self) -> Iterator[Frame]:

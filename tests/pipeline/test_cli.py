@@ -66,21 +66,67 @@ def test_wrong_usage_is_exit_code_2_and_nothing_on_stdout(recog: Any, words: lis
     assert "Error" in ended.err
 
 
-def test_help_imports_nothing_heavy() -> None:
-    script = """if True:
+def imported_by(*words: str) -> set[str]:
+    """The modules that a command line has imported when it ends."""
+    script = f"""if True:
         import sys
         from pipeline import cli
-        sys.argv = ["recog", "--help"]
+        sys.argv = ["recog", *{words!r}]
         try:
             cli.main()
         except SystemExit as ended:
             assert ended.code == 0
-        print("imported:", *sorted(name for name in sys.modules if "." not in name))
+        print("imported:", *sorted(sys.modules))
     """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    imported = set(done.stdout.rpartition("imported:")[2].split())
-    assert "pipeline" in imported
-    assert not imported & HEAVY
+    return set(done.stdout.rpartition("imported:")[2].split())
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    imported = imported_by("--help")
+    ours = {name for name in imported if name.partition(".")[0] in {"pipeline", "siamese", "gallery"}}
+    assert ours == {"pipeline", "pipeline.cli"}
+    assert not imported & {*HEAVY, "rich"}
+
+
+def test_a_commands_help_imports_it_alone_and_nothing_heavy() -> None:
+    imported = imported_by("run", "--help")
+    others = {f"pipeline.commands.{module}" for module, *_ in cli.COMMANDS.values()}
+    assert imported & others == {"pipeline.commands.run"}
+    assert not imported & {*HEAVY, "rich"} - {"pydantic"}  # with which Typer reads its own options
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_list_of_commands_says_what_their_help_begins_with(name: str) -> None:
+    command = typer.main.get_command(cli.app).commands[name]  # type: ignore[attr-defined]
+    assert cli.COMMANDS[name][2] == " ".join(command.help.split("\n\n")[0].split())
+
+
+@pytest.mark.parametrize("words", [(), ("detector",)], ids=["recog", "recog-detector"])
+def test_what_a_command_does_is_listed_whole(recog: Any, words: tuple[str, ...]) -> None:
+    shown = recog(*words, "--help").out
+    assert "..." not in shown.partition("Commands:")[2]
+    group = typer.main.get_command(cli.app)
+    for word in words:
+        group = group.commands[word]  # type: ignore[attr-defined]
+    for name in group.commands:  # type: ignore[attr-defined]
+        assert f"\n  {name} " in shown
+
+
+def test_without_what_training_brings_it_says_in_one_line_what_to_install(
+    tmp_path: Path, recog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    ended = recog("export", "--checkpoint", tmp_path / "best.pt")
+    ended.refused("torch")
+    assert "uv sync --extra train" in ended.err
+
+
+def test_a_module_of_ours_that_is_missing_is_a_bug(recog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pipeline.config", None)
+    monkeypatch.setattr(sys, "argv", ["recog", "run", "--source", "0"])
+    with pytest.raises(ModuleNotFoundError):
+        cli.main()
 
 
 def test_control_c_anywhere_is_exit_code_130_and_no_traceback(
