@@ -27,7 +27,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 
 from pipeline import build
 from pipeline.config import Settings
@@ -38,6 +37,7 @@ from pipeline.outputs.video import VideoSink
 from pipeline.recognition.bench import Wanted, bench, environment
 from pipeline.recognition.engine import recognise
 from pipeline.sources.open import open_source
+from siamese.session import open_session
 
 VIDEOS = {"friends.mp4": "friends", "street.mp4": "friends", "dance.mp4": "friends"}
 LIVE_RATE = 30.0
@@ -87,7 +87,7 @@ class Yunet:
 
     def __init__(self, models: Path, photos: dict[str, list[Path]]) -> None:
         self._model = str(models / "yunet_n_dynamic.onnx")
-        self._session = onnxruntime.InferenceSession(str(models / "mobilefacenet.onnx"))
+        self._session = open_session(models / "mobilefacenet.onnx")
         self._names: list[str] = []
         known = []
         for name, paths in photos.items():

@@ -11,6 +11,8 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from siamese import libraries
+
 # Each command: its module in `pipeline/commands/`, the function or Typer application in it, and the first
 # sentence of its help, which is repeated here because reading it there would mean to import it.
 COMMANDS = {
@@ -176,6 +178,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; what the user caused ends in one line and exit code 1, a bug in its traceback."""
+    libraries.restrain()  # also of what other libraries and programs started by us import
     if hasattr(sys.stdout, "reconfigure"):  # a file name that is not UTF-8 can be told, if not shown
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

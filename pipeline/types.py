@@ -8,6 +8,7 @@ of the frame. Landmarks are `(n, 5, 2)` float32: left eye, right eye, nose, left
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 
 import numpy as np
@@ -24,12 +25,20 @@ class Frame:
     """One picture of a source.
 
     `seconds` runs on the source's own clock: media time for files, time since opening for live sources.
+    `taken` is what the wall clock showed when a live frame was captured, with its zone; None for files, which
+    were taken at another time than they are read.
     """
 
     image: Image
     index: int
     seconds: float
     source: str
+    taken: datetime | None = None
+
+    @property
+    def utc(self) -> str | None:
+        """`taken` as it is told and kept: UTC, ISO 8601, to the millisecond."""
+        return None if self.taken is None else self.taken.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True, slots=True)

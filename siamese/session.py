@@ -1,11 +1,21 @@
-"""Opening ONNX files with onnxruntime, on the CPU."""
+"""Opening ONNX files with onnxruntime, on the CPU. Nothing else imports onnxruntime: it would call home."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from siamese import libraries
 from siamese.errors import ModelError
+
+
+def onnx_runtime() -> Any:
+    """The module `onnxruntime`, which will not report that it is used, nor leave files behind."""
+    libraries.restrain()
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # where somebody else has imported it before
+    return onnxruntime
 
 
 def open_session(model: Path, threads: int = 0, spin: bool = True) -> Any:
@@ -26,8 +36,7 @@ def open_session(model: Path, threads: int = 0, spin: bool = True) -> Any:
 
 def session_of(model: str | bytes, name: str, threads: int = 0, spin: bool = True) -> Any:
     """As `open_session`, of a path or of a model's bytes; `name` is what errors call it."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     if not spin:

@@ -127,8 +127,8 @@ def search(
         table.add_row(
             Text(each.source),
             each.started,
-            f"{each.track.first_seconds:.1f} s",
-            f"{each.track.last_seconds:.1f} s",
+            each.track.first_taken or f"{each.track.first_seconds:.1f} s",
+            each.track.last_taken or f"{each.track.last_seconds:.1f} s",
             str(each.looks),
             f"{each.llr:+.1f}",
             f"{min(each.probability, 0.999):.1%}",

@@ -11,6 +11,7 @@ from typing import Any
 
 from siamese.errors import ModelError
 from siamese.provenance import category
+from siamese.session import onnx_runtime
 
 # What a card of ours should say; what it does not is named as missing.
 _CARD = {
@@ -37,10 +38,9 @@ def read(model: Path) -> Header:
     Raises:
         ModelError: missing, or not an ONNX model that can be loaded.
     """
-    import onnxruntime
-
     if not model.is_file():
         raise ModelError(f"{model}: no such model file")
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # only looked at
     options.log_severity_level = 3

@@ -17,7 +17,6 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -67,6 +66,7 @@ class _Seen:
     frame: int
     first_seconds: float
     last_seconds: float
+    utc: str | None  # when it was last seen, by the wall clock
     told: State = State.UNDECIDED
     name: str | None = None
 
@@ -78,12 +78,11 @@ class Events:
         patience: for how many seconds a track may be absent before it has `left`. A track that comes back
             later has `entered` again.
         run: what the ids of events begin with; without it they have none.
-        opened: when a live source was opened, UTC; None for files, whose time is not that of the clock.
     """
 
-    def __init__(self, patience: float = 1.0, run: str = "", opened: datetime | None = None) -> None:
+    def __init__(self, patience: float = 1.0, run: str = "") -> None:
         self._patience = patience
-        self._run, self._opened, self._told = run, opened, 0
+        self._run, self._told = run, 0
         self._present: dict[int, _Seen] = {}
 
     def update(self, result: Result) -> list[Event]:
@@ -96,10 +95,10 @@ class Events:
                 continue
             seen = self._present.get(face.track)
             if seen is None:
-                seen = _Seen(face, frame.source, frame.index, frame.seconds, frame.seconds)
+                seen = _Seen(face, frame.source, frame.index, frame.seconds, frame.seconds, frame.utc)
                 self._present[face.track] = seen
                 events.append(_event("entered", seen))
-            seen.face, seen.source = face, frame.source
+            seen.face, seen.source, seen.utc = face, frame.source, frame.utc
             seen.frame, seen.last_seconds = frame.index, frame.seconds
             events += _verdict(seen)
         return self._marked(events)
@@ -111,16 +110,11 @@ class Events:
         return self._marked(events)
 
     def _marked(self, events: list[Event]) -> list[Event]:
-        """The events with their ids and times of the clock."""
+        """The events with their ids."""
         marked = []
         for event in events:
             self._told += 1
-            if self._run:
-                event = replace(event, id=f"{self._run}-{self._told}")
-            if self._opened is not None:
-                time = self._opened + timedelta(seconds=event.seconds)
-                event = replace(event, time=time.isoformat(timespec="milliseconds"))
-            marked.append(event)
+            marked.append(replace(event, id=f"{self._run}-{self._told}") if self._run else event)
         return marked
 
 
@@ -210,4 +204,5 @@ def _event(
         previous=previous,
         first_seconds=first_seconds,
         last_seconds=last_seconds,
+        time=seen.utc,
     )

@@ -88,7 +88,7 @@ class Opened:
         """
         self.summary, self.notes = Summary(), list[str]()
         source, run, now = about.source, secrets.token_hex(6), datetime.now(UTC)
-        self._told = Events(run=run, opened=now if source.live else None)
+        self._told = Events(run=run)
         self._stack = ExitStack()
         with ExitStack() as stack:
             self._log = stack.enter_context(EventLog(outputs.events))

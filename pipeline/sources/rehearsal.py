@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.sources.base import Source
@@ -45,7 +46,8 @@ class Rehearsal(Source):
                 seconds = count / (self.fps or 25.0)
                 if self._rate is not None:
                     self._wait_for(seconds)
-                yield Frame(image.image, count, seconds, self.name)
+                taken = None if self._rate is None else datetime.now(UTC)
+                yield Frame(image.image, count, seconds, self.name, taken)
                 count += 1
 
     def _pictures(self) -> Iterator[Frame]:

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import cv2
 import numpy as np
@@ -55,7 +56,7 @@ class Video(Source):
         image, self._first = self._first, None
         while image is not None:
             seconds = self._seconds_after(seconds)
-            yield Frame(image, index, seconds, self.name)
+            yield Frame(image, index, seconds, self.name, self._taken if self.live else None)
             index += 1
             image = self._grab()
             if image is None and self.live and not self._closed.is_set():
@@ -78,6 +79,7 @@ class Video(Source):
                 ok, image = self._capture.read()
             except cv2.error:  # a damaged stream can claim a size that cannot be allocated
                 return None
+        self._taken = datetime.now(UTC)
         return np.asarray(image, np.uint8) if ok else None
 
     def _recover(self, frames: int) -> Image | None:

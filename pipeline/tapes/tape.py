@@ -8,6 +8,7 @@ long as one model made them all: its fingerprint is kept, and another model is r
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import numpy as np
 from pipeline.errors import SinkError, SourceError
 from pipeline.types import Floats
 
+BUSY_SECONDS = 2.0  # that another program which has the file open is waited for, at most
 APPLICATION = 0x72656374  # "rect": marks the file as ours
 VERSION = 1
 SCHEMA = """
@@ -37,6 +39,13 @@ CREATE TABLE looks (
     quality REAL NOT NULL, embedding BLOB NOT NULL
 );
 CREATE INDEX looks_by_run ON looks (run, frame);
+"""
+# Wall-clock times of the tracks of live sources, beside `tracks` since 0.9: programs of before overlook it.
+TIMES = """
+CREATE TABLE IF NOT EXISTS times (
+    run TEXT NOT NULL, track INTEGER NOT NULL, first_taken TEXT NOT NULL, last_taken TEXT NOT NULL,
+    PRIMARY KEY (run, track)
+)
 """
 
 
@@ -60,6 +69,8 @@ class TapedTrack:
     first_seconds: float
     last_frame: int
     last_seconds: float
+    first_taken: str | None = None  # UTC, ISO 8601; None for files, and on tapes of before 0.9
+    last_taken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,16 @@ class Tape:
             found = self._connection.execute(
                 "SELECT * FROM tracks WHERE run = ? ORDER BY track", (run,)
             ).fetchall()
-        return [TapedTrack(*row) for row in found]
+            timed = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'times'").fetchone()
+            times = (
+                self._connection.execute(
+                    "SELECT track, first_taken, last_taken FROM times WHERE run = ?", (run,)
+                ).fetchall()
+                if timed
+                else []
+            )
+        taken = {track: rest for track, *rest in times}
+        return [TapedTrack(*row, *taken.get(row[1], ())) for row in found]
 
     def looks(self, run: str) -> Looks:
         """The looks of a run, in the order they were taken."""
@@ -177,6 +197,11 @@ class Tape:
                             "DELETE FROM tracks WHERE run = ?1 AND track = ?2 AND NOT EXISTS "
                             "(SELECT 1 FROM looks WHERE run = ?1 AND track = ?2)", track
                         ).rowcount  # fmt: skip
+                connection.execute(TIMES)
+                connection.execute(
+                    "DELETE FROM times WHERE NOT EXISTS (SELECT 1 FROM tracks "
+                    "WHERE tracks.run = times.run AND tracks.track = times.track)"
+                )
             self._connection.execute("VACUUM")
             if self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 raise SourceError(f"the tape {self._path} is in use, so it is not rewritten yet; try again")
@@ -197,11 +222,11 @@ class Tape:
 
 def connect(path: Path, alone: bool = False) -> sqlite3.Connection:
     """Open the database of a tape; `alone` refuses one that is open elsewhere, and keeps others out."""
-    connection = sqlite3.connect(path, timeout=2 if alone else 10)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS if alone else 10)
     try:
         if alone:  # said before the first access, so that SQLite asks for the whole file
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _log_ahead(connection)
         connection.execute(
             "PRAGMA synchronous = NORMAL"
         )  # in WAL mode, a power cut costs commits, not the file
@@ -209,6 +234,19 @@ def connect(path: Path, alone: bool = False) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to WAL mode. SQLite does not wait for others who are doing the same, so this does."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def made_with(

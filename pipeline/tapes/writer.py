@@ -11,7 +11,17 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.errors import SinkError
-from pipeline.tapes.tape import APPLICATION, SCHEMA, VERSION, Run, TapedTrack, connect, explained, made_with
+from pipeline.tapes.tape import (
+    APPLICATION,
+    SCHEMA,
+    TIMES,
+    VERSION,
+    Run,
+    TapedTrack,
+    connect,
+    explained,
+    made_with,
+)
 from pipeline.types import Result
 
 COMMIT_SECONDS = 1.0
@@ -36,8 +46,8 @@ class TapeWriter:
         if path is None:
             return
         with explained(path, SinkError):
-            if not path.exists():
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            # Made before SQLite does, which would let others read it. Another source may make it just now.
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
             self._connection = connect(path)
             try:
                 self._begin(path, run, fingerprint, dimension)
@@ -52,11 +62,12 @@ class TapeWriter:
         frame = result.frame
         for face in result.faces:
             if face.track >= 0:
-                now = TapedTrack(
-                    self._run, face.track, frame.index, frame.seconds, frame.index, frame.seconds
-                )
+                at, taken = (frame.index, frame.seconds), frame.utc
+                now = TapedTrack(self._run, face.track, *at, *at, taken, taken)
                 first = self._tracks.setdefault(face.track, now)
-                self._tracks[face.track] = replace(first, last_frame=frame.index, last_seconds=frame.seconds)
+                self._tracks[face.track] = replace(
+                    first, last_frame=frame.index, last_seconds=frame.seconds, last_taken=taken
+                )
         self._rows += [
             (self._run, look.track, frame.index, frame.seconds, *map(float, look.box), look.quality,
              look.embedding.astype("<f4").tobytes())
@@ -104,6 +115,7 @@ class TapeWriter:
                     f"the tape {path} was made with the model {found[0]}, but {fingerprint} is in use; "
                     "choose another file for --tape"
                 )
+            connection.execute(TIMES)
             connection.execute(
                 "INSERT INTO runs VALUES (?, ?, ?, ?)", (run.run, run.source, run.started, run.live)
             )
@@ -111,10 +123,14 @@ class TapeWriter:
     def _commit(self) -> None:
         assert self._connection is not None
         rows = [astuple(track) for track in self._tracks.values()]
+        times = [(*row[:2], *row[6:]) for row in rows if row[6] is not None]
         # All at once, so that another source that writes to the same tape need not wait for long.
         self._connection.executemany("INSERT INTO looks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows)
         self._rows.clear()
-        self._connection.executemany("INSERT OR REPLACE INTO tracks VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO tracks VALUES (?, ?, ?, ?, ?, ?)", [row[:6] for row in rows]
+        )
+        self._connection.executemany("INSERT OR REPLACE INTO times VALUES (?, ?, ?, ?)", times)
         self._connection.commit()
         self._committed = time.monotonic()
         # Tracks that ended are written and need no more room here.

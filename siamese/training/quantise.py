@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from siamese.session import onnx_runtime
+
 # What is exact or nearly so on integers. Everything else stays in float32.
 OPERATORS = ["Add", "Concat", "Conv", "MaxPool", "Relu", "Resize", "Split"]
 
@@ -32,6 +34,8 @@ def quantised(
         keep: whether the node of this name stays in float32.
     """
     import onnx
+
+    onnx_runtime()  # before anybody imports it
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]

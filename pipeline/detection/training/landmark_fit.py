@@ -22,6 +22,7 @@ from pipeline.detection.yolo import STRIDE, letterbox
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import iou
 from pipeline.types import Floats
+from siamese.session import session_of
 
 STRIDES = (8, 16, STRIDE)
 SIZES = (256, 320, 384, 448, 512, 640)  # long sides the images are shown at, pixels: each at two of them
@@ -102,12 +103,11 @@ def _collect(
     graph: Any, inputs: list[str], dataset: Path, shape: tuple[int, int] | None
 ) -> tuple[_Samples, _Samples, _Samples]:
     import onnx
-    import onnxruntime
 
     probe = copy.deepcopy(graph)
     for name in inputs:
         probe.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    session = onnxruntime.InferenceSession(probe.SerializeToString())
+    session = session_of(probe.SerializeToString(), "the detector with its features")
     taken = session.get_inputs()[0].name
     samples = (_Samples([], [], []), _Samples([], [], []), _Samples([], [], []))
     for number, path in enumerate(training_images(dataset, IMAGES)):

@@ -19,6 +19,7 @@ from pipeline.errors import DetectorError
 from pipeline.faces.boxes import nested
 from pipeline.types import Floats, Image
 from siamese.errors import ModelError
+from siamese.session import open_session
 from siamese.shipped import SUMS, record
 
 FACE = {0: "face"}
@@ -82,9 +83,7 @@ def theirs(predictor: Any, image: Image, size: int | tuple[int, int], face: int)
 
 
 def described(model: Path) -> dict[str, str]:
-    import onnxruntime
-
-    entries: dict[str, str] = onnxruntime.InferenceSession(str(model)).get_modelmeta().custom_metadata_map
+    entries: dict[str, str] = open_session(model).get_modelmeta().custom_metadata_map
     return entries
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +100,21 @@ def test_a_revised_verdict_is_told_with_the_name_it_replaces(
     events = Events()
     told = [event for i, verdict in enumerate(verdicts) for event in events.update(result(i, {1: verdict}))]
     assert [(event.event, event.name, event.previous) for event in told[1:]] == expected
+
+
+def test_an_event_of_a_live_source_has_the_time_at_which_its_frame_was_captured() -> None:
+    zone = timezone(timedelta(hours=-5))
+    clock = [datetime(2026, 11, 28, 7, 0, second, tzinfo=zone) for second in (0, 30, 31)]
+    events, told = Events(), []
+    for index, taken in enumerate(clock):  # a machine that slept for half a minute after the first frame
+        live = result(index, {7: named("alice") if index else UNDECIDED})
+        told += events.update(replace(live, frame=replace(live.frame, taken=taken)))
+    told += events.finish()
+    assert [(event.event, event.as_dict()["time"]) for event in told] == [
+        ("entered", "2026-11-28T12:00:00.000+00:00"),
+        ("recognised", "2026-11-28T12:00:30.000+00:00"),
+        ("left", "2026-11-28T12:00:31.000+00:00"),
+    ]
 
 
 def test_an_unconfirmed_face_is_no_event() -> None:

@@ -7,7 +7,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -262,6 +264,22 @@ def test_a_camera_that_stops_says_so_and_its_time_advances() -> None:
     assert seconds == sorted(set(seconds))
     assert 0 <= seconds[-1] < 5
     assert source.complaint == "camera 0 gave no more frames after 3; check its connection"
+
+
+def test_frames_of_a_camera_carry_the_time_at_which_each_was_captured_and_a_films_do_not(
+    tmp_path: Path,
+) -> None:
+    opened, begun = datetime.now(UTC), 0
+    camera = Video("camera 0", lambda: FakeCapture(3), "no", always_live=True)
+    time.sleep(0.05)  # other cameras are opened, networks are loaded
+    for frame in camera:
+        assert frame.taken is not None
+        assert frame.taken.tzinfo is not None
+        assert (frame.taken - opened).total_seconds() < 0.04 if begun == 0 else frame.taken > opened
+        begun += 1
+    assert begun == 3
+    with open_source(str(write_video(tmp_path / "a.avi", frames=3))) as film:
+        assert [frame.taken for frame in film] == [None] * 3
 
 
 @pytest.fixture

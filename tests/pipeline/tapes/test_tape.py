@@ -6,6 +6,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -230,3 +234,49 @@ class TestCommands:
         ended = recog("search", "--image", both, "--tape", taped)
         assert ended.code == 1
         assert "2 faces" in ended.err
+
+
+def test_sources_that_make_one_tape_at_the_same_moment_share_it(tmp_path: Path) -> None:
+    for attempt in range(10):
+        path, together = tmp_path / f"{attempt}.tape", threading.Barrier(4)
+
+        def make(number: int, path: Path = path, together: threading.Barrier = together) -> None:
+            together.wait()
+            write(path, [result(0, {number: [1, 2, 3, 4]})], run(f"run{number}"))
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(make, range(4)))
+        with Tape(path, MODEL) as tape:
+            assert {each.run for each in tape.runs()} == {"run0", "run1", "run2", "run3"}
+            assert [tape.tracks(f"run{number}")[0].track for number in range(4)] == [0, 1, 2, 3]
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_tracks_of_a_live_source_have_the_times_of_the_wall_clock(tmp_path: Path) -> None:
+    zone = timezone(timedelta(hours=2))
+    before, after = result(0, {3: [0.1, 2, 3, 4]}), result(1, {}, (3,))
+    # Between the two the clock was put back, as a time server does.
+    before = replace(before, frame=replace(before.frame, taken=datetime(2026, 11, 28, 12, 0, 5, tzinfo=zone)))
+    after = replace(after, frame=replace(after.frame, taken=datetime(2026, 11, 28, 12, 0, 1, tzinfo=zone)))
+    path = write(tmp_path / "t.tape", [before, after])
+    with Tape(path, MODEL) as tape:
+        (track,) = tape.tracks("run1")
+        assert (track.first_taken, track.last_taken) == (
+            "2026-11-28T10:00:05.000+00:00",
+            "2026-11-28T10:00:01.000+00:00",
+        )
+        tape.erase({"run1": [0]})
+        assert tape.tracks("run1") == []
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM times").fetchone() == (0,)
+
+
+def test_a_tape_of_before_has_no_times_of_the_wall_clock_and_takes_more_runs(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.tape", [result(0, {3: [0.1, 2, 3, 4]})])
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE times")
+    with Tape(path, MODEL) as tape:
+        assert tape.tracks("run1")[0].first_taken is None
+    write(path, [result(0, {1: [2, 2, 2, 2]})], run("run2", "b.mp4"))
+    with Tape(path, MODEL) as tape:
+        assert [each.run for each in tape.runs()] == ["run1", "run2"]

@@ -11,12 +11,12 @@ import cv2
 import faiss
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
 from siamese.calibration import Calibration
 from siamese.runtime import BATCH, Embedder
+from siamese.session import open_session
 from siamese.settings import ModelSettings
 from siamese.shipped import SUMS, sha256
 from siamese.training.export import export
@@ -57,7 +57,7 @@ def test_the_file_describes_itself(network: Siamese, exported: Path) -> None:
     assert embedder.card["trained on"] == "coloured blobs"
     assert embedder.dimension == 16
     assert embedder.bias == pytest.approx(float(network.head.bias.detach()))
-    session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
+    session = open_session(exported)
     described = session.get_modelmeta().custom_metadata_map
     assert ModelSettings(**json.loads(described["recog.model"])) == network.settings
     taken, given = session.get_inputs()[0], session.get_outputs()[0]

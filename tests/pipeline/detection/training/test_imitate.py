@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
@@ -16,6 +15,7 @@ from pipeline.detection.training.imitate import Imitating, Teacher
 from pipeline.detection.training.train import DetectorTraining, settings_from, train
 from pipeline.errors import ConfigError, DetectorError
 from siamese.errors import ModelError
+from siamese.session import open_session
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"
@@ -86,7 +86,7 @@ def answers(network: Any, planes: torch.Tensor) -> Any:
 def test_a_teacher_says_of_every_place_what_its_graph_does(teacher: Path) -> None:
     planes = images()
     told = Teacher(teacher)(planes, 12 * 16 + 6 * 8 + 3 * 4)
-    (graph,) = onnxruntime.InferenceSession(teacher).run(None, {"images": planes.numpy()})
+    (graph,) = open_session(teacher).run(None, {"images": planes.numpy()})
     np.testing.assert_array_equal(told.numpy(), graph.transpose(0, 2, 1))
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -17,6 +16,7 @@ from pipeline.detection.training.landmark_fit import faces, fit_landmarks, least
 from pipeline.detection.yolo import letterbox
 from pipeline.errors import DetectorError
 from pipeline.types import Floats
+from siamese.session import session_of
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"
@@ -115,7 +115,7 @@ def test_in_a_graph_every_stride_gives_the_landmarks_of_the_labels(
     taught = fit_landmarks(graph, face_set(tmp_path), (64, 64))
     assert taught == {0: 6, 1: 6, 2: 6}
     expected = np.array([[26, 26], [38, 26], [32, 32], [27, 38], [37, 38]], np.float32)
-    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    session = session_of(graph.SerializeToString(), "graph")
     # The other images show nobody.
     for path in sorted((tmp_path / "dataset" / "images" / "train").glob("*.png")):
         planes = letterbox(np.asarray(cv2.imread(str(path)), np.uint8), 64, (64, 64))[0]
