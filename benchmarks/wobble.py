@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.detection.files import model_file
+from pipeline.build import detector_file
 from pipeline.detection.yolo import YoloDetector
 from pipeline.faces.boxes import iou
 from pipeline.types import Detections
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/wobble.json"))
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    model = model_file(arguments.detector)
+    model = detector_file(arguments.detector)
     films: dict[str, dict[str, dict[str, float]]] = {}
     for video in arguments.videos:
         seen = frames(video, arguments.frames)

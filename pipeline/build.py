@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from pipeline.detection.region import RegionDetector
     from pipeline.detection.tiles import TiledDetector
     from pipeline.detection.yolo import YoloDetector
+    from pipeline.enrolment.enroller import Enroller
     from pipeline.enrolment.photos import Looker
     from pipeline.faces.choose import Pick
+    from pipeline.faces.examine import Examiner
     from pipeline.protocols import Detector
     from siamese.cohort import Cohort
     from siamese.runtime import Embedder
@@ -35,7 +37,6 @@ def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetecto
     """
     import cv2
 
-    from pipeline.detection.files import model_file
     from pipeline.detection.region import RegionDetector
     from pipeline.detection.tiles import TiledDetector
     from pipeline.detection.yolo import YoloDetector
@@ -45,7 +46,7 @@ def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetecto
     det = settings.det
     inside_people = _people_model(settings) is not None
     found: YoloDetector | TiledDetector = YoloDetector(
-        model_file(det.person_faces if inside_people else det.model),
+        detector_file(det.person_faces if inside_people else det.model),
         det.size,
         det.confidence,
         det.overlap,
@@ -56,6 +57,25 @@ def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetecto
     if det.tiles > 1:
         found = TiledDetector(found, det.tiles, overlap=det.overlap, max_faces=det.max_faces)
     return found if det.roi is None or inside_people else RegionDetector(found, det.roi)
+
+
+def detector_file(model: Path | None) -> Path:
+    """The ONNX file of a detector.
+
+    Args:
+        model: as `pipeline.detection.files.model_file` takes it, or weights of ultralytics (`.pt`), which are
+            exported on first use.
+
+    Raises:
+        pipeline.errors.DetectorError, siamese.errors.ModelError: there is none, or it cannot be exported.
+    """
+    if model is not None and model.suffix == ".pt":
+        from pipeline.detection.training.export import as_onnx
+
+        return as_onnx(model)
+    from pipeline.detection.files import model_file
+
+    return model_file(model)
 
 
 def finder(settings: Settings, faces: Detector) -> Detector:
@@ -139,6 +159,17 @@ def looker(settings: Settings, embedder: Embedder, pick: Pick = None, *, quick: 
     return Looker(full, embedder, settings.enroll, pick, first, QUICK, detector_fingerprint(full))
 
 
+def examiner(settings: Settings, embedder: Embedder) -> Examiner:
+    """What looks at photographs to compare.
+
+    Raises:
+        pipeline.errors.DetectorError, siamese.errors.ModelError: the detector cannot be used.
+    """
+    from pipeline.faces.examine import Examiner
+
+    return Examiner(detector(settings.of_photographs()), embedder, settings.enroll, settings.quality)
+
+
 def threads(settings: Settings) -> int:
     """How many threads there are to work in."""
     if settings.runtime.threads:
@@ -174,6 +205,21 @@ def gallery(path: Path | None, embedder: Embedder, create: bool = False) -> Gall
     return Gallery.open(gallery_path(path), fingerprint(embedder), embedder.dimension, create=create)
 
 
+def enroller(
+    path: Path | None, embedder: Embedder, *, force: bool = False, dry_run: bool = False, crops: bool = True
+) -> Enroller:
+    """What puts looks into the gallery at `path`, or into the user's own; see `Enroller`.
+
+    Raises:
+        gallery.errors.GalleryError: there is a gallery, but it is damaged or made with another model.
+    """
+    from pipeline.enrolment.enroller import Enroller
+
+    return Enroller(
+        gallery_path(path), embedder, fingerprint(embedder), force=force, dry_run=dry_run, crops=crops
+    )
+
+
 def people(path: Path | None, embedder: Embedder) -> Enrolled:
     """The gallery to recognise with; the user's own may yet have to be made.
 
@@ -194,10 +240,9 @@ def gallery_path(path: Path | None) -> Path:
 
 def _people_model(settings: Settings) -> Path | None:
     """The file of the detector that was asked for, if it finds people."""
-    from pipeline.detection.files import model_file
     from pipeline.models import describe
 
     if settings.det.model is None:
         return None
-    model = model_file(settings.det.model)
+    model = detector_file(settings.det.model)
     return model if describe.kind(describe.read(model)) == "person detector" else None

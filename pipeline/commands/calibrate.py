@@ -79,8 +79,13 @@ def calibrate(
     if picture is not None:
         from pipeline.drawing.distances import draw_distances
 
+        claim = made.guarantee
+        labels = (
+            f"strangers, to the nearest person ({claim.strangers})",
+            f"photos, to the person's others ({claim.tried}, {claim.recognised} recognised)",
+        )
         with picture as sink:
-            sink.write(draw_distances(made))
+            sink.write(draw_distances(made.strangers, made.genuine, claim.distance, str(claim), labels))
     _tell(made, known.source, len(photos), len(own), plot, dry_run, as_json)
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import cv2
 
+from pipeline.build import detector_file
 from pipeline.commands.shared import print_json
 from pipeline.detection.evaluation import evaluate as evaluating
 from pipeline.detection.evaluation import figures, lfw_check, timing
 from pipeline.detection.evaluation.failures import failures, write_sheet
-from pipeline.detection.files import model_file
 from pipeline.detection.training.prepare import SCALES, Photo, name_of
 from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.yolo import YoloDetector
@@ -150,7 +150,7 @@ def _files(wanted: Wanted) -> dict[str, Path]:
     for model in wanted.detectors:
         if model.stem in files or (model.stem == YUNET and wanted.yunet is not None):
             raise DetectorError(f"{model}: a second detector called {model.stem}; rename one of the files")
-        files[model.stem] = model_file(model)
+        files[model.stem] = detector_file(model)
         YoloDetector(files[model.stem])
     if wanted.yunet is not None:
         files[YUNET] = wanted.yunet

@@ -73,7 +73,6 @@ def enroll(
     """
     from pipeline.commands.enroll_report import Report
     from pipeline.commands.shared import settings_from
-    from pipeline.enrolment.enroller import Enroller
     from pipeline.faces.choose import parse_pick
 
     photos = [*(images or []), *(more or [])]
@@ -94,7 +93,7 @@ def enroll(
     embedder = build.embedder(single if photos or people else settings)
     report = Report(build.gallery_path(gallery), dry_run=dry_run, as_json=as_json, sheet=sheet)
     # A damaged or foreign gallery is refused before any work.
-    with Enroller(report.gallery, embedder, force=force, dry_run=dry_run, crops=not no_crops) as enroller:
+    with build.enroller(gallery, embedder, force=force, dry_run=dry_run, crops=not no_crops) as enroller:
         if people is not None:
             looker = build.looker(single, embedder, chosen, quick=True)
             _enroll_people(people, looker, threads, enroller, report)

@@ -26,16 +26,16 @@ def identify(
     from pipeline import build
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import SourceError
-    from pipeline.faces.examine import Examiner
     from pipeline.identity import guarantee
     from pipeline.identity.identify import identify as judge
     from pipeline.identity.verify import shown_percent
+    from pipeline.sources.images import read_photo
     from pipeline.types import State
 
     settings = settings_from(config, assignments, detector, model)
     embedder = build.embedder(settings)
     with build.gallery(gallery, embedder) as people:
-        probes = Examiner(build.detector(settings.of_photographs()), embedder, settings).every_face(photo)
+        probes = build.examiner(settings, embedder).every_face(read_photo(photo), str(photo))
         if not probes:
             raise SourceError(f"{photo}: no face found")
         matches = people.search(np.stack([probe.embedding for probe in probes]), most, pooled=True)

@@ -91,7 +91,7 @@ def search(
     from pipeline import build
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.faces.choose import parse_pick
-    from pipeline.tapes.replay import embedding_of
+    from pipeline.sources.images import read_photo
     from pipeline.tapes.replay import search as search_tape
     from pipeline.tapes.tape import Tape
 
@@ -99,8 +99,8 @@ def search(
     settings = settings_from(config, assignments, detector, model)
     embedder = build.embedder(settings)
     with Tape(tape, build.fingerprint(embedder)) as opened:
-        probe = embedding_of(image, build.detector(settings.of_photographs()), embedder, chosen)
-        found, chance = search_tape(opened, probe, embedder.calibration, settings)
+        probe = build.examiner(settings, embedder).probe(read_photo(image), str(image), chosen)
+        found, chance = search_tape(opened, probe.embedding, embedder.calibration, settings)
     bound = 1 - settings.evidence.target_fpir
     if as_json:
         rows = [

@@ -48,9 +48,9 @@ def verify(
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.drawing.sheet import contact_sheet
     from pipeline.faces.choose import parse_pick
-    from pipeline.faces.examine import Examiner
     from pipeline.identity.verify import compare_to_person, compare_two
     from pipeline.outputs.video import ImageSink
+    from pipeline.sources.images import read_photo
 
     chosen = parse_pick(pick)
     settings = settings_from(config, assignments, detector, model)
@@ -63,8 +63,8 @@ def verify(
         with build.gallery(gallery, embedder) as people:
             looks = list(people.templates(name))
         templates = np.stack([look.embedding for look in looks])
-    examiner = Examiner(build.detector(settings.of_photographs()), embedder, settings)
-    probes = [examiner.probe(photo, chosen) for photo in photos]
+    examiner = build.examiner(settings, embedder)
+    probes = [examiner.probe(read_photo(photo), str(photo), chosen) for photo in photos]
     if name is None:
         pairs = np.zeros(0, np.float32) if cohort is None else cohort.stranger_distances()
         found = compare_two(probes[0], probes[1], embedder.calibration, pairs)

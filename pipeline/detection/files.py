@@ -16,8 +16,8 @@ def model_file(model: Path | None) -> Path:
     """The ONNX file of a detector.
 
     Args:
-        model: one of NAMES, one that was pulled, an `.onnx`, weights of ultralytics (`.pt`, exported on first
-            use); None for the first of NAMES.
+        model: one of NAMES, one that was pulled, or a path, which is taken as it is; None for the first of
+            NAMES. `pipeline.build.detector_file` takes weights of ultralytics (`.pt`) as well.
 
     Raises:
         DetectorError: a name that is none of ours, or whose weights this installation lacks.
@@ -25,10 +25,6 @@ def model_file(model: Path | None) -> Path:
     """
     if model is None:
         return WEIGHTS / f"{NAMES[0]}.onnx"
-    if model.suffix == ".pt":
-        from pipeline.detection.training.export import as_onnx
-
-        return as_onnx(model)
     if str(model) in NAMES:
         file = WEIGHTS / f"{model}.onnx"
         if not file.is_file():

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.drawing.lettering import put_text, text_size
-from pipeline.identity.calibrate import Calibrated
 from pipeline.types import Floats, Image
 
 WIDTH, HEIGHT, MARGIN, PIXELS = 960, 540, 64, 16
@@ -17,11 +16,17 @@ INK, PALE, STRANGER, GENUINE = (40, 40, 40), (225, 225, 225), (60, 60, 200), (15
 BINS = 60
 
 
-def draw_distances(made: Calibrated) -> Image:
-    """Histograms of strangers' and genuine distances with the threshold between them; (540, 960, 3) BGR."""
+def draw_distances(
+    strangers: Floats, genuine: Floats, threshold: float, title: str, labels: tuple[str, str]
+) -> Image:
+    """Histograms of strangers' and genuine distances with the threshold between them; (540, 960, 3) BGR.
+
+    Args:
+        strangers, genuine: (n,) and (g,) distances, shifts included; either may be empty.
+        title, labels: what to write over the picture, and of strangers and genuine distances.
+    """
     image = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
-    claim = made.guarantee
-    values = np.concatenate([made.strangers, made.genuine, [claim.distance]])
+    values = np.concatenate([strangers, genuine, [threshold]])
     low, high = float(values.min()), float(values.max())
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
 
@@ -35,16 +40,15 @@ def draw_distances(made: Calibrated) -> Image:
         put_text(
             image, words, (across(tick) - text_size(words, PIXELS)[0] // 2, HEIGHT - MARGIN + 8), PIXELS, INK
         )
-    for distances, colour in ((made.strangers, STRANGER), (made.genuine, GENUINE)):
+    for distances, colour in ((strangers, STRANGER), (genuine, GENUINE)):
         _steps(image, distances, edges, across, colour)
     cv2.line(image, (MARGIN, HEIGHT - MARGIN), (WIDTH - MARGIN, HEIGHT - MARGIN), INK, 1)
-    x = across(claim.distance)
+    x = across(threshold)
     cv2.line(image, (x, 2 * MARGIN - 8), (x, HEIGHT - MARGIN), INK, 2)
-    put_text(image, str(claim), (MARGIN, 16), PIXELS + 2, INK)
-    put_text(image, f"strangers, to the nearest person ({claim.strangers})", (MARGIN, 48), PIXELS, STRANGER)
-    genuine = f"photos, to the person's others ({claim.tried}, {claim.recognised} recognised)"
-    put_text(image, genuine, (MARGIN, 74), PIXELS, GENUINE)
-    put_text(image, f"threshold {claim.distance:.2f}", (min(x + 6, WIDTH - 160), 98), PIXELS, INK)
+    put_text(image, title, (MARGIN, 16), PIXELS + 2, INK)
+    put_text(image, labels[0], (MARGIN, 48), PIXELS, STRANGER)
+    put_text(image, labels[1], (MARGIN, 74), PIXELS, GENUINE)
+    put_text(image, f"threshold {threshold:.2f}", (min(x + 6, WIDTH - 160), 98), PIXELS, INK)
     put_text(image, "distance, shifts included", (WIDTH // 2 - 90, HEIGHT - 28), PIXELS, INK)
     return image
 

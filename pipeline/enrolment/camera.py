@@ -11,8 +11,7 @@ import numpy as np
 from gallery.types import NewTemplate
 from pipeline.enrolment.guide import Guide, Held, Pose, preview
 from pipeline.enrolment.photos import Looker, Outcome, rejected, unfit
-from pipeline.faces import align, quality
-from pipeline.faces.choose import choose
+from pipeline.faces.examine import the_one
 from pipeline.faces.groups import groups
 from pipeline.types import Frame, Image
 
@@ -45,16 +44,13 @@ def from_camera(
     for frame in frames:
         name = frame.source
         found = looker.detector.detect(frame.image)
-        row, reason = choose(found, frame.image.shape[1], frame.image.shape[0], looker.pick)
+        face, reason = the_one(frame.image, found, looker.pick)
         look, landmarks, box, score = None, None, None, 0.0
-        if row is not None:
-            only = found[[row]]
-            crops = align.crop(frame.image, only.boxes, only.landmarks)
-            measured = quality.measure(frame.image, only.boxes, only.landmarks, crops)
-            box, score = only.boxes[0], float(measured.score()[0])
-            reason = unfit(measured, looker.settings)
+        if face is not None:
+            box, score = face.faces.boxes[0], float(face.quality.score()[0])
+            reason = unfit(face.quality, looker.settings)
             if not reason:
-                look, landmarks = Held(crops[0], score, frame.seconds), only.landmarks[0]
+                look, landmarks = Held(face.crops[0], score, frame.seconds), face.faces.landmarks[0]
         guide.see(look, landmarks)
         words = reason or (guide.wanted.value if guide.wanted else "done, thank you")
         screen.show(preview(frame.image, words, score, len(guide.kept), len(Pose), box))

@@ -8,12 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline import build
+from gallery import Gallery
 from pipeline.enrolment.photos import Outcome, Verdict
 from pipeline.enrolment.vetting import Known, copy_distance, vet
 
 if TYPE_CHECKING:
-    from gallery import Gallery
     from siamese.cohort import Cohort
     from siamese.runtime import Embedder
 
@@ -62,6 +61,7 @@ class Enroller:
         self,
         path: Path,
         embedder: Embedder,
+        fingerprint: str,
         *,
         force: bool = False,
         dry_run: bool = False,
@@ -69,6 +69,7 @@ class Enroller:
     ) -> None:
         """
         Args:
+            fingerprint: what the gallery must be made with, see `pipeline.build.fingerprint`.
             force: store look-alikes.
             dry_run: store nothing.
             crops: keep the aligned faces, from which another model can embed again.
@@ -76,9 +77,9 @@ class Enroller:
         Raises:
             gallery.errors.GalleryError: there is a gallery, but it is damaged or made with another model.
         """
-        self._path, self._embedder = path, embedder
+        self._path, self._embedder, self._fingerprint = path, embedder, fingerprint
         self._force, self._dry_run, self._crops = force, dry_run, crops
-        self._people: Gallery | None = build.gallery(path, embedder) if path.exists() else None
+        self._people = self._open() if path.exists() else None
         self._names = {each.name for each in self._people.people()} if self._people else set()
 
     def enroll(self, name: str, outcomes: Sequence[Outcome]) -> Enrolment:
@@ -95,7 +96,7 @@ class Enroller:
         accepted = [o.template for o in vetted if o.verdict is Verdict.ACCEPTED and o.template is not None]
         if accepted and not self._dry_run:
             if self._people is None:
-                self._people = build.gallery(self._path, self._embedder, create=True)
+                self._people = self._open(create=True)
             kept = accepted if self._crops else [replace(template, crop=None) for template in accepted]
             self._people.add(name, kept)
             self._names.add(name)
@@ -129,6 +130,9 @@ class Enroller:
     def enrolled(self) -> int:
         """How many people are enrolled."""
         return self._people.people_count if self._people else 0
+
+    def _open(self, create: bool = False) -> Gallery:
+        return Gallery.open(self._path, self._fingerprint, self._embedder.dimension, create=create)
 
     def close(self) -> None:
         """Close the gallery."""

@@ -15,8 +15,8 @@ import numpy as np
 from gallery.types import NewTemplate
 from pipeline.enrolment.photos import Looker, Outcome, rejected, unfit
 from pipeline.errors import SourceError
-from pipeline.faces import align, quality
-from pipeline.faces.choose import Pick, choose, subjects
+from pipeline.faces.choose import Pick, subjects
+from pipeline.faces.examine import the_one
 from pipeline.faces.groups import groups
 from pipeline.types import Floats, Frame, Image, Ints
 
@@ -64,17 +64,11 @@ def from_film(
             interval *= 2
         found = looker.detector.detect(frame.image)
         crowded += len(subjects(found)) > 1
-        row, reason = choose(found, frame.image.shape[1], frame.image.shape[0], pick or "largest")
-        if row is None:
+        face, reason = the_one(frame.image, found, pick or "largest")
+        if face is None or (reason := unfit(face.quality, settings)):
             reasons.append(reason)
             continue
-        only = found[[row]]
-        crops = align.crop(frame.image, only.boxes, only.landmarks)
-        measured = quality.measure(frame.image, only.boxes, only.landmarks, crops)
-        if reason := unfit(measured, settings):
-            reasons.append(reason)
-            continue
-        looks.append(Look(frame.seconds, crops[0], float(measured.score()[0])))
+        looks.append(Look(frame.seconds, face.crops[0], float(face.quality.score()[0])))
     if pick is None and crowded > max(1, STRAY * seen):
         raise SourceError(
             f"{name}: several faces in {crowded} of {seen} frames; say which with --pick largest, center or "

@@ -14,8 +14,9 @@ from pathlib import Path
 from gallery.types import NewTemplate
 from pipeline.config import EnrollSettings
 from pipeline.errors import SourceError
-from pipeline.faces import align, quality
-from pipeline.faces.choose import Pick, choose, face_sides
+from pipeline.faces.choose import Pick, face_sides
+from pipeline.faces.examine import the_one
+from pipeline.faces.quality import Quality
 from pipeline.protocols import Detector, Embedder
 from pipeline.sources.images import list_photos, read_photo
 from pipeline.types import Detections, Image
@@ -88,16 +89,10 @@ class Looker:
             return rejected(str(photo), f"unreadable: {why}")
         except OSError as error:  # gone since it was read
             return rejected(str(photo), f"unreadable: {error.strerror}")
-        detections = self._detect(image)
-        row, reason = choose(detections, image.shape[1], image.shape[0], self.pick)
-        if row is None:
+        seen, reason = the_one(image, self._detect(image), self.pick)
+        if seen is None or (reason := unfit(seen.quality, self.settings)):
             return rejected(str(photo), reason)
-        only = detections[[row]]
-        crops = align.crop(image, only.boxes, only.landmarks)
-        measured = quality.measure(image, only.boxes, only.landmarks, crops)
-        if reason := unfit(measured, self.settings):
-            return rejected(str(photo), reason)
-        return _Face(str(photo), crops[0], float(measured.score()[0]), digest)
+        return _Face(str(photo), seen.crops[0], float(seen.quality.score()[0]), digest)
 
     def _detect(self, image: Image) -> Detections:
         if self.quick is not None:
@@ -160,7 +155,7 @@ def look_at(photos: Sequence[Path], looker: Looker, threads: int = 1) -> Iterato
                 future.cancel()
 
 
-def unfit(measured: quality.Quality, settings: EnrollSettings, row: int = 0) -> str:
+def unfit(measured: Quality, settings: EnrollSettings, row: int = 0) -> str:
     """Why the face in this row is not good enough to enroll; nothing if it is."""
     side, sharpness = float(measured.side[row]), float(measured.sharpness[row])
     if side < settings.min_face:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.errors import ConfigError
-from pipeline.types import Detections, Floats, Ints
+from pipeline.types import Detections, Floats, Image, Ints
 
 Pick = (
     Literal["largest", "center"] | int | None
@@ -15,6 +15,7 @@ Pick = (
 
 # A second face this much smaller than the first is somebody in the background, not a second subject.
 BACKGROUND = 0.35
+BESIDE = 0.5  # share of the best score below which a face is not what a photograph is about
 SURE = 0.6  # a second face below this score is more often a pattern than a person
 
 
@@ -69,3 +70,14 @@ def face_sides(detections: Detections) -> Floats:
     """The geometric mean of the sides of each box, (n,) pixels."""
     sides = np.clip(detections.boxes[:, 2:] - detections.boxes[:, :2], 0, None)
     return np.asarray(np.sqrt(sides.prod(axis=1)), np.float32)
+
+
+def subject(detections: Detections, image: Image) -> int:
+    """The row of the face the photograph is about: large, central, and not doubtful beside a sure one."""
+    height, width = image.shape[:2]
+    boxes = detections.boxes
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    off_center = np.hypot(centers[:, 0] / width - 0.5, centers[:, 1] / height - 0.5)
+    side = np.sqrt(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)) / max(height, width)
+    sure = detections.scores >= BESIDE * detections.scores.max()
+    return int(np.argmax(np.where(sure, side - 2 * off_center, -np.inf)))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Settings
-from pipeline.faces import align, assignment, quality
+from pipeline.faces import assignment
+from pipeline.faces.examine import examine
 from pipeline.identity import guarantee
 from pipeline.identity.evidence import Evidence
 from pipeline.identity.ratios import ratios_of
@@ -139,9 +140,8 @@ class Recogniser:
 
         With nobody enrolled a look needs no embedding, and none is returned unless looks are kept.
         """
-        crops = align.crop(frame.image, faces.boxes, faces.landmarks)
-        measured = quality.measure(frame.image, faces.boxes, faces.landmarks, crops)
-        limits = self._settings.quality
+        seen = examine(frame.image, faces)
+        measured, limits = seen.quality, self._settings.quality
         usable = (
             (measured.side >= limits.min_face)
             & (measured.sharpness >= limits.min_sharpness)
@@ -158,7 +158,7 @@ class Recogniser:
             return ()
         if not len(rows):
             return ()
-        embeddings = self._embedder.embed(crops[rows])
+        embeddings = self._embedder.embed(seen.crops[rows])
         looks = tuple(
             Look(int(tracks[row]), faces.boxes[row], faces.landmarks[row], embedding, float(weight))
             for row, embedding, weight in zip(rows, embeddings, weights, strict=True)

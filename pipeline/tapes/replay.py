@@ -6,21 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import log
-from pathlib import Path
 
 import numpy as np
 from scipy.special import expit
 
 from gallery.pooled import track as pooled_track
 from pipeline.config import Settings
-from pipeline.errors import SourceError
-from pipeline.faces import align
-from pipeline.faces.choose import Pick, choose
 from pipeline.identity import guarantee
 from pipeline.identity.evidence import Evidence, posterior
 from pipeline.identity.ratios import ratios_of
-from pipeline.protocols import Detector, Embedder, People
-from pipeline.sources.images import read_photo
+from pipeline.protocols import People
 from pipeline.tapes.tape import Looks, Tape, TapedTrack
 from pipeline.types import UNDECIDED, Floats, Identity, State
 from siamese.calibration import Calibration
@@ -110,22 +105,6 @@ def search(
     ]
     _, nobody = posterior([llr for _, _, llr in found], len(found))
     return sorted(sightings, key=lambda sighting: -sighting.llr), float(1 - nobody)
-
-
-def embedding_of(photo: Path, detector: Detector, embedder: Embedder, pick: Pick = None) -> Floats:
-    """The embedding (d,) of the one face in a picture, or of the one that `pick` says.
-
-    Raises:
-        SourceError: it cannot be read, or shows no face or several.
-    """
-    image = read_photo(photo)
-    detections = detector.detect(image)
-    face, reason = choose(detections, image.shape[1], image.shape[0], pick)
-    if face is None:
-        raise SourceError(f"{photo}: {reason}")
-    only = detections[[face]]
-    embeddings = embedder.embed(align.crop(image, only.boxes, only.landmarks))
-    return np.asarray(embeddings[0], np.float32)
 
 
 def _sightings(

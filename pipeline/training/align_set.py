@@ -4,35 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from pipeline.errors import SourceError
 from pipeline.faces import align
-from pipeline.types import Detections, Image
+from pipeline.faces.choose import subject
+from pipeline.faces.examine import examine
+from pipeline.protocols import Detector
 from siamese.crops import CropSet
-
-
-class Detector(Protocol):
-    """Anything that finds faces with landmarks in an image."""
-
-    def detect(self, image: Image) -> Detections: ...
-
-
-SURE = 0.5  # share of the best score below which a face is not what a photograph is about
-
-
-def subject(detections: Detections, image: Image) -> int:
-    """The row of the face the photograph is about: large, central, and not doubtful beside a sure one."""
-    height, width = image.shape[:2]
-    boxes = detections.boxes
-    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-    off_center = np.hypot(centers[:, 0] / width - 0.5, centers[:, 1] / height - 0.5)
-    side = np.sqrt(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)) / max(height, width)
-    sure = detections.scores >= SURE * detections.scores.max()
-    return int(np.argmax(np.where(sure, side - 2 * off_center, -np.inf)))
 
 
 def align_files(
@@ -57,8 +38,7 @@ def align_files(
         picture = image.astype(np.uint8, copy=False)
         detections = detector.detect(picture)
         if len(detections):
-            face = [subject(detections, picture)]
-            images[row] = align.crop(picture, detections.boxes[face], detections.landmarks[face])[0]
+            images[row] = examine(picture, detections[[subject(detections, picture)]]).crops[0]
             found[row] = True
         else:
             images[row] = align.center_crop(picture)

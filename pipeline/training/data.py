@@ -12,8 +12,9 @@ from pipeline.detection.training.yunet import YuNet
 from pipeline.errors import SinkError, SourceError
 from pipeline.faces import align
 from pipeline.progress import progress
+from pipeline.protocols import Detector
 from pipeline.sources.images import PHOTO_SUFFIXES
-from pipeline.training.align_set import Detector, align_files
+from pipeline.training.align_set import align_files
 from siamese import crops
 from siamese.crops import CropSet
 from siamese.errors import DataError

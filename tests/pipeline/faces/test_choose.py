@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.faces.choose import choose, parse_pick, subjects
+from pipeline.faces.choose import choose, parse_pick, subject, subjects
 from pipeline.types import Detections
 
 
@@ -52,3 +52,25 @@ def test_what_pick_may_say() -> None:
     for text in ("0", "left", "-1", ""):
         with pytest.raises(ConfigError, match="largest, center, or a number from 1"):
             parse_pick(text)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        ([(40, 30, 60, 50), (0, 0, 18, 18)], 0),
+        ([(0, 0, 18, 18), (40, 30, 60, 50)], 1),  # whatever the order
+        ([(45, 35, 55, 45), (30, 20, 70, 60)], 1),  # both in the middle: the larger
+        ([(0, 0, 30, 30), (42, 32, 58, 48)], 1),  # a large one at the edge is a passer-by
+    ],
+)
+def test_the_subject_is_the_large_face_in_the_middle(
+    boxes: list[tuple[float, float, float, float]], expected: int
+) -> None:
+    seen = faces(*boxes, scores=tuple(np.linspace(1, 0.5, len(boxes))))
+    assert subject(seen, np.zeros((80, 100, 3), np.uint8)) == expected
+
+
+def test_a_doubtful_face_in_the_middle_is_not_the_subject_beside_a_sure_one() -> None:
+    for scores, expected in (((0.45, 0.99), 1), ((0.6, 0.99), 0)):
+        seen = faces((40, 30, 60, 50), (0, 0, 20, 20), scores=scores)
+        assert subject(seen, np.zeros((80, 100, 3), np.uint8)) == expected

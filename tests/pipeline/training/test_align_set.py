@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,7 @@ import pytest
 
 from pipeline.errors import SourceError
 from pipeline.faces import align
-from pipeline.training.align_set import align_files, subject
+from pipeline.training.align_set import align_files
 from pipeline.types import Detections, Floats, Image
 
 
@@ -42,28 +41,6 @@ def photograph(path: Path, shade: int) -> Image:
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), image)
     return image
-
-
-@pytest.mark.parametrize(
-    ("boxes", "expected"),
-    [
-        ([(40, 30, 60, 50), (0, 0, 18, 18)], 0),
-        ([(0, 0, 18, 18), (40, 30, 60, 50)], 1),  # whatever the order
-        ([(45, 35, 55, 45), (30, 20, 70, 60)], 1),  # both in the middle: the larger
-        ([(0, 0, 30, 30), (42, 32, 58, 48)], 1),  # a large one at the edge is a passer-by
-    ],
-)
-def test_the_subject_is_the_large_face_in_the_middle(
-    boxes: list[tuple[float, float, float, float]], expected: int
-) -> None:
-    assert subject(found(*boxes), np.zeros((80, 100, 3), np.uint8)) == expected
-
-
-def test_a_doubtful_face_in_the_middle_is_not_the_subject_beside_a_sure_one() -> None:
-    faces = found((40, 30, 60, 50), (0, 0, 20, 20))
-    for scores, expected in (((0.45, 0.99), 1), ((0.6, 0.99), 0)):
-        seen = replace(faces, scores=np.array(scores, np.float32))
-        assert subject(seen, np.zeros((80, 100, 3), np.uint8)) == expected
 
 
 def test_each_file_becomes_the_crop_of_its_subject_or_of_the_middle(tmp_path: Path) -> None:
