@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
+import typer.main
+from typer._click.exceptions import MissingParameter, NoArgsIsHelpError, UsageError
 
 from pipeline.cli import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+
+
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(ROOT.glob("*/weights/README.md")),
+]
 
 
 def commands() -> list[str]:
@@ -24,16 +35,83 @@ def commands() -> list[str]:
     return names
 
 
+def shown(document: Path) -> list[tuple[str, bool]]:
+    """The command lines of `recog` in a document, and whether each is only mentioned, between backticks."""
+    lines, inside = [], False
+    text = document.read_text().replace("\\\n", " ")
+    for line in text.splitlines():
+        inside ^= line.startswith("```")
+        code = line if inside else line[4:] if line.startswith("    ") else ""
+        code = code.partition("  #")[0].strip().removeprefix("$ ").removeprefix("uv run ")
+        if code.startswith("recog "):
+            lines.append((" ".join(code.split()), False))
+    prose = "\n".join(line for line in text.splitlines() if not line.startswith("    "))
+    return lines + [(" ".join(each.split()), True) for each in re.findall(r"`(recog\s[a-z][^`]*)`", prose)]
+
+
+def parse(line: str, mentioned: bool = False) -> list[str]:
+    """Have a command line read by the real parser, without running it; return the command's words.
+
+    What is only mentioned may lack what it needs: `recog enroll`, `recog evaluate --protocol`.
+    """
+    words = shlex.split(line)
+    command: Any = typer.main.get_command(app)
+    context, path = None, []
+    while True:
+        name, *rest = words
+        path.append(name)
+        try:
+            context = command.make_context(name, rest, parent=context)
+        except NoArgsIsHelpError:
+            return path
+        except UsageError as error:
+            missing = isinstance(error, MissingParameter) or "requires an argument" in str(error)
+            if not mentioned or not missing:
+                raise
+            return path
+        words = [*context._protected_args, *context.args]
+        if not hasattr(command, "commands") or not words:
+            return path
+        _, command, _ = command.resolve_command(context, words)
+
+
+LINES = [
+    (each.relative_to(ROOT), *line) for each in DOCUMENTS for line in shown(each) if "--help" not in line[0]
+]
+
+
+@pytest.mark.parametrize(("document", "line", "mentioned"), LINES, ids=str)
+def test_every_command_line_in_the_documents_is_one_that_recog_understands(
+    document: Path, line: str, mentioned: bool
+) -> None:
+    parse(line, mentioned)
+
+
+def test_command_lines_are_found_in_blocks_and_sentences_and_wrong_ones_are_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "    uv run recog run \\\n      --source 0  # webcam\n\nOr `recog\nenroll`, or `recog.db`.\n"
+    )
+    assert shown(page) == [("recog run --source 0", False), ("recog enroll", True)]
+    assert parse("recog run --source 0 --set det.size=320") == ["recog", "run"]
+    assert parse("recog gallery", mentioned=True) == ["recog", "gallery"]
+    assert parse("recog enroll --people", mentioned=True) == ["recog", "enroll"]
+    for wrong in ("walk", "gallery burn", "run --fast", "verify", "run --source", "run --delay soon"):
+        with pytest.raises(UsageError):
+            parse(f"recog {wrong}")
+
+
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_help_and_is_in_the_readme(command: str) -> None:
-    group = typer.main.get_command(app)
-    found = group
+    found: Any = typer.main.get_command(app)
     for part in command.split():
-        found = found.commands[part]  # type: ignore[attr-defined]
+        found = found.commands[part]
     assert found.help
     first, *rest = command.split()
-    assert re.search(rf"recog {first}\b", README), f"README does not mention recog {command}"
-    assert all(re.search(rf"`?{each}`?", README) for each in rest)
+    # In the paragraph or the line that names the group, its commands may be named alone.
+    places = [each for each in re.split(r"\n\n|\n(?=    )", README) if re.search(rf"recog {first}\b", each)]
+    assert places, f"README does not mention recog {command}"
+    assert all(any(re.search(rf"\b{each}\b", place) for place in places) for each in rest)
 
 
 def test_the_readme_begins_with_the_two_commands_and_ci_calls_the_second() -> None:

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 from gallery import Gallery
 from gallery.errors import GalleryError
+from gallery.followed import Enrolled
 from gallery.types import NewTemplate
 from pipeline import build
 from pipeline.config import DetectSettings, Settings
@@ -232,13 +234,25 @@ def test_who_is_enrolled_and_removed_by_others_meanwhile_is_named_from_then_to_t
 ) -> None:
     monkeypatch.setattr(build, "GALLERY", tmp_path / "not yet" / "gallery.db")
 
+    taken_in = threading.Event()
+    refresh = Enrolled.refresh
+
+    def noted(people: Enrolled) -> bool:
+        changed = refresh(people)
+        if changed:
+            taken_in.set()
+        return changed
+
     def others(frame: int) -> None:
         if frame == 30:
             enroll(build.GALLERY, embedder, "Rosa", world.RED)
-            time.sleep(0.6)  # it is looked for twice a second
         if frame == 70:
+            taken_in.clear()
             remove(build.GALLERY, "Rosa")
-            time.sleep(0.6)
+        if frame >= 70:
+            taken_in.wait(0.2)  # another thread reads the file, and a frame does not wait for it
+
+    monkeypatch.setattr(Enrolled, "refresh", noted)
 
     detector.before = others
     film = world.film(tmp_path / "film.avi", world.RED, count=100)
@@ -258,8 +272,7 @@ def test_a_gallery_that_fails_meanwhile_ends_the_run_but_not_the_video(
 
     def fail(self: Gallery, wait: bool) -> bool:
         looks.append(1)
-        if len(looks) == 1:
-            time.sleep(0.6)
+        if len(looks) < 5:
             return False
         raise GalleryError("the gallery is gone")
 
