@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -170,10 +170,21 @@ def load(file: Path | None = None, assignments: Sequence[str] = ()) -> Settings:
         if not isinstance(group, dict):
             raise ConfigError(f"--set {assignment}: {section} is not a section")
         group[key] = _value(text.strip())
+    return from_values(values, str(file) if file is not None and not assignments else "settings")
+
+
+def from_values(values: Mapping[str, Any], origin: str = "settings") -> Settings:
+    """The settings that differ from the defaults by `values`, section by section.
+
+    Args:
+        origin: where the values are from, for the error.
+
+    Raises:
+        ConfigError: an unknown key (with the nearest one that exists), or a bad value.
+    """
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        origin = str(file) if file is not None and not assignments else "settings"
         raise ConfigError(f"{origin}: {_explain(error)}") from error
 
 

@@ -21,26 +21,17 @@ def identify(
     as_json: AsJson = False,
 ) -> None:
     """Say who is in a photo: for each face, from the left, the likeliest people enrolled, and "unknown"."""
-    import numpy as np
-
-    from pipeline import build
+    from pipeline.api import Recog, State
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import SourceError
-    from pipeline.identity import guarantee
-    from pipeline.identity.identify import identify as judge
     from pipeline.identity.verify import shown_percent
-    from pipeline.sources.images import read_photo
-    from pipeline.types import State
 
-    settings = settings_from(config, assignments, detector, model)
-    embedder = build.embedder(settings)
-    with build.gallery(gallery, embedder) as people:
-        probes = build.examiner(settings, embedder).every_face(read_photo(photo), str(photo))
-        if not probes:
-            raise SourceError(f"{photo}: no face found")
-        matches = people.search(np.stack([probe.embedding for probe in probes]), most, pooled=True)
-        claim = guarantee.of(people)
-    found = judge(probes, matches, embedder.calibration, settings.evidence, claim)
+    with Recog.open(gallery, settings_from(config, assignments, detector, model)) as recog:
+        claim = recog.guarantee()  # needs a gallery, where `identify` does not
+        found = recog.identify(photo, most)
+        many = recog.hindrance()
+    if not found:
+        raise SourceError(f"{photo}: no face found")
     if as_json:
         print_json(
             {
@@ -50,8 +41,7 @@ def identify(
             }
         )
         return
-    many = guarantee.too_many(matches.people, embedder.calibration, settings.evidence)
-    if claim is None and many:
+    if many:
         print(many)
     for number, each in enumerate(found, 1):
         face = f"face {number} of {len(found)}: " if len(found) > 1 else ""

@@ -48,6 +48,17 @@ class Outcome:
     probability: float | None = None  # of being that person, if one of the enrolled it is, or a stranger
 
 
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A photograph that is in memory."""
+
+    image: Image
+    name: str  # what to call it
+
+
+Photograph = Path | Shot
+
+
 def rejected(origin: str, reason: str) -> Outcome:
     """The outcome for a photograph of which no template can be made."""
     return Outcome(origin, None, reason, Verdict.REJECTED)
@@ -65,7 +76,7 @@ class Looker:
     quick_size: int = 1  # long side of its input, pixels
     seen_by: str = ""  # fingerprint of the detector, which templates keep
 
-    def look(self, photos: Sequence[Path]) -> list[Outcome]:
+    def look(self, photos: Sequence[Photograph]) -> list[Outcome]:
         """Look at some photographs, whose faces are embedded together."""
         found = [self._prepare(photo) for photo in photos]
         crops = [face.crop for face in found if isinstance(face, _Face)]
@@ -80,7 +91,10 @@ class Looker:
             for face in found
         ]
 
-    def _prepare(self, photo: Path) -> _Face | Outcome:
+    def _prepare(self, photo: Photograph) -> _Face | Outcome:
+        if isinstance(photo, Shot):
+            digest = hashlib.sha256(f"{photo.image.shape}".encode() + photo.image.tobytes()).hexdigest()
+            return self._of_image(photo.image, photo.name, digest)
         try:
             image = read_photo(photo)
             digest = hashlib.sha256(photo.read_bytes()).hexdigest()
@@ -89,10 +103,13 @@ class Looker:
             return rejected(str(photo), f"unreadable: {why}")
         except OSError as error:  # gone since it was read
             return rejected(str(photo), f"unreadable: {error.strerror}")
+        return self._of_image(image, str(photo), digest)
+
+    def _of_image(self, image: Image, origin: str, digest: str) -> _Face | Outcome:
         seen, reason = the_one(image, self._detect(image), self.pick)
         if seen is None or (reason := unfit(seen.quality, self.settings)):
-            return rejected(str(photo), reason)
-        return _Face(str(photo), seen.crops[0], float(seen.quality.score()[0]), digest)
+            return rejected(origin, reason)
+        return _Face(origin, seen.crops[0], float(seen.quality.score()[0]), digest)
 
     def _detect(self, image: Image) -> Detections:
         if self.quick is not None:
@@ -137,7 +154,7 @@ def find_photos(paths: Sequence[Path]) -> list[Path]:
     return photos
 
 
-def look_at(photos: Sequence[Path], looker: Looker, threads: int = 1) -> Iterator[Outcome]:
+def look_at(photos: Sequence[Photograph], looker: Looker, threads: int = 1) -> Iterator[Outcome]:
     """Look at each photograph, in order, in so many threads. An unreadable one is an outcome, not an end."""
     size = max(1, min(BATCH, -(-len(photos) // threads)))
     batches = (photos[start : start + size] for start in range(0, len(photos), size))

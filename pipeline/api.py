@@ -1,0 +1,424 @@
+"""The key for programmers: one object that knows people, looks at pictures, and follows streams.
+
+    from pipeline.api import Recog
+
+    with Recog.open("people.db") as recog:
+        recog.enroll("alice", ["alice-1.jpg", "alice-2.jpg"])
+        for face in recog.identify("party.jpg"):
+            print(face.name or face.state.value, face.unknown)
+
+It does what the commands do, by the same code and the same settings, and prints nothing. Importing this loads
+no model and no library of pictures; the models are loaded when they are first needed, and once.
+
+Pictures are given as paths, or as arrays (height, width, 3) uint8 in BGR order, as OpenCV reads them. Errors
+that a caller can mend are the `ERRORS`: bad pictures, sources, settings, models and galleries. Each says in
+one line what is wrong and what to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from gallery.errors import GalleryError
+from gallery.types import Person
+from pipeline.config import Settings
+from pipeline.errors import PipelineError
+from pipeline.types import Frame, Identity, Image, Result, State, TrackedFace
+from siamese.errors import SiameseError
+
+if TYPE_CHECKING:
+    from gallery import Gallery
+    from pipeline.enrolment.enroller import Enrolment
+    from pipeline.enrolment.photos import Outcome, Verdict
+    from pipeline.faces.choose import Pick
+    from pipeline.faces.examine import Examiner, Probe
+    from pipeline.identity.guarantee import Guarantee
+    from pipeline.identity.identify import Candidate, Identified
+    from pipeline.identity.verify import Answer, Comparison
+    from pipeline.protocols import Detector
+    from pipeline.recognition.following import Following
+    from siamese.cohort import Cohort
+    from siamese.runtime import Embedder
+
+__all__ = [
+    "ERRORS",
+    "Answer",
+    "Candidate",
+    "Comparison",
+    "Enrolment",
+    "Following",
+    "Frame",
+    "Guarantee",
+    "Identified",
+    "Identity",
+    "Image",
+    "Outcome",
+    "Person",
+    "Picture",
+    "Probe",
+    "Recog",
+    "Result",
+    "Settings",
+    "State",
+    "TrackedFace",
+    "Verdict",
+]
+
+_log = logging.getLogger(__name__)
+
+Picture = str | Path | Image  # a file, or an array (height, width, 3) uint8 BGR
+ERRORS = (PipelineError, SiameseError, GalleryError)  # `except ERRORS`: what a caller can mend
+
+_LAZY = {
+    "Answer": "pipeline.identity.verify",
+    "Candidate": "pipeline.identity.identify",
+    "Comparison": "pipeline.identity.verify",
+    "Enrolment": "pipeline.enrolment.enroller",
+    "Following": "pipeline.recognition.following",
+    "Guarantee": "pipeline.identity.guarantee",
+    "Identified": "pipeline.identity.identify",
+    "Outcome": "pipeline.enrolment.photos",
+    "Probe": "pipeline.faces.examine",
+    "Verdict": "pipeline.enrolment.photos",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Types that results are of; loaded when asked for, because they bring NumPy-heavy modules with them."""
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class Recog:
+    """People, models and settings. Open it with `Recog.open`, use it in a `with` statement.
+
+    Any thread may call any method: galleries and models take turns where they must. A `Following` belongs to
+    whoever iterates over it. People enrolled by another process, or by another method, are known at the next
+    call, and a stream that is followed takes them in within a second.
+    """
+
+    def __init__(self, gallery: Path | None, settings: Settings) -> None:
+        """Use `Recog.open`, which also reads settings and checks the gallery."""
+        self.settings = settings
+        self._path = gallery
+        self._lock = threading.RLock()
+        self._embedder: Embedder | None = None
+        self._examiner: Examiner | None = None
+        self._tracking: Detector | None = None
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        gallery: str | Path | None = None,
+        settings: Settings | Mapping[str, Any] | str | Path | None = None,
+    ) -> Self:
+        """Open a gallery. While there is none, nobody is enrolled; the first `enroll` makes it.
+
+        Args:
+            gallery: the file; None for the user's own, the one that the commands use.
+            settings: a `Settings`, a mapping such as `{"det": {"size": 640}}`, or a TOML file; None for the
+                defaults.
+
+        Raises:
+            ConfigError: settings that do not exist or cannot be.
+            GalleryError: a gallery that is damaged, or that another model made.
+            ModelError: the embedder cannot be used.
+        """
+        made = cls(None if gallery is None else Path(gallery), _settings(settings))
+        if made.path.exists():
+            made.gallery().close()
+        return made
+
+    @property
+    def path(self) -> Path:
+        """The gallery's file."""
+        from pipeline import build
+
+        return build.gallery_path(self._path)
+
+    def gallery(self) -> Gallery:
+        """The gallery itself, for what is not here: rename, merge, remove, undo, log. Close it after use.
+
+        Raises:
+            GalleryError: it does not exist, is damaged, or another model made it.
+        """
+        from pipeline import build
+
+        return build.gallery(self._path, self._embed())
+
+    def guarantee(self) -> Guarantee | None:
+        """What the gallery is calibrated for; None where it is not.
+
+        Raises:
+            GalleryError: as for `gallery`.
+        """
+        from pipeline.identity import guarantee
+
+        with self.gallery() as people:
+            return guarantee.of(people)
+
+    def hindrance(self) -> str | None:
+        """Why nobody can be named, in one line; None where people can.
+
+        Nobody is enrolled, or so many are that strangers cannot be kept out without a calibration.
+
+        Raises:
+            GalleryError: the gallery cannot be read.
+            ModelError: the embedder cannot be used.
+        """
+        from pipeline.identity import guarantee
+
+        enrolled = len(self.people())
+        if not enrolled:
+            return "nobody is enrolled, so everybody is unknown"
+        if self.guarantee() is not None:
+            return None
+        return guarantee.too_many(enrolled, self._embed().calibration, self.settings.evidence)
+
+    def people(self) -> list[Person]:
+        """Who is enrolled, by name; nobody while there is no gallery.
+
+        Raises:
+            GalleryError: the gallery cannot be read.
+        """
+        if not self.path.exists():
+            return []
+        with self.gallery() as gallery:
+            return gallery.people()
+
+    def enroll(
+        self,
+        name: str,
+        pictures: Sequence[Picture],
+        *,
+        pick: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+        keep_crops: bool = True,
+    ) -> Enrolment:
+        """Add pictures of a person, who is made if new. Each ends in an `Outcome` that says why.
+
+        Args:
+            pictures: files, folders, or arrays. A file that cannot be read is an outcome, not an error.
+            pick: which of several faces: `largest`, `center`, or a number from the left.
+            force: also store pictures that look like somebody else.
+            dry_run: say what would happen, and store nothing.
+            keep_crops: keep the aligned faces, from which another model can embed again.
+
+        Raises:
+            GalleryError: a name that cannot be, or a gallery that cannot be written.
+            SourceError: a folder without photographs.
+            ModelError, DetectorError: a model cannot be used.
+        """
+        from gallery import check_name
+        from pipeline import build
+        from pipeline.enrolment.photos import Shot, find_photos, look_at
+        from pipeline.faces.choose import parse_pick
+
+        name = check_name(name)
+        photos: list[Path | Shot] = []
+        for number, picture in enumerate(pictures, 1):
+            if isinstance(picture, str | Path):
+                photos += find_photos([Path(picture)])
+            else:
+                photos.append(Shot(_checked(picture), f"array {number}"))
+        embedder = self._embed()
+        looker = build.looker(self.settings, embedder, parse_pick(pick))
+        with (
+            self._lock,
+            build.enroller(self._path, embedder, force=force, dry_run=dry_run, crops=keep_crops) as enroller,
+        ):
+            enrolled = enroller.enroll(name, list(look_at(photos, looker)))
+            if said := enroller.keep_guarantee(self._strangers()):
+                _log.info("%s: %s", self.path, said)
+            return enrolled
+
+    def identify(self, picture: Picture, most: int = 5) -> list[Identified]:
+        """Who is in a picture: each face from the left, judged by itself, with its ranked candidates.
+
+        A face is named (`state` is `State.NAMED`, `name` is set) only where that is as sure as
+        `evidence.target_fpir` or the gallery's calibration asks. With nobody enrolled, every face is unknown.
+
+        Args:
+            most: candidates for each face.
+
+        Raises:
+            SourceError: the picture cannot be read.
+            GalleryError, ModelError, DetectorError: gallery or a model cannot be used.
+        """
+        import numpy as np
+
+        from gallery.types import Matches
+        from pipeline.identity import guarantee
+        from pipeline.identity.identify import identify
+
+        image, called = _read(picture)
+        embedder = self._embed()
+        with self._lock:
+            probes = self._look().every_face(image, called)
+        if not probes:
+            return []
+        embeddings = np.stack([probe.embedding for probe in probes])
+        if not self.path.exists():
+            nobody = Matches(((),) * len(probes), np.full((len(probes), most), np.inf, np.float32), 0, 0)
+            return identify(probes, nobody, embedder.calibration, self.settings.evidence, None)
+        with self.gallery() as people:
+            matches = people.search(embeddings, most, pooled=True)
+            claim = guarantee.of(people)
+        return identify(probes, matches, embedder.calibration, self.settings.evidence, claim)
+
+    def verify(self, first: Picture, second: Picture, pick: str | None = None) -> Comparison:
+        """Whether two pictures show one person: same, different, or cannot tell, and how sure that is.
+
+        Args:
+            pick: which of several faces, in either: `largest`, `center`, or a number from the left.
+
+        Raises:
+            SourceError: a picture cannot be read, shows no face, or several and no `pick`.
+            ModelError, DetectorError: a model cannot be used.
+        """
+        import numpy as np
+
+        from pipeline.identity.verify import compare_two
+
+        probes = [self._probe(picture, pick) for picture in (first, second)]
+        cohort = self._strangers()
+        pairs = np.zeros(0, np.float32) if cohort is None else cohort.stranger_distances()
+        return compare_two(probes[0], probes[1], self._embed().calibration, pairs)
+
+    def verify_person(self, name: str, picture: Picture, pick: str | None = None) -> Comparison:
+        """Whether a picture shows the person enrolled under `name`; the nearest of their photographs counts.
+
+        Raises:
+            GalleryError: nobody of that name, or the gallery cannot be read.
+            SourceError, ModelError, DetectorError: as for `verify`.
+        """
+        import numpy as np
+
+        from pipeline.identity.verify import compare_to_person
+
+        with self.gallery() as people:
+            templates = np.stack([look.embedding for look in people.templates(name)])
+        cohort = self._strangers()
+        strangers = templates[:0] if cohort is None else cohort.one_each
+        probe = self._probe(picture, pick)
+        return compare_to_person(probe, templates, self._embed().calibration, strangers)
+
+    def follow(
+        self, source: str | Path | int, *, delay: float | None = None, draw: bool = False
+    ) -> Following:
+        """Recognise people in a source: an iterator over one `Result` for each frame, in order.
+
+        Leaving the loop, or the `with` statement around it, ends the reading and its threads.
+
+        Args:
+            source: what `--source` takes: a camera's number, a film, a picture, a folder, an address.
+            delay: seconds by which results are held back for names to reach the frames before they were
+                decided; None: 0 for live sources, and for films as long as their tracks need.
+            draw: also have each frame's picture with boxes and names drawn, in `Following.picture`.
+
+        Raises:
+            SourceError: the source cannot be opened.
+            GalleryError, ModelError, DetectorError: gallery or a model cannot be used.
+        """
+        from pipeline.recognition.following import Following
+
+        gallery = self._path if self.path.exists() else None
+        return Following(str(source), self._track(), self._embed(), gallery, self.settings, delay, draw)
+
+    def close(self) -> None:
+        """Let go of the models. May be called again; a `Following` in progress goes on to its own end."""
+        with self._lock:
+            self._embedder = self._examiner = self._tracking = None
+            self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _embed(self) -> Embedder:
+        from pipeline import build
+
+        with self._lock:
+            if self._closed:
+                raise ValueError("this Recog is closed")
+            if self._embedder is None:
+                self._embedder = build.embedder(self.settings)
+            return self._embedder
+
+    def _look(self) -> Examiner:
+        from pipeline import build
+
+        with self._lock:
+            if self._examiner is None:
+                self._examiner = build.examiner(self.settings, self._embed())
+            return self._examiner
+
+    def _track(self) -> Detector:
+        from pipeline import build
+
+        with self._lock:
+            if self._tracking is None:
+                self._tracking = build.tracking_detector(self.settings)
+            return self._tracking
+
+    def _strangers(self) -> Cohort | None:
+        from pipeline import build
+
+        return build.cohort(self.settings, self._embed())
+
+    def _probe(self, picture: Picture, pick: str | None) -> Probe:
+        from pipeline.faces.choose import parse_pick
+
+        chosen: Pick = parse_pick(pick)
+        image, called = _read(picture)
+        with self._lock:
+            return self._look().probe(image, called, chosen)
+
+
+def _settings(given: Settings | Mapping[str, Any] | str | Path | None) -> Settings:
+    from pipeline.config import from_values, load
+
+    match given:
+        case None:
+            return Settings()
+        case Settings():
+            return given
+        case str() | Path():
+            return load(Path(given), ())
+        case _:
+            return from_values(given)
+
+
+def _read(picture: Picture) -> tuple[Image, str]:
+    """The pixels of a picture, and what to call it."""
+    if isinstance(picture, str | Path):
+        from pipeline.sources.images import read_photo
+
+        return read_photo(Path(picture)), str(picture)
+    return _checked(picture), "the picture"
+
+
+def _checked(image: Image) -> Image:
+    """An array that is a picture.
+
+    Raises:
+        ValueError: it is not (height, width, 3) uint8, which is a bug of the caller's.
+    """
+    shape, kind = getattr(image, "shape", None), getattr(image, "dtype", None)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or not image.size or str(kind) != "uint8":
+        raise ValueError(f"a picture is (height, width, 3) uint8 in BGR order, not {shape} {kind}")
+    return image

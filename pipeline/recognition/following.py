@@ -1,0 +1,102 @@
+"""A source that somebody follows frame by frame: what `pipeline.api` gives out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline import build
+from pipeline.config import Settings
+from pipeline.protocols import Detector
+from pipeline.recognition.engine import Models, Stream
+from pipeline.sources.open import open_source
+from pipeline.types import Image, Result
+from siamese.runtime import Embedder
+
+
+class Following:
+    """One source being followed: an iterator of results. Made by `Recog.follow`; close it or use `with`.
+
+    Attributes:
+        picture: with `draw`, the frame of the newest result with boxes and names, (height, width, 3) BGR.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        detector: Detector,
+        embedder: Embedder,
+        gallery: Path | None,
+        settings: Settings,
+        delay: float | None,
+        draw: bool,
+    ) -> None:
+        """
+        Args:
+            source: what `--source` takes.
+            gallery: as for `pipeline.build.people`.
+            delay, draw: as for `pipeline.api.Recog.follow`.
+
+        Raises:
+            SourceError: the source cannot be opened.
+            GalleryError: the gallery cannot be used.
+        """
+        self.picture: Image | None = None
+        self._stop = threading.Event()
+        with ExitStack() as stack:  # closed here only if something below fails
+            people = build.people(gallery, embedder)
+            stack.callback(people.close)
+            self._source = stack.enter_context(open_source(source, stream=settings.stream))
+            made = Models(detector, embedder, people)
+            self._stream = Stream(source, self._source, made, settings, delay, draw, self._stop.is_set)
+            self._stack = stack.pop_all()
+        self._results = self._read()
+
+    @property
+    def live(self) -> bool:
+        """Whether frames come whether or not anybody takes them."""
+        return self._source.live
+
+    @property
+    def dropped(self) -> int:
+        """How many frames of a live source were not looked at so far."""
+        return self._stream.dropped
+
+    @property
+    def complaint(self) -> str | None:
+        """After the end, what could not be read of the source, in one line; None if all is well."""
+        return self._source.complaint
+
+    def stop(self) -> None:
+        """End the source; what was read of it still comes. Any thread may call this."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """End at once, and let go of the source. May be called again."""
+        self._stop.set()
+        self._results.close()
+        self._stack.close()  # also where no result was ever asked for
+
+    def __iter__(self) -> Iterator[Result]:
+        return self
+
+    def __next__(self) -> Result:
+        return next(self._results)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self) -> Generator[Result]:
+        with self._stack, self._stream.run() as runner:
+            for result, image in runner:
+                self.picture = image
+                yield result

@@ -1,0 +1,236 @@
+"""The key for programmers: what it exports, and that it does what the commands do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from gallery.errors import GalleryError
+from pipeline import api
+from pipeline.api import ERRORS, Recog, Settings, State, Verdict
+from pipeline.errors import ConfigError, SourceError
+
+RED, GREEN, BLUE = (40, 40, 220), (40, 200, 40), (220, 60, 40)
+
+
+@pytest.fixture
+def recognition(tmp_path: Path, detector: Any, embedder: Any) -> Recog:
+    """With nobody enrolled, on fake models, which find squares and know them by their colour."""
+    return Recog.open(tmp_path / "people.db")
+
+
+def picture(world: Any, path: Path, *colours: tuple[int, int, int]) -> Path:
+    return Path(world.picture(path, *colours))
+
+
+def test_the_surface_is_what_all_says_and_each_name_can_be_had() -> None:
+    assert set(api.__all__) == {
+        *("ERRORS", "Answer", "Candidate", "Comparison", "Enrolment", "Following", "Frame", "Guarantee"),
+        *("Identified", "Identity", "Image", "Outcome", "Person", "Picture", "Probe", "Recog", "Result"),
+        *("Settings", "State", "TrackedFace", "Verdict"),
+    }
+    assert all(getattr(api, name) is not None for name in api.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Nobody'"):
+        api.Nobody  # noqa: B018
+
+
+def test_every_public_method_says_what_it_does() -> None:
+    for kind in (api.Recog, api.Following):
+        public = [member for name, member in vars(kind).items() if not name.startswith("_")]
+        assert public
+        assert all(member.__doc__ for member in public if callable(member) or isinstance(member, property))
+
+
+def test_all_three_packages_are_typed() -> None:
+    root = Path(__file__).parents[2]
+    assert all((root / package / "py.typed").is_file() for package in ("pipeline", "siamese", "gallery"))
+
+
+def test_importing_it_loads_no_model_and_no_library_of_pictures() -> None:
+    heavy = "{'cv2', 'faiss', 'onnxruntime', 'torch', 'scipy', 'av'}"
+    code = f"import sys, pipeline.api; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_who_is_enrolled_from_files_and_arrays_is_identified(
+    recognition: Recog, world: Any, tmp_path: Path
+) -> None:
+    file = picture(world, tmp_path / "rosa.png", RED)
+    array = cv2.imread(str(picture(world, tmp_path / "gil.png", GREEN)))
+    assert array is not None
+    assert [person.name for person in recognition.people()] == []
+    assert recognition.enroll("Rosa", [file]).usable
+    assert recognition.enroll("Gil", [array]).usable
+    assert [(person.name, person.templates) for person in recognition.people()] == [("Gil", 1), ("Rosa", 1)]
+
+    faces = recognition.identify(picture(world, tmp_path / "both.png", GREEN, BLUE, RED))
+
+    assert [face.name for face in faces] == ["Gil", None, "Rosa"]
+    assert faces[1].state is State.UNKNOWN
+    assert [face.name for face in recognition.identify(array)] == ["Gil"]
+
+
+def test_the_same_array_is_stored_once_and_another_one_as_well(recognition: Recog, world: Any) -> None:
+    first = world.face(world.empty(), RED, 60, 60, 80)
+    second = world.face(world.empty(), RED, 80, 40, 100)
+    assert recognition.enroll("Rosa", [first]).count(Verdict.ACCEPTED) == 1
+    again = recognition.enroll("Rosa", [first.copy()])
+    assert (again.count(Verdict.DUPLICATE), again.outcomes[0].origin) == (1, "array 1")
+    assert recognition.people()[0].templates == 1
+    assert recognition.enroll("Rosa", [second]).outcomes[0].verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE)
+
+
+def test_a_dry_run_makes_no_gallery(recognition: Recog, world: Any) -> None:
+    said = recognition.enroll("Rosa", [world.face(world.empty(), RED, 60, 60, 80)], dry_run=True)
+    assert said.count(Verdict.ACCEPTED) == 1
+    assert not recognition.path.exists()
+
+
+def test_a_picture_that_cannot_be_read_is_an_outcome_when_enrolling_and_an_error_otherwise(
+    recognition: Recog, tmp_path: Path
+) -> None:
+    missing = tmp_path / "missing.jpg"
+    outcome = recognition.enroll("Rosa", [missing]).outcomes[0]
+    assert outcome.verdict is Verdict.REJECTED
+    assert "unreadable" in outcome.reason
+    with pytest.raises(SourceError, match=r"missing\.jpg"):
+        recognition.identify(missing)
+
+
+def test_with_nobody_enrolled_everybody_is_unknown(recognition: Recog, world: Any) -> None:
+    (face,) = recognition.identify(world.face(world.empty(), RED, 60, 60, 80))
+    assert (face.state, face.name, face.candidates) == (State.UNKNOWN, None, ())
+    assert recognition.identify(world.empty()) == []
+
+
+def test_it_says_why_nobody_can_be_named(recognition: Recog, world: Any, tmp_path: Path) -> None:
+    assert recognition.hindrance() == "nobody is enrolled, so everybody is unknown"
+    recognition.enroll("Rosa", [picture(world, tmp_path / "rosa.png", RED)])
+    assert (recognition.hindrance(), recognition.guarantee()) == (None, None)
+    strict = Recog.open(recognition.path, {"evidence": {"target_fpir": 0.0001}})
+    assert "recog calibrate" in str(strict.hindrance())
+
+
+def test_two_pictures_are_compared_and_one_with_a_person(
+    recognition: Recog, world: Any, tmp_path: Path
+) -> None:
+    rosa, gil = (picture(world, tmp_path / f"{i}.png", colour) for i, colour in enumerate((RED, GREEN)))
+    recognition.enroll("Rosa", [rosa])
+    assert recognition.verify(rosa, rosa).answer is api.Answer.SAME
+    assert recognition.verify(rosa, gil).answer is api.Answer.DIFFERENT
+    assert recognition.verify_person("Rosa", rosa).answer is api.Answer.SAME
+    with pytest.raises(GalleryError, match="Gil"):
+        recognition.verify_person("Gil", gil)
+
+
+def test_a_film_is_followed_with_names_and_pictures(recognition: Recog, world: Any, tmp_path: Path) -> None:
+    recognition.enroll("Rosa", [picture(world, tmp_path / "rosa.png", RED)])
+    film = world.film(tmp_path / "film.mp4", RED, GREEN)
+    with recognition.follow(film, draw=True) as frames:
+        assert not frames.live
+        results = []
+        for result in frames:
+            results.append(result)
+            assert frames.picture is not None
+            assert frames.picture.shape == result.frame.image.shape
+    assert [result.frame.index for result in results] == list(range(40))
+    named = {face.identity.name for result in results for face in result.faces if face.identity.name}
+    states = {face.identity.state for face in results[-1].faces}
+    assert named == {"Rosa"}
+    assert states == {State.NAMED, State.UNKNOWN}
+    assert (frames.complaint, frames.dropped) == (None, 0)
+
+
+def test_leaving_the_loop_ends_every_thread(recognition: Recog, world: Any, tmp_path: Path) -> None:
+    film = world.film(tmp_path / "film.mp4", RED, count=200)
+    before = threading.active_count()
+    with recognition.follow(film) as frames:
+        next(frames)
+    assert threading.active_count() == before
+    assert list(frames) == []
+
+
+def test_a_film_that_nobody_asked_a_result_of_is_let_go(
+    recognition: Recog, world: Any, tmp_path: Path
+) -> None:
+    recognition.enroll("Rosa", [picture(world, tmp_path / "rosa.png", RED)])
+    before = threading.active_count()
+    frames = recognition.follow(world.film(tmp_path / "film.mp4", RED))
+    frames.close()
+    assert threading.active_count() == before
+    assert list(frames) == []
+
+
+def test_a_stop_from_another_thread_ends_the_film_early(
+    recognition: Recog, world: Any, tmp_path: Path
+) -> None:
+    film = world.film(tmp_path / "film.mp4", RED, count=400)
+    with recognition.follow(film, delay=0) as frames:
+        seen = [next(frames)]
+        threading.Thread(target=frames.stop).start()
+        seen += list(frames)
+    assert 0 < len(seen) < 400
+
+
+def test_who_is_enrolled_while_a_film_is_followed_is_known_in_the_next(
+    recognition: Recog, world: Any, tmp_path: Path
+) -> None:
+    film = world.film(tmp_path / "film.mp4", RED)
+    for result in recognition.follow(film):
+        assert all(face.identity.name is None for face in result.faces)
+    recognition.enroll("Rosa", [picture(world, tmp_path / "rosa.png", RED)])
+    last = list(recognition.follow(film))[-1]
+    assert [face.identity.name for face in last.faces] == ["Rosa"]
+
+
+def test_the_gallery_itself_can_be_had(recognition: Recog, world: Any, tmp_path: Path) -> None:
+    recognition.enroll("Rosa", [picture(world, tmp_path / "rosa.png", RED)])
+    with recognition.gallery() as gallery:
+        gallery.rename("Rosa", "Rosalind")
+    assert [person.name for person in recognition.people()] == ["Rosalind"]
+
+
+@pytest.mark.parametrize("given", [{"det": {"size": 640}}, Settings.model_validate({"det": {"size": 640}})])
+def test_settings_come_as_values_or_as_they_are(given: Any, embedder: Any, tmp_path: Path) -> None:
+    assert Recog.open(tmp_path / "people.db", given).settings.det.size == 640
+
+
+def test_settings_come_from_a_file(embedder: Any, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("det.size = 640\n")
+    assert Recog.open(tmp_path / "people.db", str(file)).settings.det.size == 640
+
+
+def test_a_setting_that_does_not_exist_is_refused_with_the_one_that_does(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"did you mean det\.size"):
+        Recog.open(tmp_path / "people.db", {"det": {"sise": 640}})
+
+
+def test_a_damaged_gallery_is_refused_when_it_is_opened(embedder: Any, tmp_path: Path) -> None:
+    path = tmp_path / "people.db"
+    path.write_bytes(b"no gallery at all" * 100)
+    with pytest.raises(ERRORS, match=r"people\.db"):
+        Recog.open(path)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), [[1]]])
+def test_what_is_no_picture_is_the_callers_bug(recognition: Recog, wrong: Any) -> None:
+    with pytest.raises(ValueError, match="uint8 in BGR order"):
+        recognition.identify(wrong)
+    with pytest.raises(ValueError, match="uint8 in BGR order"):
+        recognition.enroll("Rosa", [wrong])
+
+
+def test_after_closing_it_is_no_longer_used(recognition: Recog, world: Any) -> None:
+    with recognition:
+        recognition.identify(world.empty())
+    with pytest.raises(ValueError, match="closed"):
+        recognition.identify(world.empty())
