@@ -6,7 +6,9 @@ each row's file and person and says whether a face was found or the centre of th
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from siamese.errors import DataError
+from siamese.growing import GrowingRows
 
 FORMAT = 1
 
@@ -65,16 +68,74 @@ class CropSet:
         return np.array([numbers.get(person, -1) for person in self.people], np.int64)
 
 
+class GrowingCrops:
+    """A crop set that is written a few faces at a time; interrupted, it goes on with the next face.
+
+    What was in the folder before stays until the new set is whole.
+    """
+
+    def __init__(
+        self, folder: Path, files: Sequence[str], people: Sequence[str], alignment: str, size: int = 112
+    ) -> None:
+        """
+        Args:
+            folder: exists; parts of other sets in it are removed.
+
+        Raises:
+            OSError: it cannot be written into.
+        """
+        self.folder, self.files, self.people, self.alignment = folder, files, people, alignment
+        # Parts of a set go on only with the very same files, aligned in the same way.
+        described = json.dumps([FORMAT, alignment, list(files), list(people)])
+        name = hashlib.sha256(described.encode()).hexdigest()[:16]
+        for stale in folder.glob("*.npy.part"):
+            if not stale.name.startswith(name):
+                stale.unlink()
+        self._images = GrowingRows(folder / f"{name}-images.npy", len(files), (size, size, 3), np.uint8)
+        self._found = GrowingRows(folder / f"{name}-found.npy", len(files), (), np.bool_)
+        self.done = min(self._images.done, self._found.done)
+        self._images.keep(self.done)
+        self._found.keep(self.done)
+
+    def append(self, images: npt.NDArray[np.uint8], found: npt.NDArray[np.bool_]) -> None:
+        """Write the next crops (m, 112, 112, 3) and whether a face was found in each, (m,). Raises OSError."""
+        self._images.append(images)
+        self._found.append(found)
+        self.done += len(found)
+
+    def finish(self) -> None:
+        """Put the set in place; the description comes last, so that half of it is never taken for whole."""
+        self._images.finish()
+        self._found.finish()
+        found = np.load(self._found.path)
+        (self.folder / "faces.json").unlink(missing_ok=True)
+        os.replace(self._images.path, self.folder / "images.npy")
+        _describe(self.folder, self.files, self.people, found, self.alignment)
+        self._found.path.unlink()
+
+    def close(self) -> None:
+        """Leave what there is for next time."""
+        self._images.close()
+        self._found.close()
+
+
 def write(crops: CropSet, folder: Path) -> None:
     """Write a crop set; the description comes last, so that an interrupted write is never taken for whole."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "faces.json").unlink(missing_ok=True)
     np.save(folder / "images.npy", crops.images)
-    faces = [
-        [file, person, bool(found)]
-        for file, person, found in zip(crops.files, crops.people, crops.found, strict=True)
-    ]
-    described = {"format": FORMAT, "alignment": crops.alignment, "faces": faces}
+    _describe(folder, crops.files, crops.people, crops.found, crops.alignment)
+
+
+def _describe(
+    folder: Path,
+    files: Sequence[str],
+    people: Sequence[str],
+    found: npt.NDArray[np.bool_],
+    alignment: str,
+) -> None:
+    faces = [[file, person, bool(was)] for file, person, was in zip(files, people, found, strict=True)]
+    described = {"format": FORMAT, "alignment": alignment, "faces": faces}
     (folder / "faces.json").write_text(json.dumps(described))
 
 

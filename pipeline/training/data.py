@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from pipeline import build
@@ -14,9 +16,9 @@ from pipeline.faces import align
 from pipeline.progress import progress
 from pipeline.protocols import Detector
 from pipeline.sources.images import PHOTO_SUFFIXES
-from pipeline.training.align_set import align_files
+from pipeline.training.align_set import align_into
 from siamese import crops
-from siamese.crops import CropSet
+from siamese.crops import CropSet, GrowingCrops
 from siamese.errors import DataError
 from siamese.shipped import sha256
 
@@ -48,14 +50,27 @@ def align_folder(
     )
     if not files:
         raise SourceError(f"{root}: no pictures in this folder")
+    return align_listed(root, files, out, settings, named, yunet)
+
+
+def align_listed(
+    root: Path, files: Sequence[str], out: Path, settings: Settings, named: bool, yunet: Path | None = None
+) -> CropSet:
+    """As `align_folder`, of these files below `root`. Interrupted, it goes on where it was.
+
+    Raises:
+        SourceError: a file that cannot be read as an image.
+        SinkError, DetectorError, siamese.errors.ModelError: as `align_folder`.
+    """
     det = settings.of_photographs().det.model_copy(update={"size": SIZE, "tiles": 1})
     settings = settings.model_copy(update={"det": det})
     detector: Detector
     if yunet is None:
-        ours = build.detector(settings)
-        detector, named_detector = ours, f"detector {ours.digest[:16]}"
+        ours = build.detector(build.single_threaded(settings))
+        detector, named_detector, threads = ours, f"detector {ours.digest[:16]}", build.threads(settings)
     else:
-        detector, named_detector = YuNet(yunet, SIZE), f"yunet {sha256(yunet)[:16]}"
+        # It keeps the size of its input from call to call: one thread only.
+        detector, named_detector, threads = YuNet(yunet, SIZE), f"yunet {sha256(yunet)[:16]}", 1
     alignment = f"{align.VERSION}, {named_detector} at {SIZE}"
     with contextlib.suppress(DataError):  # none yet, or a damaged one: it is made anew
         present = crops.read(out)
@@ -63,13 +78,14 @@ def align_folder(
             return present
     make_folder(out)  # before the work, not after it
     people = [Path(file).parts[0] if named else "" for file in files]
-    with progress() as display:
-        task = display.add_task("aligning faces", total=len(files))
-        made = align_files(root, files, people, detector, alignment, lambda _: display.advance(task))
     try:
-        crops.write(made, out)
+        with progress() as display, closing(GrowingCrops(out, files, people, alignment)) as growing:
+            task = display.add_task("aligning faces", total=len(files))
+            align_into(growing, root, detector, threads, lambda done: display.update(task, completed=done))
     except OSError as error:
-        raise SinkError(f"{out}: cannot be written ({error.strerror or error})") from error
+        raise SinkError(
+            f"{out}: cannot be written ({error.strerror or error}); what is aligned so far is kept"
+        ) from error
     return crops.read(out)
 
 

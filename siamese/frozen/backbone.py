@@ -48,11 +48,20 @@ class Backbone:
         random = np.random.default_rng(0)
         crops = random.integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
         try:
-            together = self.embed(crops)
-            alone = np.concatenate([self.embed(crops[row : row + 1]) for row in range(len(crops))])
+            each = [self.embed(crops[row : row + 1]) for row in range(len(crops))]
         except Exception as error:  # onnxruntime raises its own unexported types
+            raise ModelError(f"{self.model}: cannot embed a face of {SIZE} x {SIZE}") from error
+        shapes = sorted({rows.shape for rows in each})
+        if len(shapes) > 1 or shapes[0][:-1] != (1,):
+            raise ModelError(
+                f"{self.model}: gives {' or '.join(map(str, shapes))} for one face; an embedding has one length"
+            )
+        alone = np.concatenate(each)
+        try:
+            together = self.embed(crops)
+        except Exception as error:
             raise ModelError(f"{self.model}: cannot embed several faces at once") from error
-        if together.ndim != 2 or together.shape[0] != len(crops) or not np.isfinite(together).all():
+        if together.shape != alone.shape or not np.isfinite(together).all():
             raise ModelError(f"{self.model}: gives {together.shape} for 3 faces, not one embedding for each")
         if not np.allclose(together, alone, rtol=1e-2, atol=1e-3 * float(np.abs(together).max())):
             raise ModelError(f"{self.model}: a face's embedding depends on who is embedded with it")

@@ -53,6 +53,8 @@ def compose(backbone: Path, settings: BackboneSettings, head: Head | None = None
     crops = onnx.helper.make_tensor_value_info("crops", onnx.TensorProto.UINT8, ["n", SIZE, SIZE, 3])
     embeddings = onnx.helper.make_tensor_value_info("embeddings", onnx.TensorProto.FLOAT, ["n", None])
     graph.input.append(crops)
+    # Before version 4 every weight was an input too; those were just taken away.
+    model.ir_version = max(model.ir_version, 4)
     graph.output.append(embeddings)
     return model
 
@@ -71,9 +73,44 @@ def _ends(graph: Any, backbone: Path) -> tuple[str, str]:
             f"{len(inputs)} and {len(graph.output)}"
         )
     shape = [dimension.dim_value for dimension in inputs[0].type.tensor_type.shape.dim]
-    if shape[1:] != [3, SIZE, SIZE]:
-        raise ModelError(f"{backbone}: a face embedder takes (n, 3, {SIZE}, {SIZE}), not {shape}")
+    wanted = (3, SIZE, SIZE)
+    # 0 stands for a side of any length; that it can be 112 shows when faces are embedded.
+    if len(shape) != 4 or any(side not in (0, fit) for side, fit in zip(shape[1:], wanted, strict=True)):
+        told = ", ".join(
+            dimension.dim_param or str(dimension.dim_value or "?")
+            for dimension in inputs[0].type.tensor_type.shape.dim
+        )
+        raise ModelError(f"{backbone}: a face embedder takes (n, 3, {SIZE}, {SIZE}), not ({told})")
+    if shape[0] == 1:
+        _free_rows(graph)
     return inputs[0].name, graph.output[0].name
+
+
+def _free_rows(graph: Any) -> None:
+    """Let a graph that was exported for one face take several: its reshapes keep the rows there are.
+
+    Only shapes that are constants and begin with 1 are changed. Whether that was right for this graph,
+    `Backbone` finds out: faces must come out the same together as alone.
+    """
+    from onnx import numpy_helper
+
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            constants |= {node.output[0]: each.t for each in node.attribute if each.name == "value"}
+    # A weight that is brought into shape has no rows of faces.
+    shapes = {
+        node.input[1]
+        for node in graph.node
+        if node.op_type == "Reshape" and node.input[0] not in constants and node.input[1] in constants
+    }
+    for name in shapes:
+        tensor = constants[name]
+        shape = numpy_helper.to_array(tensor)
+        if shape.ndim == 1 and len(shape) > 1 and shape[0] == 1:
+            kept = shape.copy()
+            kept[0] = 0  # as many as come in
+            tensor.CopyFrom(numpy_helper.from_array(kept, tensor.name))
 
 
 def _before(settings: BackboneSettings, entrance: str, constant: Any) -> list[Any]:
@@ -86,6 +123,7 @@ def _before(settings: BackboneSettings, entrance: str, constant: Any) -> list[An
         order = constant("order", np.array([2, 1, 0]))
         nodes.append(helper.make_node("Gather", [last, order], ["recog/colour"], axis=3))
         last = "recog/colour"
+    # A number for each plane is in the order of the planes, which are last here.
     mean, scale = (
         constant(name, np.array(value, np.float32))
         for name, value in (("mean", settings.mean), ("scale", settings.scale))
