@@ -135,10 +135,10 @@ def cohort(settings: Settings, embedder: Embedder) -> Cohort | None:
 
 def embedder_path(settings: Settings) -> Path:
     """The file of the embedder."""
-    from pipeline.models.local import resolve
+    from pipeline.models.local import resolve_embedder
     from siamese.runtime import DEFAULT
 
-    return DEFAULT if settings.emb.model is None else resolve(settings.emb.model)
+    return DEFAULT if settings.emb.model is None else resolve_embedder(settings.emb.model)
 
 
 def looker(settings: Settings, embedder: Embedder, pick: Pick = None, *, quick: bool = False) -> Looker:

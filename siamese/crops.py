@@ -98,7 +98,7 @@ class GrowingCrops:
         self._found.keep(self.done)
 
     def append(self, images: npt.NDArray[np.uint8], found: npt.NDArray[np.bool_]) -> None:
-        """Write the next crops (m, 112, 112, 3) and whether a face was found in each, (m,). Raises OSError."""
+        """Write the next crops (m, 112, 112, 3) and whether a face was found in each. Raises OSError."""
         self._images.append(images)
         self._found.append(found)
         self.done += len(found)

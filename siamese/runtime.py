@@ -35,7 +35,10 @@ class Embedder:
         self._session = open_session(model, threads, spin)
         described = self._session.get_modelmeta().custom_metadata_map
         if described.get("recog.kind") != "embedder":
-            raise ModelError(f"{model}: not an embedder; write one with: recog export")
+            raise ModelError(
+                f"{model}: not an embedder of ours; write one with: recog export, or make one of anybody's "
+                "face embedder with: recog models adopt"
+            )
         try:
             self.dimension = int(described["recog.dimension"])
             self.bias = float(described["recog.bias"])

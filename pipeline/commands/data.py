@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from siamese.lfw.archive import Lfw
 
 app = typer.Typer(help="Bring and prepare the data that the network is trained on.", no_args_is_help=True)
 
@@ -28,20 +33,49 @@ def lfw(
     root: LfwFolder = LFW,
 ) -> None:
     """Bring Labeled Faces in the Wild: from your archive, or by download (about 110 MB). Done once."""
+    found = _prepare(root, archive, protocol)
+    done = "complete" if found.fresh else "already complete, nothing to do"
+    print(f"{found.root}: {found.images:,} images of {found.people:,} people, {done}")
+
+
+def bring_lfw(root: Path, archive: Path | None, yes: bool) -> None:
+    """Make sure that LFW is in `root`: where it is not, from an archive, or by download after asking.
+
+    Raises:
+        DataError: it is not there and cannot be had, or nobody can be asked.
+    """
+    import sys
+
+    from siamese.errors import DataError
+    from siamese.lfw.files import FOLDER
+
+    if (root / FOLDER).is_dir():
+        return
+    if archive is None and not yes:
+        if not sys.stdin.isatty():
+            raise DataError(
+                f"{root}: LFW is not here; say where it is with --root, give --archive lfw-deepfunneled.tgz, "
+                "or --yes to download it (about 110 MB)"
+            )
+        if not typer.confirm(f"LFW is not in {root}. Download it (about 110 MB)?", default=False):
+            raise DataError("nothing was downloaded")
+    _prepare(root, archive, None)
+
+
+def _prepare(root: Path, archive: Path | None, protocol: Path | None) -> Lfw:
+    """Bring LFW, and show how far it is."""
     from pipeline.progress import progress
     from siamese.lfw.archive import prepare
 
     with progress() as display:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
                 tasks[what] = display.add_task(what, total=total)
-            display.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+            display.update(tasks[what], completed=done, total=total)
 
-        found = prepare(root, archive, protocol, show)
-    done = "complete" if found.fresh else "already complete, nothing to do"
-    print(f"{found.root}: {found.images:,} images of {found.people:,} people, {done}")
+        return prepare(root, archive, protocol, show)
 
 
 @app.command("align")

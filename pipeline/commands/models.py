@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.commands import models_adopt
 from pipeline.commands.options import AsJson
 
 if TYPE_CHECKING:
@@ -22,11 +23,15 @@ NameOrFile = Annotated[
 
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """The models that ship with recog, and those that can be pulled."""
+    """The models that ship with recog, those that were adopted, and those that can be pulled."""
     from pipeline.commands.shared import print_json
     from pipeline.models import local
 
-    rows = [_row(model) for model in [*local.shipped(), *local.pullable()]]
+    rows = [
+        *(_row(model, "shipped") for model in local.shipped()),
+        *(_row(model, "adopted") for model in local.adopted()),
+        *(_row(model, "pulled") for model in local.pullable()),
+    ]
     if as_json:
         print_json(rows)
         return
@@ -41,7 +46,7 @@ def list_models(as_json: AsJson = False) -> None:
             *(Text(cell) for cell in (row["name"], row["kind"], size, row["licence"], row["state"]))
         )
     Console().print(table)
-    print(f"pulled models are kept in {local.folder()}")
+    print(f"pulled and adopted models are kept in {local.folder()}")
 
 
 @app.command("show")
@@ -86,7 +91,8 @@ def verify(
     if models:
         chosen = [_local(model) for model in models]
     else:
-        chosen = [*local.shipped(), *(model for model in local.pullable() if model.path.exists())]
+        pulled = (model for model in local.pullable() if model.path.exists())
+        chosen = [*local.shipped(), *local.adopted(), *pulled]
     wrong, unknown = [], []
     for model in chosen:
         complaint = model.complaint()
@@ -111,12 +117,11 @@ def pull(
 ) -> None:
     """Download a model, after showing its address, size, licence and checksum and asking.
 
-    Nothing else in recog downloads a model, ever.
+    Nothing else in recog downloads a model, ever, but `recog models adopt` of a name of the catalogue.
     """
     from pipeline.models import local
     from pipeline.models.catalogue import entry as entry_of
     from pipeline.models.pull import pull as fetch
-    from pipeline.progress import progress
 
     if any(model.name == name for model in local.shipped()):
         print(f"{name} ships with recog; there is nothing to pull")
@@ -125,17 +130,39 @@ def pull(
     if (folder / entry.file).exists():
         print(f"{fetch(entry, folder)}: already there, verified")
         return
-    _tell(entry, folder)
-    if not yes:
-        _ask()
-    with progress() as display:
-        task = display.add_task(f"downloading {entry.file}", total=entry.size)
-        path = fetch(entry, folder, lambda done, total: display.update(task, completed=done, total=total))
+    path = bring(entry, folder, yes)
     print(f"{path}: verified\nuse: {entry.use}")
 
 
-def _row(model: Local) -> dict[str, Any]:
-    """One line of the list."""
+def bring(entry: Entry, folder: Path, yes: bool) -> Path:
+    """Download a model, after telling about it and asking, unless it is there; its path.
+
+    Raises:
+        ModelError: nobody can be asked, or the answer was no.
+        DataError: it cannot be had.
+    """
+    from pipeline.models.pull import pull as fetch
+    from pipeline.progress import progress
+
+    if (folder / entry.file).exists():
+        return fetch(entry, folder)  # verified
+    _tell(entry, folder)
+    if not yes:
+        ask()
+    with progress() as display:
+        task = display.add_task(f"downloading {entry.file}", total=entry.size)
+        return fetch(entry, folder, lambda done, total: display.update(task, completed=done, total=total))
+
+
+app.command("adopt")(models_adopt.adopt)
+
+
+def _row(model: Local, origin: str) -> dict[str, Any]:
+    """One line of the list.
+
+    Args:
+        origin: how a model that is here came here.
+    """
     from pipeline.models import describe
     from siamese.errors import ModelError
 
@@ -144,7 +171,6 @@ def _row(model: Local) -> dict[str, Any]:
     row: dict[str, Any] = {"name": model.name, "file": str(model.path) if here else None}
     if entry is not None:
         row |= {"kind": entry.kind, "bytes": entry.size, "licence": entry.licence}
-        origin = "pulled" if here else "not pulled"
     else:
         row |= {"kind": "unknown", "bytes": model.path.stat().st_size, "licence": describe.UNSTATED}
         try:
@@ -152,8 +178,7 @@ def _row(model: Local) -> dict[str, Any]:
             row |= {"kind": describe.kind(header), "licence": describe.licence(header)}
         except ModelError as error:  # told in the line of this model; the others are listed all the same
             complaint = complaint or str(error)
-        origin = "shipped"
-    state = f"{origin}, {complaint or 'verified'}" if here else origin
+    state = f"{origin}, {complaint or 'verified'}" if here else f"not {origin}"
     return row | {"present": here, "verified": here and complaint is None, "state": state}
 
 
@@ -190,8 +215,8 @@ def _tell(entry: Entry, folder: Path) -> None:
         print(f"{about:<8} {said}")
 
 
-def _ask() -> None:
-    """Go on only if the user says so.
+def ask() -> None:
+    """Download only if the user says so.
 
     Raises:
         ModelError: there is nobody to ask, or the answer was no.

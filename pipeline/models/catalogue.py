@@ -10,6 +10,7 @@ import difflib
 from dataclasses import dataclass
 
 from siamese.errors import ModelError
+from siamese.frozen.settings import BackboneSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,16 @@ class Entry:
     licence: str
     urls: tuple[str, ...]  # of just these bytes, tried in order
     use: str  # what it is good for here, one line
+    wants: BackboneSettings | None = None  # how a face embedder wants its input
 
+
+EMBEDDER = "embedder of others"  # the kind of those that `recog models adopt` makes models of
+
+# What is known of the licences of models that are not in the catalogue, by what their files are called.
+NOTES = {
+    "edgeface": "EdgeFace's repository states BSD-3-Clause for its weights, its model cards CC BY-NC-SA 4.0 "
+    "(not for commercial use); ask its authors which holds",
+}
 
 _ASSETS = "https://github.com/ultralytics/assets/releases/download"
 # OpenCV Zoo keeps its models in Git LFS; this address serves the files themselves, of one commit for good.
@@ -61,7 +71,7 @@ CATALOGUE = (
     Entry(
         "sface",
         "face_recognition_sface_2021dec.onnx",
-        "embedder of others",
+        EMBEDDER,
         38_696_353,
         "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
         "Apache-2.0",
@@ -70,7 +80,9 @@ CATALOGUE = (
             f"{_HUB}/face_recognition_sface/resolve/c140188d35b7d0050f2dcfdfb8fe3e98d516744f/"
             "face_recognition_sface_2021dec.onnx",
         ),
-        "recog train: a teacher or a backbone; --model takes only networks that recog trained",
+        "recog models adopt sface, then --model sface; or recog train: a teacher or a backbone",
+        # As OpenCV's FaceRecognizerSF feeds it; what it subtracts and divides by is in the graph.
+        BackboneSettings(colour="rgb", mean=0.0, scale=1.0),
     ),
     Entry(
         "yunet",
@@ -92,6 +104,11 @@ CATALOGUE = (
 def find(name: str) -> Entry | None:
     """The entry of this name."""
     return next((entry for entry in CATALOGUE if entry.name == name), None)
+
+
+def note(file: str) -> str | None:
+    """What is known of the licence of a file that is called so."""
+    return next((said for name, said in NOTES.items() if name in file.lower()), None)
 
 
 def entry(name: str) -> Entry:

@@ -1,4 +1,8 @@
-"""The models on this machine: those that ship with recog, those that were pulled, any other by its path."""
+"""The models on this machine: those that ship with recog, that were adopted or pulled, any other by its path.
+
+An embedder of others that was pulled and then adopted has one name: it stands for the adopted model, which
+is the one that can be used.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.models.catalogue import CATALOGUE, Entry
+from pipeline.models.catalogue import CATALOGUE, EMBEDDER, Entry
 from siamese.errors import ModelError
 from siamese.shipped import listed, sha256
 
@@ -21,7 +25,7 @@ class Local:
     name: str
     path: Path
     expected: str | None  # its SHA-256, as hex; None where a shipped file is on no list
-    entry: Entry | None  # None for those that ship with recog
+    entry: Entry | None  # None for those that are not in the catalogue
 
     def complaint(self) -> str | None:
         """What is wrong with the file; None if it is there and is what it should be."""
@@ -50,14 +54,25 @@ def shipped() -> list[Local]:
     return [Local(path.stem, path, listed(path), None) for path in paths]
 
 
+def adopted_folder() -> Path:
+    """Where models lie that `recog models adopt` made."""
+    return folder() / "adopted"
+
+
+def adopted() -> list[Local]:
+    """The models that were made of other people's embedders here."""
+    paths = sorted(adopted_folder().glob("*.onnx"))
+    return [Local(path.stem, path, listed(path), None) for path in paths]
+
+
 def pullable() -> list[Local]:
     """The models that can be pulled, whether they were or not."""
     return [Local(each.name, folder() / each.file, each.sha256, each) for each in CATALOGUE]
 
 
 def known(name: str) -> Local | None:
-    """The model of this name, shipped or to be pulled."""
-    return next((model for model in [*shipped(), *pullable()] if model.name == name), None)
+    """The model of this name: shipped, adopted or to be pulled."""
+    return next((model for model in [*shipped(), *adopted(), *pullable()] if model.name == name), None)
 
 
 def resolve(model: str | Path) -> Path:
@@ -80,6 +95,21 @@ def resolve(model: str | Path) -> Path:
     if wrong is not None:
         raise ModelError(f"{local.path}: {wrong}; remove it and get it again: recog models pull {name}")
     return local.path
+
+
+def resolve_embedder(model: str | Path) -> Path:
+    """As `resolve`, of an embedder that is to be used.
+
+    Raises:
+        ModelError: as `resolve`; or an embedder of others that was not adopted yet.
+    """
+    local = known(str(model))
+    if local is not None and local.entry is not None and local.entry.kind == EMBEDDER:
+        raise ModelError(
+            f"{model}: comes without our head and its calibration; make a model of it with: "
+            f"recog models adopt {model}"
+        )
+    return resolve(model)
 
 
 def identify(path: Path) -> Entry | None:

@@ -54,9 +54,18 @@ def align_folder(
 
 
 def align_listed(
-    root: Path, files: Sequence[str], out: Path, settings: Settings, named: bool, yunet: Path | None = None
+    root: Path,
+    files: Sequence[str],
+    out: Path,
+    settings: Settings,
+    named: bool,
+    yunet: Path | None = None,
+    whole: Path | None = None,
 ) -> CropSet:
     """As `align_folder`, of these files below `root`. Interrupted, it goes on where it was.
+
+    Args:
+        whole: another crop set, which serves instead where it holds all these files and maybe more.
 
     Raises:
         SourceError: a file that cannot be read as an image.
@@ -76,6 +85,11 @@ def align_listed(
         present = crops.read(out)
         if present.alignment == alignment and present.files == tuple(files):
             return present
+    if whole is not None:
+        with contextlib.suppress(DataError):
+            present = crops.read(whole)
+            if present.alignment == alignment and set(present.files) >= set(files):
+                return present
     make_folder(out)  # before the work, not after it
     people = [Path(file).parts[0] if named else "" for file in files]
     try:

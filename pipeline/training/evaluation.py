@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import build
 from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
 from pipeline.progress import progress
@@ -104,11 +105,9 @@ def model_files(settings: Settings) -> list[Path]:
     Raises:
         ModelError: a folder without models.
     """
-    from siamese.runtime import DEFAULT
-
     given = settings.emb.model
     if given is None or not given.is_dir():
-        return [given or DEFAULT]
+        return [build.embedder_path(settings)]
     if not (found := sorted(given.glob("*.onnx"))):
         raise ModelError(f"{given}: no .onnx files in this folder")
     return found

@@ -5,27 +5,36 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from pipeline import build
 from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
 from pipeline.progress import progress
 from pipeline.training.data import make_folder
 from pipeline.training.network import CALIBRATION_IMAGES, lfw_crops
 from siamese.crops import CropSet
+from siamese.growing import GrowingRows
 from siamese.lfw.files import read_people_folds
 from siamese.lfw.split import Split, split
 from siamese.metrics import Floats, Ints
 
 if TYPE_CHECKING:
+    from siamese.calibration import Calibration
     from siamese.frozen.backbone import Backbone
+    from siamese.frozen.verdict import Head
 
 ALL = "all"  # ten models, each with one fold of View 2 held out
-PORTION = 64  # faces embedded between two reports of progress
+KEPT = "embeddings"  # folder beside LFW's crops
+BATCH = 32  # faces that one thread embeds at once
 
 
 def train_heads(backbone: Path, root: Path, out: Path, settings: Settings, hold_out: str) -> list[Path]:
@@ -51,9 +60,9 @@ def train_heads(backbone: Path, root: Path, out: Path, settings: Settings, hold_
     else:
         wanted = [split(root, hold_out)]
     make_folder(out)
-    frozen = Backbone(backbone, settings.backbone, settings.runtime.threads)
+    frozen = Backbone(backbone, settings.backbone, threads=1)
     crops = lfw_crops(root, settings)
-    embeddings = embedded(frozen, crops, root / "embeddings")
+    embeddings = embedded(frozen, frozen.fed, crops, root / KEPT, build.threads(settings))
     with progress() as display:
         each = display.track(wanted, description="fitting heads")
         return [_fit(frozen, embeddings, crops, people, out) for people in each]
@@ -61,66 +70,136 @@ def train_heads(backbone: Path, root: Path, out: Path, settings: Settings, hold_
 
 def _fit(frozen: Backbone, embeddings: Floats, crops: CropSet, people: Split, out: Path) -> Path:
     """Fit, calibrate and write the model for one split."""
-    from siamese import calibration, metrics
-    from siamese.errors import ModelError
     from siamese.frozen.export import export_frozen
-    from siamese.frozen.head import fit_head
-    from siamese.lfw import seen
-    from siamese.protocols.embedded import labels_of, rows_of_people
+    from siamese.protocols.embedded import rows_of_people
 
-    def of(names: list[str]) -> tuple[Floats, Ints]:
-        rows = rows_of_people(crops, names, CALIBRATION_IMAGES)
-        return embeddings[rows], labels_of(crops, rows)
-
-    head = fit_head(*of(people.fit), frozen.settings.whiten)
-    held, labels = of(people.validation)
-    distances, same = metrics.every_pair(head.apply(held), labels)
-    try:
-        fitted = calibration.fit(distances, same)
-    except ValueError as error:
-        raise ModelError(f"{frozen.model}: cannot be calibrated: {error}") from error
-    card: dict[str, Any] = {
-        "data": f"LFW, {len(people.fit)} people, for the head alone",
-        "outside data": "labelled (whatever the backbone was trained on)",
-        **seen.entries(people),
-        "alignment": crops.alignment,
-        "backbone": {"file": frozen.model.name, "sha256": frozen.digest},
-        "metrics": {"area under ROC, validation people": metrics.verification(distances, same)["auc"]},
-        "head": {"pairs of one person": head.genuine, "pairs of two": head.impostor, "loss": head.loss},
-        "licence": f"the head: MIT; the backbone: that of {frozen.model.name}",
-    }
+    fit = rows_of_people(crops, people.fit, CALIBRATION_IMAGES)
+    held = rows_of_people(crops, people.validation, CALIBRATION_IMAGES)
+    fitted = fit_and_calibrate(frozen, embeddings, crops, fit, held)
+    card = card_of(frozen, fitted, people, len(people.fit), crops.alignment)
+    card["licence"] = f"the head: MIT; the backbone: that of {frozen.model.name}"
     name = "frozen-" + people.hold_out.replace(":", "-").replace(",", "-") + ".onnx"
     try:
-        return export_frozen(frozen, head, out / name, fitted, card)
+        return export_frozen(frozen, fitted.head, out / name, fitted.calibration, card)
     except OSError as error:
         raise SinkError(f"{out / name}: cannot be written ({error.strerror or error})") from error
 
 
-def embedded(frozen: Backbone, crops: CropSet, folder: Path) -> Floats:
-    """The backbone's embeddings (n, d) of a whole crop set; computed once and kept in `folder`.
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What was made on top of a frozen backbone."""
+
+    head: Head
+    calibration: Calibration
+    auc: float  # area under the ROC curve on the people it was calibrated on
+
+
+def fit_and_calibrate(frozen: Backbone, embeddings: Floats, crops: CropSet, fit: Ints, held: Ints) -> Fitted:
+    """Fit the head on some faces and calibrate it on others.
+
+    Args:
+        embeddings: (n, d) of the crops; rows that are in neither are not looked at.
+        fit: rows of the people to learn from.
+        held: rows of other people.
 
     Raises:
-        SinkError: the folder cannot be written.
+        DataError: there are no two images of one person, or no two people, to learn from.
+        ModelError: distance says nothing of the others.
     """
-    made_of = [frozen.digest, frozen.settings.model_dump(exclude={"whiten"}), crops.alignment, crops.files]
-    kept = folder / f"{hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]}.npy"
-    if kept.is_file():
-        found: Floats = np.load(kept)
-        return found
-    make_folder(folder)
-    parts = []
-    with progress() as display:
-        task = display.add_task("embedding", total=len(crops))
-        for start in range(0, len(crops), PORTION):
-            parts.append(frozen.embed(np.asarray(crops.images[start : start + PORTION])))
-            display.advance(task, len(parts[-1]))
-    embeddings = np.concatenate(parts)
-    temporary = kept.with_suffix(".tmp")
+    from siamese import calibration, metrics
+    from siamese.errors import ModelError
+    from siamese.frozen.head import fit_head
+    from siamese.protocols.embedded import labels_of
+
+    head = fit_head(embeddings[fit], labels_of(crops, fit), frozen.settings.whiten)
+    distances, same = metrics.every_pair(head.apply(embeddings[held]), labels_of(crops, held))
     try:
-        # Faces can be told from embeddings: nobody else's to read.
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            np.save(file, embeddings)
-        os.replace(temporary, kept)
-    except OSError as error:
-        raise SinkError(f"{kept}: cannot be written ({error.strerror or error})") from error
+        calibrated = calibration.fit(distances, same)
+    except ValueError as error:
+        raise ModelError(f"{frozen.model}: cannot be calibrated: {error}") from error
+    return Fitted(head, calibrated, metrics.verification(distances, same)["auc"])
+
+
+def card_of(
+    frozen: Backbone, fitted: Fitted, people: Split, learned_from: int, alignment: str
+) -> dict[str, Any]:
+    """What the model's card says, but for the licence.
+
+    Args:
+        people: whom it may have seen, and whom not.
+        learned_from: how many people the head was fitted to.
+    """
+    from siamese.lfw import seen
+
+    head = fitted.head
+    return {
+        "data": f"LFW, {learned_from} people, for the head alone",
+        "outside data": "labelled (whatever the backbone was trained on)",
+        **seen.entries(people),
+        "alignment": alignment,
+        "backbone": {"file": frozen.model.name, "sha256": frozen.digest},
+        "metrics": {"area under ROC, validation people": fitted.auc},
+        "head": {"pairs of one person": head.genuine, "pairs of two": head.impostor, "loss": head.loss},
+    }
+
+
+class Embeds(Protocol):
+    """A frozen backbone, or a whole model."""
+
+    dimension: int
+    digest: str
+
+    def embed(self, crops: npt.NDArray[np.uint8], /) -> Floats: ...
+
+
+def embedded(
+    embedder: Embeds,
+    fed: Mapping[str, Any],
+    crops: CropSet,
+    folder: Path,
+    threads: int,
+    rows: Ints | None = None,
+) -> Floats:
+    """Embeddings (n, d) of a crop set, computed once and kept in `folder`. Interrupted, it goes on.
+
+    Args:
+        embedder: works in one thread.
+        fed: how it is fed, beside its file: other settings make other embeddings.
+        threads: how many call it side by side.
+        rows: which crops, ascending, each once; all if None. Rows of others are zero.
+
+    Raises:
+        SinkError: the folder cannot be written; what was embedded so far is kept.
+    """
+    chosen = np.arange(len(crops)) if rows is None else rows
+    files = [crops.files[row] for row in chosen]
+    made_of = [embedder.digest, dict(fed), crops.alignment, files]
+    kept = folder / f"{hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]}.npy"
+    if not kept.is_file():
+        make_folder(folder)
+        try:
+            _embed_into(kept, embedder, crops, chosen, threads)
+        except OSError as error:
+            raise SinkError(
+                f"{kept}: cannot be written ({error.strerror or error}); what is embedded so far is kept"
+            ) from error
+    embeddings = np.zeros((len(crops), embedder.dimension), np.float32)
+    embeddings[chosen] = np.load(kept)
     return embeddings
+
+
+def _embed_into(kept: Path, embedder: Embeds, crops: CropSet, rows: Ints, threads: int) -> None:
+    # Faces can be told from embeddings: nobody else's to read.
+    growing = GrowingRows(kept, len(rows), (embedder.dimension,), np.float32, mode=0o600)
+    with progress() as display, closing(growing), ThreadPoolExecutor(threads) as pool:
+        task = display.add_task("embedding", total=len(rows), completed=growing.done)
+        step = BATCH * threads
+        for start in range(growing.done, len(rows), step):
+            portion = rows[start : start + step]
+            batches = [
+                crops.images[portion[first : first + BATCH]] for first in range(0, len(portion), BATCH)
+            ]
+            for embeddings in pool.map(embedder.embed, batches):
+                growing.append(embeddings)
+            display.update(task, completed=growing.done)
+        growing.finish()

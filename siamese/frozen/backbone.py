@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,11 @@ class Backbone:
         self._session = session_of(compose(model, settings).SerializeToString(), str(model), threads)
         self.dimension = self._check()
 
+    @property
+    def fed(self) -> dict[str, Any]:
+        """The settings that its embeddings depend on, for JSON."""
+        return self.settings.model_dump(exclude={"whiten"}, mode="json")
+
     def embed(self, crops: npt.NDArray[np.uint8]) -> Floats:
         """Embeddings (m, d) float32 of aligned crops (m, 112, 112, 3) uint8 BGR."""
         parts = [
@@ -54,7 +60,8 @@ class Backbone:
         shapes = sorted({rows.shape for rows in each})
         if len(shapes) > 1 or shapes[0][:-1] != (1,):
             raise ModelError(
-                f"{self.model}: gives {' or '.join(map(str, shapes))} for one face; an embedding has one length"
+                f"{self.model}: gives {' or '.join(map(str, shapes))} for one face, not an embedding of one "
+                "length"
             )
         alone = np.concatenate(each)
         try:

@@ -97,7 +97,8 @@ def _free_rows(graph: Any) -> None:
     constants = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant":
-            constants |= {node.output[0]: each.t for each in node.attribute if each.name == "value"}
+            values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
+            constants |= dict(zip(node.output, values, strict=False))  # none where it is no tensor
     # A weight that is brought into shape has no rows of faces.
     shapes = {
         node.input[1]

@@ -72,6 +72,41 @@ def test_an_interrupted_write_is_never_taken_for_whole(
         crops.read(tmp_path)
 
 
+def grown(folder: Path, faces: CropSet, first: int, last: int) -> crops.GrowingCrops:
+    """Write the faces from `first` to before `last`, as far as they are not there yet."""
+    growing = crops.GrowingCrops(folder, faces.files, faces.people, faces.alignment)
+    assert growing.done == first
+    growing.append(faces.images[first:last], faces.found[first:last])
+    return growing
+
+
+def test_a_set_that_grows_goes_on_and_is_whole_at_the_end(tmp_path: Path, faces: CropSet) -> None:
+    crops.write(faces.at_most(1), tmp_path)
+    grown(tmp_path, faces, 0, 2).close()
+    assert_equal(crops.read(tmp_path), faces.at_most(1))  # what was there before stays until the end
+    grown(tmp_path, faces, 2, 5).finish()
+    assert_equal(crops.read(tmp_path), faces)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["faces.json", "images.npy"]
+
+
+def test_a_set_of_other_files_begins_anew_and_takes_the_old_parts_away(
+    tmp_path: Path, faces: CropSet
+) -> None:
+    grown(tmp_path, faces, 0, 2).close()
+    others = faces.rows(np.array([4, 3, 2, 1, 0]))
+    grown(tmp_path, others, 0, 5).finish()
+    assert_equal(crops.read(tmp_path), others)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["faces.json", "images.npy"]
+
+
+def test_crops_without_their_verdict_are_made_again(tmp_path: Path, faces: CropSet) -> None:
+    grown(tmp_path, faces, 0, 2).close()
+    (found,) = tmp_path.glob("*-found.npy.part")
+    found.write_bytes(found.read_bytes()[:-1])
+    grown(tmp_path, faces, 1, 5).finish()
+    assert_equal(crops.read(tmp_path), faces)
+
+
 def test_a_folder_without_crops_says_how_to_make_them(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no aligned faces here; make them with: recog data align"):
         crops.read(tmp_path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -10,8 +13,17 @@ import pytest
 
 from pipeline.errors import SourceError
 from pipeline.faces import align
-from pipeline.training.align_set import align_files
+from pipeline.training.align_set import align_files, align_into
 from pipeline.types import Detections, Floats, Image
+from siamese import crops
+from siamese.crops import GrowingCrops
+from siamese.errors import DataError
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
 
 
 def found(*boxes: tuple[float, float, float, float]) -> Detections:
@@ -43,33 +55,65 @@ def photograph(path: Path, shade: int) -> Image:
     return image
 
 
-def test_each_file_becomes_the_crop_of_its_subject_or_of_the_middle(tmp_path: Path) -> None:
+def test_each_file_becomes_the_crop_of_its_subject_or_of_the_middle(
+    tmp_path: Path, pool: ThreadPoolExecutor
+) -> None:
     bright = photograph(tmp_path / "Ann" / "Ann_0001.png", 200)
     dark = photograph(tmp_path / "Bob" / "Bob_0001.png", 40)
-    files, told = ("Ann/Ann_0001.png", "Bob/Bob_0001.png"), []
-    crops = align_files(tmp_path, files, ("Ann", "Bob"), Bright(), "v1", told.append)
-    assert (crops.files, crops.people, crops.alignment) == (files, ("Ann", "Bob"), "v1")
-    np.testing.assert_array_equal(crops.found, [True, False])
+    images, was_found = align_files(tmp_path, ("Ann/Ann_0001.png", "Bob/Bob_0001.png"), Bright(), pool)
+    np.testing.assert_array_equal(was_found, [True, False])
     face = found((25, 20, 75, 60))
-    np.testing.assert_array_equal(crops.images[0], align.crop(bright, face.boxes, face.landmarks)[0])
-    np.testing.assert_array_equal(crops.images[1], align.center_crop(dark))
-    assert told == [0, 1]
+    np.testing.assert_array_equal(images[0], align.crop(bright, face.boxes, face.landmarks)[0])
+    np.testing.assert_array_equal(images[1], align.center_crop(dark))
 
 
-def test_landmarks_decide_where_there_are_any(tmp_path: Path) -> None:
+def test_landmarks_decide_where_there_are_any(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
     image = photograph(tmp_path / "a.png", 200)
     points = align.TEMPLATE * 0.5 + 10
-    crops = align_files(tmp_path, ["a.png"], ["Ann"], Bright(points), "v1")
+    images, _ = align_files(tmp_path, ["a.png"], Bright(points), pool)
     expected = align.crop(image, np.zeros((1, 4), np.float32), points[None])
-    np.testing.assert_array_equal(crops.images, expected)
+    np.testing.assert_array_equal(images, expected)
 
 
-def test_no_files_make_an_empty_set(tmp_path: Path) -> None:
-    crops = align_files(tmp_path, [], [], Bright(), "v1")
-    assert crops.images.shape == (0, 112, 112, 3)
+def test_no_files_make_no_crops(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    images, was_found = align_files(tmp_path, [], Bright(), pool)
+    assert (images.shape, was_found.shape) == ((0, 112, 112, 3), (0,))
 
 
-def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_image_is_named(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
     (tmp_path / "a.png").write_text("no image")
     with pytest.raises(SourceError, match=r"a\.png: cannot be read as an image"):
-        align_files(tmp_path, ["a.png"], ["Ann"], Bright(), "v1")
+        align_files(tmp_path, ["a.png"], Bright(), pool)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_interrupted_it_goes_on_and_ends_with_the_same_crops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    monkeypatch.setattr("pipeline.training.align_set.PORTION", 2)
+    files = [f"{number}.png" for number in range(7)]
+    for number, file in enumerate(files):
+        photograph(tmp_path / file, 30 * (number + 1))
+    people, told = ["Ann"] * 7, []
+
+    def stop(done: int) -> None:
+        told.append(done)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    def begin(folder: Path) -> GrowingCrops:
+        folder.mkdir(exist_ok=True)
+        return GrowingCrops(folder, files, people, "v1")
+
+    align_into(begin(tmp_path / "at once"), tmp_path, Bright())
+    with closing(begin(tmp_path / "in two")) as growing, pytest.raises(KeyboardInterrupt):
+        align_into(growing, tmp_path, Bright(), threads, stop)
+    with pytest.raises(DataError, match="no aligned faces here"):
+        crops.read(tmp_path / "in two")
+    (tmp_path / "0.png").unlink()  # is not needed any more
+    align_into(begin(tmp_path / "in two"), tmp_path, Bright(), threads, told.append)
+    assert told == [0, 2, 4, 4, 6, 7]
+    whole, parts = crops.read(tmp_path / "at once"), crops.read(tmp_path / "in two")
+    np.testing.assert_array_equal(whole.images, parts.images)
+    np.testing.assert_array_equal(whole.found, parts.found)
+    assert 0 < whole.found.sum() < 7
