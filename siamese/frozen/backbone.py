@@ -33,7 +33,13 @@ class Backbone:
         if not model.is_file():
             raise ModelError(f"{model}: no such model file")
         self.model, self.settings, self.digest = model, settings, sha256(model)
-        self._session = session_of(compose(model, settings).SerializeToString(), str(model), threads)
+        graph = compose(model, settings).SerializeToString()
+        try:
+            self._session = session_of(graph, str(model), threads)
+        except ModelError as error:
+            raise ModelError(
+                f"{model}: cannot be run on faces (n, 3, {SIZE}, {SIZE}): no face embedder, or damaged"
+            ) from error
         self.dimension = self._check()
 
     @property

@@ -93,6 +93,8 @@ def find_out(
 def told(trials: list[Trial]) -> str:
     """Which way was best, and by how much, in one line."""
     best, *others = trials
+    if not others:
+        return f"{best.settings.words()}: {best.wrong:.2%} of pairs wrong"
     first = f"{best.settings.words()} is best of {len(trials)}: {best.wrong:.2%} of pairs wrong"
     near = [each for each in others if each.cost <= best.cost * (1 + ALIKE)]
     far = [each for each in others if each not in near]

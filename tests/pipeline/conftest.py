@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -214,6 +218,27 @@ def recog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
         return Ended(int(ended.value.code or 0), out, err)
 
     return command
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder, and the address at which it is served, as `served / "address"` tells."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    root = tmp_path / "served"
+    root.mkdir()
+    handler = functools.partial(Quiet, directory=str(root))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        (root / "address").write_text(f"http://127.0.0.1:{server.server_port}")
+        yield root
+        server.shutdown()
+        thread.join()
 
 
 # In each half of a frame, the box around what is nearly black. The first number of `scores` is a person's.

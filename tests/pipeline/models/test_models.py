@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import http.server
 import json
 import shutil
 import sys
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -22,27 +18,6 @@ from pipeline.models.catalogue import CATALOGUE, Entry, entry
 from pipeline.models.local import folder, identify, resolve
 from pipeline.models.pull import pull
 from siamese.errors import DataError, ModelError
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder, and the address at which it is served, as `served / "address"` tells."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    root = tmp_path / "served"
-    root.mkdir()
-    handler = functools.partial(Quiet, directory=str(root))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        (root / "address").write_text(f"http://127.0.0.1:{server.server_port}")
-        yield root
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)

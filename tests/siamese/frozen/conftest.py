@@ -24,21 +24,49 @@ def kernel() -> np.ndarray:
 def make_backbone(tmp_path: Path, kernel: np.ndarray) -> Make:
     """Write the embedder; its names clash with ours, on purpose."""
 
-    def make(size: int = 112, batch: int | str = "n", outputs: int = 1, mix: bool = False) -> Path:
+    def make(
+        size: int = 112,
+        batch: int | str = "n",
+        outputs: int = 1,
+        mix: bool = False,
+        fixed: bool = False,
+        sides: int | str | None = None,
+        finds: bool = False,
+    ) -> Path:
+        """
+        Args:
+            mix: each face's embedding depends on the others'.
+            fixed: reshapes to one row, as graphs do that were exported for one face.
+            sides: what it says of its input's height and width, if not what they are.
+            finds: it gives a row for each plane that is bright enough, like a detector.
+        """
         weights = numpy_helper.from_array(kernel[:, :, :size, :size].reshape(D, -1).T.copy(), "recog/weights")
+        flat = helper.make_node("Reshape", ["crops", "one row"], ["recog/flat"])
         nodes = [
-            helper.make_node("Flatten", ["crops"], ["recog/flat"], axis=1),
+            flat if fixed else helper.make_node("Flatten", ["crops"], ["recog/flat"], axis=1),
             helper.make_node("MatMul", ["recog/flat", "recog/weights"], ["sums"]),
         ]
-        if mix:  # each face's embedding depends on the others'
+        if mix:
             nodes.append(helper.make_node("CumSum", ["sums", "zero"], ["embeddings"]))
+        elif finds:
+            nodes += [
+                helper.make_node("Greater", ["sums", "limit"], ["bright"]),
+                helper.make_node("NonZero", ["bright"], ["places"]),
+                helper.make_node("Transpose", ["places"], ["rows"]),
+                helper.make_node("Cast", ["rows"], ["embeddings"], to=TensorProto.FLOAT),
+            ]
         else:
             nodes.append(helper.make_node("Identity", ["sums"], ["embeddings"]))
-        zero = numpy_helper.from_array(np.array(0), "zero")
-        taken = helper.make_tensor_value_info("crops", TensorProto.FLOAT, [batch, 3, size, size])
+        constants = [
+            numpy_helper.from_array(np.array(0), "zero"),
+            numpy_helper.from_array(np.array([1, -1]), "one row"),
+            numpy_helper.from_array(np.array(0.0, np.float32), "limit"),
+        ]
+        said = size if sides is None else sides
+        taken = helper.make_tensor_value_info("crops", TensorProto.FLOAT, [batch, 3, said, said])
         given = [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, [batch, D])]
         given += [helper.make_tensor_value_info("sums", TensorProto.FLOAT, [batch, D])] * (outputs - 1)
-        graph = helper.make_graph(nodes, "planes", [taken], given, [weights, zero])
+        graph = helper.make_graph(nodes, "planes", [taken], given, [weights, *constants])
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=7)
         path = tmp_path / "backbone.onnx"
         onnx.save(model, str(path))

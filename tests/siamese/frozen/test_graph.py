@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -65,6 +66,29 @@ def test_a_backbone_that_says_it_takes_one_face_at_a_time_takes_many_where_it_ca
     np.testing.assert_allclose(embeddings, by_hand(crops, kernel, settings), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "made",
+    [{"batch": 1, "fixed": True}, {"sides": "side"}, {"batch": 1, "fixed": True, "sides": "side"}],
+    ids=str,
+)
+def test_a_graph_for_one_face_or_of_any_size_takes_faces_all_the_same(
+    make_backbone: Make, kernel: np.ndarray, crops: np.ndarray, made: dict[str, Any]
+) -> None:
+    settings = BackboneSettings()
+    embeddings = Backbone(make_backbone(**made), settings, threads=1).embed(crops)
+    np.testing.assert_allclose(embeddings, by_hand(crops, kernel, settings), atol=1e-4)
+
+
+def test_each_plane_may_have_a_mean_and_a_scale_of_its_own(
+    make_backbone: Make, kernel: np.ndarray, crops: np.ndarray
+) -> None:
+    settings = BackboneSettings(mean=(120, 110, 100), scale=(60, 50, 40), mirror=False, unit=False)
+    planes = (crops[..., ::-1] - np.array(settings.mean)) / np.array(settings.scale)
+    expected = np.einsum("dchw,nhwc->nd", kernel, planes)
+    embeddings = Backbone(make_backbone(), settings, threads=1).embed(crops)
+    np.testing.assert_allclose(embeddings, expected, atol=1e-3)
+
+
 @pytest.mark.parametrize("whiten", [True, False])
 def test_the_exported_model_is_one_like_every_other(
     make_backbone: Make, crops: np.ndarray, tmp_path: Path, whiten: bool
@@ -89,7 +113,8 @@ def test_the_exported_model_is_one_like_every_other(
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        ({"size": 96}, r"takes \(n, 3, 112, 112\)"),
+        ({"size": 96}, r"takes \(n, 3, 112, 112\), not \(n, 3, 96, 96\)"),
+        ({"finds": True}, r"gives \(\d, 2\) or \(\d, 2\).* for one face, not an embedding of one length"),
         ({"outputs": 2}, "one input and one output"),
         ({"mix": True}, "depends on who is embedded with it"),
     ],
