@@ -51,6 +51,8 @@ def bring_lfw(root: Path, archive: Path | None, yes: bool) -> None:
 
     if (root / FOLDER).is_dir():
         return
+    if archive is not None and not archive.is_file():
+        raise DataError(f"{archive}: no such file; give --archive lfw-deepfunneled.tgz")
     if archive is None and not yes:
         if not sys.stdin.isatty():
             raise DataError(
