@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.commands import models_adopt
+from pipeline.commands.fetching import bring
 from pipeline.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from pipeline.models.catalogue import Entry
     from pipeline.models.local import Local
 
 app = typer.Typer(help="List, describe, verify and fetch models.", no_args_is_help=True)
@@ -134,26 +133,6 @@ def pull(
     print(f"{path}: verified\nuse: {entry.use}")
 
 
-def bring(entry: Entry, folder: Path, yes: bool) -> Path:
-    """Download a model, after telling about it and asking, unless it is there; its path.
-
-    Raises:
-        ModelError: nobody can be asked, or the answer was no.
-        DataError: it cannot be had.
-    """
-    from pipeline.models.pull import pull as fetch
-    from pipeline.progress import progress
-
-    if (folder / entry.file).exists():
-        return fetch(entry, folder)  # verified
-    _tell(entry, folder)
-    if not yes:
-        ask()
-    with progress() as display:
-        task = display.add_task(f"downloading {entry.file}", total=entry.size)
-        return fetch(entry, folder, lambda done, total: display.update(task, completed=done, total=total))
-
-
 app.command("adopt")(models_adopt.adopt)
 
 
@@ -200,35 +179,6 @@ def _local(model: str) -> Local:
         raise ModelError(f"{path}: no such model file")
     entry = identify(path)
     return Local(model, path, listed(path) or (entry.sha256 if entry else None), entry)
-
-
-def _tell(entry: Entry, folder: Path) -> None:
-    """What is about to be downloaded."""
-    for about, said in {
-        "model": f"{entry.name} ({entry.kind})",
-        "from": entry.urls[0],
-        "to": folder / entry.file,
-        "size": f"{entry.size:,} bytes",
-        "licence": entry.licence,
-        "SHA-256": entry.sha256,
-    }.items():
-        print(f"{about:<8} {said}")
-
-
-def ask() -> None:
-    """Download only if the user says so.
-
-    Raises:
-        ModelError: there is nobody to ask, or the answer was no.
-    """
-    import sys
-
-    from siamese.errors import ModelError
-
-    if not sys.stdin.isatty():
-        raise ModelError("nothing was downloaded: nobody can be asked here; say --yes")
-    if not typer.confirm("Download it?", default=False):
-        raise ModelError("nothing was downloaded")
 
 
 def _text(said: Any) -> str:

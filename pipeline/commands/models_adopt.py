@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.data import LFW, LfwFolder, bring_lfw
+from pipeline.commands.fetching import bring
 from pipeline.commands.options import AsJson, Assignments, ConfigFile
 
 if TYPE_CHECKING:
@@ -49,9 +52,9 @@ def adopt(
     if entry is not None and entry.kind != EMBEDDER:
         raise ConfigError(f"{model}: is a {entry.kind}; only embedders can be adopted")
     if entry is not None:
-        from pipeline.commands.models import bring
-
-        path, licence = bring(entry, local.folder(), yes), entry.licence
+        # What is told and asked must not stand among the JSON.
+        with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+            path, licence = bring(entry, local.folder(), yes), entry.licence
     else:
         path = local.resolve(model)
         licence = describe.licence(describe.read(path))
