@@ -255,26 +255,18 @@ class Recog:
             SourceError: the picture cannot be read.
             GalleryError, ModelError, DetectorError: gallery or a model cannot be used.
         """
-        import numpy as np
+        from contextlib import closing
 
-        from gallery.types import Matches
-        from pipeline.identity import guarantee
+        from gallery.followed import Enrolled
+        from pipeline import build
         from pipeline.identity.identify import identify
 
         image, called = _read(picture)
         embedder = self._embed()
         with self._lock:
             probes = self._look().every_face(image, called)
-        if not probes:
-            return []
-        embeddings = np.stack([probe.embedding for probe in probes])
-        if not self.path.exists():
-            nobody = Matches(((),) * len(probes), np.full((len(probes), most), np.inf, np.float32), 0, 0)
-            return identify(probes, nobody, embedder.calibration, self.settings.evidence, None)
-        with self.gallery() as people:
-            matches = people.search(embeddings, most, pooled=True)
-            claim = guarantee.of(people)
-        return identify(probes, matches, embedder.calibration, self.settings.evidence, claim)
+        with closing(Enrolled(self.path, build.fingerprint(embedder), embedder.dimension)) as people:
+            return identify(probes, build.judge(people, embedder, self.settings), most)
 
     def verify(self, first: Picture, second: Picture, pick: str | None = None) -> Comparison:
         """Whether two pictures show one person: same, different, or cannot tell, and how sure that is.

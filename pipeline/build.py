@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.enrolment.photos import Looker
     from pipeline.faces.choose import Pick
     from pipeline.faces.examine import Examiner
+    from pipeline.identity.judge import Judge
     from pipeline.protocols import Detector
     from siamese.cohort import Cohort
     from siamese.runtime import Embedder
@@ -231,6 +232,17 @@ def people(path: Path | None, embedder: Embedder) -> Enrolled:
     if path is not None:
         gallery(path, embedder).close()  # asked for by name, so it must be there
     return Enrolled(gallery_path(path), fingerprint(embedder), embedder.dimension)
+
+
+def judge(people: protocols.People, embedder: protocols.Embedder, settings: Settings) -> Judge:
+    """Who judges embeddings of this embedder by these people.
+
+    Raises:
+        gallery.errors.GalleryError: what the gallery was calibrated for is damaged.
+    """
+    from pipeline.identity.judge import Judge
+
+    return Judge(people, embedder.calibration, settings.evidence)
 
 
 def gallery_path(path: Path | None) -> Path:

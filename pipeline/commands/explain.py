@@ -42,7 +42,7 @@ def explain(
         Tape(tape, build.fingerprint(embedder)) as opened,
         build.gallery(gallery, embedder) as people,
     ):
-        why = gather(found, opened, people, embedder.calibration, settings)
+        why = gather(found, opened, people, build.judge(people, embedder, settings))
     for line in sentences(why):
         print(line)
     if out is not None:

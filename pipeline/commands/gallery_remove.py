@@ -97,9 +97,9 @@ def _purge(name: str, tapes: list[Path], path: Path, settings: Settings) -> list
     with ExitStack() as stack:
         people = stack.enter_context(build.gallery(path, embedder))
         people.qualities(name)  # a name nobody has is refused first
-        opened = {}
+        judge, opened = build.judge(people, embedder, settings), {}
         for tape in {each.resolve(): each for each in tapes}.values():
             one = stack.enter_context(Tape(tape, build.fingerprint(embedder), alone=True))
             one.check()
-            opened[tape] = one, find(one, name, people, embedder.calibration, settings)
+            opened[tape] = one, find(one, name, judge)
         return [purge(one, tape, found) for tape, (one, found) in opened.items()]

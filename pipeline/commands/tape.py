@@ -41,7 +41,7 @@ def replay(
     people = build.people(gallery, embedder)
     try:
         with Tape(tape, build.fingerprint(embedder)) as opened:
-            decided = decide_again(opened, people, embedder.calibration, settings)
+            decided = decide_again(opened, build.judge(people, embedder, settings))
     finally:
         people.close()
     if as_json:
@@ -100,7 +100,7 @@ def search(
     embedder = build.embedder(settings)
     with Tape(tape, build.fingerprint(embedder)) as opened:
         probe = build.examiner(settings, embedder).probe(read_photo(image), str(image), chosen)
-        found, chance = search_tape(opened, probe.embedding, embedder.calibration, settings)
+        found, chance = search_tape(opened, probe.embedding, embedder.calibration, settings.evidence)
     bound = 1 - settings.evidence.target_fpir
     if as_json:
         rows = [

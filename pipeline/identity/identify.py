@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from gallery.types import Matches
-from pipeline.config import EvidenceSettings
 from pipeline.faces.examine import Probe
 from pipeline.identity.evidence import posterior
-from pipeline.identity.guarantee import Guarantee
+from pipeline.identity.judge import NEAREST, Judge
 from pipeline.types import State
-from siamese.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +47,16 @@ class Identified:
         }
 
 
-def identify(
-    probes: Sequence[Probe],
-    matches: Matches,
-    calibration: Calibration,
-    settings: EvidenceSettings,
-    guarantee: Guarantee | None,
-) -> list[Identified]:
-    """The verdict on each face by itself. Row i of `matches` belongs to probe i.
+def identify(probes: Sequence[Probe], judge: Judge, most: int = NEAREST) -> list[Identified]:
+    """The verdict on each face by itself, with the `most` likeliest people.
 
     A face is named where that is as likely as the target asks; in a calibrated gallery that is where its
     shifted distance is within the threshold and nobody else is about as near.
     """
-    if guarantee is None:
-        shifted, ratios = matches.distances.astype(np.float64), calibration.of_people(matches.distances)
-    else:
-        shifted = guarantee.shifted(matches)
-        ratios = guarantee.ratios(matches, calibration, settings, max(matches.people, 1))
+    if not probes:
+        return []
+    matches = judge.matches(np.stack([probe.embedding for probe in probes]), most)
+    shifted, ratios, settings = judge.shifted(matches), judge.ratios_of(matches), judge.settings
     found = []
     for row, probe in enumerate(probes):
         names = matches.names[row]

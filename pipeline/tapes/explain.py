@@ -16,17 +16,14 @@ import numpy as np
 
 from gallery import Gallery
 from gallery.pooled import track as pooled_track
-from pipeline.config import Settings
 from pipeline.drawing.draw import DARK, WHITE
 from pipeline.drawing.lettering import put_text, shorten
 from pipeline.drawing.sheet import contact_sheet
 from pipeline.errors import SourceError
-from pipeline.identity import guarantee
-from pipeline.identity.ratios import ratios_of
+from pipeline.identity.judge import Judge
 from pipeline.tapes.replay import decide
 from pipeline.tapes.tape import Tape
 from pipeline.types import UNDECIDED, Identity, Image
-from siamese.calibration import Calibration
 
 WIDTH = 960  # pixels of a card
 SHOWN_PEOPLE, SHOWN_LOOKS = 4, 60
@@ -78,10 +75,11 @@ def find_event(path: Path, wanted: str) -> dict[str, Any]:
     raise SourceError(f"{path} has no event with the id {wanted}; ids look like 8c2115092423-12")
 
 
-def explain(
-    event: dict[str, Any], tape: Tape, people: Gallery, calibration: Calibration, settings: Settings
-) -> Explanation:
+def explain(event: dict[str, Any], tape: Tape, people: Gallery, judge: Judge) -> Explanation:
     """Gather what bears on an event.
+
+    Args:
+        judge: of these people.
 
     Raises:
         SourceError: the tape knows nothing of its run or track.
@@ -91,11 +89,11 @@ def explain(
     rows = [row for row, each in enumerate(looks.tracks) if each == track]
     if not rows:
         raise SourceError(f"the tape has no looks at track {track} of the run {run}; is it that run's tape?")
-    identity = decide(looks, tape.tracks(run), people, calibration, settings).get(track, UNDECIDED)
+    identity = decide(looks, tape.tracks(run), judge).get(track, UNDECIDED)
     embeddings, qualities = looks.embeddings[rows], looks.qualities[rows]
-    face = pooled_track(embeddings, qualities, settings.evidence.memory)
+    face = pooled_track(embeddings, qualities, judge.settings.memory)
     both = np.concatenate([embeddings, face[None]])
-    *ratios, together = ratios_of(both, people, calibration, settings.evidence, guarantee.of(people))
+    *ratios, together = judge.ratios(both)
     best = embeddings[int(qualities.argmax())]
     ranked = sorted(together, key=lambda name: -together[name])[:SHOWN_PEOPLE]
     candidates = []
@@ -110,7 +108,7 @@ def explain(
     return Explanation(
         event,
         identity,
-        1 - settings.evidence.target_fpir,
+        1 - judge.settings.target_fpir,
         tuple(candidates),
         tuple(looks.seconds[row] for row in rows),
         tuple(qualities.tolist()),

@@ -8,23 +8,19 @@ by itself is. Whoever wants to be forgotten is served by taking a little too muc
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from gallery.pooled import track as pooled_track
-from pipeline.config import Settings
 from pipeline.errors import SourceError
-from pipeline.identity import guarantee
 from pipeline.identity.evidence import posterior
-from pipeline.identity.ratios import ratios_of
-from pipeline.protocols import People
+from pipeline.identity.judge import Judge
 from pipeline.tapes.replay import decide
 from pipeline.tapes.tape import Looks, Tape, TapedTrack
 from pipeline.types import Floats
-from siamese.calibration import Calibration
 
 LIKELIER = 0.5  # probability from which a track or a look is taken for theirs
 _CHUNK = 1 << 24  # bytes of a file that are searched at once
@@ -49,13 +45,10 @@ class Found:
     embeddings: Floats  # (n, d)
 
 
-def find(tape: Tape, name: str, people: People, calibration: Calibration, settings: Settings) -> Found:
+def find(tape: Tape, name: str, judge: Judge) -> Found:
     """What of a tape is of the person enrolled as `name`."""
     by_run = {run.run: tape.looks(run.run) for run in tape.runs()}
-    rows = {
-        run: theirs(looks, tape.tracks(run), name, people, calibration, settings)
-        for run, looks in by_run.items()
-    }
+    rows = {run: theirs(looks, tape.tracks(run), name, judge) for run, looks in by_run.items()}
     # What equals a look of theirs to the bit goes with it, whatever its track was taken for.
     copies = {by_run[run].embeddings[row].tobytes() for run, found in rows.items() for row in found}
     rows = {
@@ -68,35 +61,28 @@ def find(tape: Tape, name: str, people: People, calibration: Calibration, settin
     return Found(rows, tracks, np.concatenate([nothing, *embeddings]))
 
 
-def theirs(
-    looks: Looks,
-    tracks: Sequence[TapedTrack],
-    name: str,
-    people: People,
-    calibration: Calibration,
-    settings: Settings,
-) -> list[int]:
+def theirs(looks: Looks, tracks: Sequence[TapedTrack], name: str, judge: Judge) -> list[int]:
     """The rows of a run's looks that are taken for the person enrolled as `name`, ascending."""
-    verdicts = decide(looks, tracks, people, calibration, settings)
+    verdicts = decide(looks, tracks, judge)
     whole = {track for track, verdict in verdicts.items() if verdict.name == name}
     of_track = np.array(looks.tracks, np.int64)
     present = np.unique(of_track)
     faces = [
         pooled_track(
-            looks.embeddings[of_track == track], looks.qualities[of_track == track], settings.evidence.memory
+            looks.embeddings[of_track == track], looks.qualities[of_track == track], judge.settings.memory
         )
         for track in present
     ]
     both = np.concatenate([looks.embeddings, *(face[None] for face in faces)])
-    found = ratios_of(both, people, calibration, settings.evidence, guarantee.of(people))
+    found = judge.ratios(both)
     ratios, together = found[: len(looks)], found[len(looks) :]
     for track, evidence in zip(present.tolist(), together, strict=True):
-        if _likely(evidence, name, people.people_count):
+        if _likely(evidence, name, judge.people_count):
             whole.add(track)
     return [
         row
         for row, track in enumerate(looks.tracks)
-        if track in whole or _likely(ratios[row], name, people.people_count)
+        if track in whole or _likely(ratios[row], name, judge.people_count)
     ]
 
 
@@ -132,7 +118,7 @@ def remains(path: Path, embeddings: Floats) -> int:
     return places
 
 
-def _likely(ratios: dict[str, float], name: str, people: int) -> bool:
+def _likely(ratios: Mapping[str, float], name: str, people: int) -> bool:
     """Whether ratios of people enrolled make it likelier than not that it is the one called `name`."""
     if name not in ratios:
         return False

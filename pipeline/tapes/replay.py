@@ -11,11 +11,9 @@ import numpy as np
 from scipy.special import expit
 
 from gallery.pooled import track as pooled_track
-from pipeline.config import Settings
-from pipeline.identity import guarantee
-from pipeline.identity.evidence import Evidence, posterior
-from pipeline.identity.ratios import ratios_of
-from pipeline.protocols import People
+from pipeline.config import EvidenceSettings
+from pipeline.identity.evidence import posterior
+from pipeline.identity.judge import Judge
 from pipeline.tapes.tape import Looks, Tape, TapedTrack
 from pipeline.types import UNDECIDED, Floats, Identity, State
 from siamese.calibration import Calibration
@@ -43,39 +41,35 @@ class Sighting:
     probability: float  # that it is, given even odds that any of the tracks is
 
 
-def replay(tape: Tape, people: People, calibration: Calibration, settings: Settings) -> list[Decided]:
-    """The verdicts on every track of every run, as a run with these settings and this gallery gives them.
+def replay(tape: Tape, judge: Judge) -> list[Decided]:
+    """The verdicts on every track of every run, as a run that judges so gives them.
 
     Only looks that the first run took are there: a track that it had decided was looked at less often.
     """
     decided = []
     for run in tape.runs():
         looks, tracks = tape.looks(run.run), tape.tracks(run.run)
-        verdicts = decide(looks, tracks, people, calibration, settings)
+        verdicts = decide(looks, tracks, judge)
         for track in tracks:
             count = looks.tracks.count(track.track)
             decided.append(Decided(run.source, track, count, verdicts.get(track.track, UNDECIDED)))
     return decided
 
 
-def decide(
-    looks: Looks, tracks: Sequence[TapedTrack], people: People, calibration: Calibration, settings: Settings
-) -> dict[int, Identity]:
+def decide(looks: Looks, tracks: Sequence[TapedTrack], judge: Judge) -> dict[int, Identity]:
     """The last verdict on each track of a run that was more than "undecided"; else the last of all."""
-    evidence = Evidence(settings.evidence)
+    evidence = judge.evidence()
     verdicts: dict[int, Identity] = {}
-    claim = guarantee.of(people)
     for seconds, group in groupby(range(len(looks)), key=lambda row: looks.seconds[row]):
         rows = list(group)
         pooled = [
             evidence.add(looks.tracks[row], looks.embeddings[row], float(looks.qualities[row]))
             for row in rows
         ]
-        found = ratios_of(np.stack(pooled), people, calibration, settings.evidence, claim)
-        for row, ratios in zip(rows, found, strict=True):
+        for row, ratios in zip(rows, judge.ratios(np.stack(pooled)), strict=True):
             evidence.weigh(looks.tracks[row], ratios)
         in_view = [t.track for t in tracks if t.first_seconds <= seconds <= t.last_seconds]
-        evidence.decide(in_view, people.people_count)
+        evidence.decide(in_view, judge.people_count)
         for track in in_view:
             identity = evidence.of(track)
             decided = verdicts.get(track, UNDECIDED).state is not State.UNDECIDED
@@ -85,7 +79,7 @@ def decide(
 
 
 def search(
-    tape: Tape, probe: Floats, calibration: Calibration, settings: Settings
+    tape: Tape, probe: Floats, calibration: Calibration, settings: EvidenceSettings
 ) -> tuple[list[Sighting], float]:
     """Every track of the tape, by the evidence that it is the person with the embedding `probe` (d,).
 
@@ -108,12 +102,12 @@ def search(
 
 
 def _sightings(
-    tape: Tape, run: str, probe: Floats, calibration: Calibration, settings: Settings
+    tape: Tape, run: str, probe: Floats, calibration: Calibration, settings: EvidenceSettings
 ) -> Iterator[tuple[TapedTrack, int, float]]:
     looks = tape.looks(run)
     of_track = np.array(looks.tracks, np.int64)
     for taped in tape.tracks(run):
         rows = np.flatnonzero(of_track == taped.track)
         if len(rows):
-            face = pooled_track(looks.embeddings[rows], looks.qualities[rows], settings.evidence.memory)
+            face = pooled_track(looks.embeddings[rows], looks.qualities[rows], settings.memory)
             yield taped, len(rows), float(calibration.llr(np.abs(face - probe).sum()))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import Settings
+from pipeline.config import EvidenceSettings
 from pipeline.errors import SinkError, SourceError
 from pipeline.tapes.replay import search
 from pipeline.tapes.tape import Run, Tape
@@ -148,7 +148,7 @@ def test_a_search_ranks_tracks_by_evidence_and_needs_more_of_it_on_a_longer_tape
         looks = {1: [10.0, 0, 0, 0], **{2 + i: [0, 10.0, i, 0] for i in range(strangers)}}
         write(path, [result(i, looks) for i in range(5)])
         with Tape(path, MODEL) as tape:
-            found, chance = search(tape, np.array([10, 0, 0, 0], np.float32), CALIBRATION, Settings())
+            found, chance = search(tape, np.array([10, 0, 0, 0], np.float32), CALIBRATION, EvidenceSettings())
         assert len(found) == 1 + strangers
         assert found[0].probability <= chance <= 1
         return [(each.track.track, each.probability) for each in found]
@@ -161,7 +161,7 @@ def test_a_search_ranks_tracks_by_evidence_and_needs_more_of_it_on_a_longer_tape
 
 def test_an_empty_tape_knows_nobody(tmp_path: Path) -> None:
     with Tape(write(tmp_path / "t.tape", []), MODEL) as tape:
-        assert search(tape, np.zeros(4, np.float32), CALIBRATION, Settings()) == ([], 0.0)
+        assert search(tape, np.zeros(4, np.float32), CALIBRATION, EvidenceSettings()) == ([], 0.0)
 
 
 class TestCommands:

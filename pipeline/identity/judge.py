@@ -1,0 +1,86 @@
+"""Who judges: the people enrolled, how embeddings of one face differ, and what is asked of a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from gallery.types import Matches
+from pipeline.config import EvidenceSettings
+from pipeline.identity import guarantee
+from pipeline.identity.evidence import Evidence
+from pipeline.protocols import People
+from pipeline.types import Floats
+from siamese.calibration import Calibration
+
+NEAREST = 5  # people whose evidence is kept apart; all others are further away
+
+
+class Judge:
+    """Turns embeddings into evidence for or against each person enrolled.
+
+    One for each recogniser, for it keeps what was claimed of its gallery when that was last looked at.
+
+    Attributes:
+        settings: what is asked of a name.
+        calibration: the model's, from distances to log-likelihood ratios.
+        claim: what the gallery was calibrated for, which then takes the calibration's place; else None.
+    """
+
+    def __init__(self, people: People, calibration: Calibration, settings: EvidenceSettings) -> None:
+        """
+        Raises:
+            gallery.errors.GalleryError: what the gallery was calibrated for is damaged.
+        """
+        self._people, self.calibration, self.settings = people, calibration, settings
+        self.claim = guarantee.of(people)
+
+    @property
+    def people_count(self) -> int:
+        """How many people are enrolled."""
+        return self._people.people_count
+
+    def evidence(self) -> Evidence:
+        """Evidence of no looks yet, to be judged as the settings ask."""
+        return Evidence(self.settings)
+
+    def refresh(self) -> bool:
+        """Whether others have written to the gallery; it is taken in. Costs microseconds where they have not.
+
+        Raises:
+            gallery.errors.GalleryError: the gallery is damaged by now, or not for this model.
+        """
+        changed = self._people.refresh()
+        if changed:
+            self.claim = guarantee.of(self._people)
+        return changed
+
+    def matches(self, embeddings: Floats, most: int = NEAREST) -> Matches:
+        """The `most` nearest people of each of `embeddings` (n, d), nearest first."""
+        if not self.people_count:
+            return Matches(((),) * len(embeddings), np.zeros((len(embeddings), 0), np.float32), 0, 0)
+        return self._people.search(embeddings, most, pooled=True)
+
+    def ratios(self, embeddings: Floats) -> list[Mapping[str, float]]:
+        """For each of `embeddings` (n, d) the log-likelihood ratios of the nearest people, best first."""
+        matches = self.matches(embeddings)
+        pairs = zip(matches.names, self.ratios_of(matches).tolist(), strict=True)
+        return [dict(zip(names, values, strict=False)) for names, values in pairs]
+
+    def ratios_of(self, matches: Matches) -> npt.NDArray[np.float64]:
+        """Log-likelihood ratios (n, k) of matches."""
+        if self.claim is None:
+            return np.asarray(self.calibration.of_people(matches.distances), np.float64)
+        return self.claim.ratios(matches, self.calibration, self.settings, max(matches.people, 1))
+
+    def shifted(self, matches: Matches) -> npt.NDArray[np.float64]:
+        """Distances (n, k) of matches, with everybody's shift in a gallery that was calibrated so."""
+        return matches.distances.astype(np.float64) if self.claim is None else self.claim.shifted(matches)
+
+    def nobody_why(self) -> str | None:
+        """Why nobody will be named, where too many are enrolled without a calibration; else None."""
+        if self.claim is not None:
+            return None
+        return guarantee.too_many(self.people_count, self.calibration, self.settings)
