@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from gallery import Gallery
     from gallery.followed import Enrolled
     from pipeline import protocols
-    from pipeline.detection.region import RegionDetector
-    from pipeline.detection.tiles import TiledDetector
-    from pipeline.detection.yolo import YoloDetector
     from pipeline.enrolment.enroller import Enroller
     from pipeline.enrolment.photos import Looker
     from pipeline.faces.choose import Pick
@@ -28,7 +25,7 @@ GALLERY = Path("~/.local/share/recog/gallery.db")  # where the gallery is when n
 QUICK = 224  # long side of the detector's input for a first look at a portrait, pixels
 
 
-def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetector:
+def detector(settings: Settings) -> Detector:
     """The face detector: over the whole frame, or in tiles, or in a region of it.
 
     Where people are to be found first, it is the one that looks for faces inside them.
@@ -46,7 +43,7 @@ def detector(settings: Settings) -> YoloDetector | TiledDetector | RegionDetecto
     cv2.setNumThreads(1)
     det = settings.det
     inside_people = _people_model(settings) is not None
-    found: YoloDetector | TiledDetector = YoloDetector(
+    found: Detector = YoloDetector(
         detector_file(det.person_faces if inside_people else det.model),
         det.size,
         det.confidence,
@@ -190,7 +187,7 @@ def fingerprint(embedder: protocols.Embedder) -> str:
     return f"{embedder.name} {embedder.digest[:16]}, {VERSION}"
 
 
-def detector_fingerprint(detector: YoloDetector | TiledDetector | RegionDetector) -> str:
+def detector_fingerprint(detector: Detector) -> str:
     """Which detector found a face, as templates keep it. Another one does not make them unusable."""
     return detector.digest[:16]
 

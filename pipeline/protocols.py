@@ -10,20 +10,44 @@ from siamese.calibration import Calibration
 
 
 class Detector(Protocol):
-    """Finds faces with landmarks in a BGR image."""
+    """Finds faces in an image, or people with their faces."""
 
-    def detect(self, image: Image) -> Detections: ...
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its weights, in hexadecimal."""
+        ...
+
+    def detect(self, image: Image) -> Detections:
+        """What it finds in a BGR image (h, w, 3), in pixels of it."""
+        ...
 
 
 class Embedder(Protocol):
-    """Turns aligned crops (m, 112, 112, 3) uint8 BGR into embeddings (m, d) float32."""
+    """Turns aligned faces into embeddings."""
 
-    name: str
-    digest: str
-    dimension: int
-    calibration: Calibration
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
-    def embed(self, crops: Image) -> Floats: ...
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its weights, in hexadecimal."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """How long its embeddings are."""
+        ...
+
+    @property
+    def calibration(self) -> Calibration:
+        """From distances of its embeddings to log-likelihood ratios."""
+        ...
+
+    def embed(self, crops: Image) -> Floats:
+        """Embeddings (m, d) float32 of aligned crops (m, 112, 112, 3) uint8 BGR."""
+        ...
 
 
 class People(Protocol):

@@ -61,7 +61,7 @@ def prepare(
         people, _ = view1_split(lfw)  # people of the test half stay out here as well
         random.Random(0).shuffle(people)  # noqa: S311 (a choice, not a secret)
         single = [lfw / FOLDER / image_name(name, 1) for name in people[:faces]]
-    proposers: list[preparing.Proposer] = [YuNet(yunet, size, 0.5) for size in preparing.SCALES]
+    proposers = [YuNet(yunet, size, 0.5) for size in preparing.SCALES]
     without = list_photos(negatives) if negatives is not None else []
     with progress() as display:
         task = display.add_task("labelling", total=len(photos) + len(single) + len(without))

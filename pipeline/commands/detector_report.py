@@ -25,6 +25,7 @@ from pipeline.detection.yolo import YoloDetector
 from pipeline.drawing.sheet import letterbox
 from pipeline.errors import DetectorError, SinkError
 from pipeline.progress import progress
+from pipeline.protocols import Detector
 from pipeline.sources.quiet import quiet_opencv
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256
@@ -35,7 +36,7 @@ SMALL = 320  # input size of the check on LFW and of the timing, pixels
 YUNET = "yunet"  # its name in tables
 FRAME = (640, 360)  # width and height of the picture that calls are timed on
 
-Maker = Callable[[], evaluating.Detector]
+Maker = Callable[[], Detector]
 Tables = dict[str, list[list[str]]]  # by title
 
 
@@ -163,11 +164,11 @@ def _makers(
 ) -> dict[str, Maker]:
     """What makes each detector at each size, by its name in tables."""
 
-    def ours(file: Path, size: int) -> evaluating.Detector:
+    def ours(file: Path, size: int) -> Detector:
         cv2.setNumThreads(1)  # as `pipeline.build` sets it: the cores are onnxruntime's
         return YoloDetector(file, size, confidence, max_faces=1000)
 
-    def yunet(file: Path, size: int) -> evaluating.Detector:
+    def yunet(file: Path, size: int) -> Detector:
         cv2.setNumThreads(os.cpu_count() or 1)  # here OpenCV is what runs the network
         return YuNet(file, size, confidence)
 
@@ -200,7 +201,7 @@ def _check_lfw(
         return lfw_check.check(_makers(files, wanted, [SMALL], IN_USE), images, proposers, IN_USE, advance)
 
 
-def _proposers(wanted: Wanted) -> list[evaluating.Detector]:
+def _proposers(wanted: Wanted) -> list[Detector]:
     """The independent detector at the scales that it labelled the training set at; none without its file."""
     return [YuNet(wanted.yunet, size, 0.5) for size in SCALES] if wanted.yunet is not None else []
 

@@ -9,7 +9,6 @@ is there is none.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -17,17 +16,12 @@ from pipeline.detection.tiles import shifted
 from pipeline.detection.yolo import YoloDetector
 from pipeline.faces.assignment import pairs
 from pipeline.faces.boxes import area, intersection
+from pipeline.protocols import Detector
 from pipeline.types import Detections, Floats, Image, Ints
 
 MARGIN = 0.05  # of a person's box, added at each side: boxes often end at the hairline
 INSIDE = 0.7  # share of a face that must lie in the person's (grown) box to be the person's
 REACH = 0.75  # how far from the crown, in widths and heights of the person: faces at the feet are of others
-
-
-class FaceDetector(Protocol):
-    """Finds faces with landmarks in a BGR image."""
-
-    def detect(self, image: Image) -> Detections: ...
 
 
 class PersonDetector:
@@ -36,7 +30,7 @@ class PersonDetector:
     def __init__(
         self,
         model: Path,
-        faces: FaceDetector,
+        faces: Detector,
         size: int = 480,
         confidence: float = 0.4,
         max_people: int = 100,

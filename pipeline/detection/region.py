@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from pipeline.detection.tiles import Searcher, shifted
+from pipeline.detection.tiles import shifted
+from pipeline.protocols import Detector
 from pipeline.types import Detections, Image
 
 Region = tuple[float, float, float, float]
@@ -13,7 +14,7 @@ Region = tuple[float, float, float, float]
 class RegionDetector:
     """Another detector on a rectangle of each frame; coordinates stay those of the frame."""
 
-    def __init__(self, detector: Searcher, region: Region) -> None:
+    def __init__(self, detector: Detector, region: Region) -> None:
         """
         Args:
             region: x1 y1 x2 y2 as shares of the frame's width and height, each in 0..1, so that it holds for

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from pipeline.detection.yolo import suppress
 from pipeline.faces.boxes import nested
+from pipeline.protocols import Detector
 from pipeline.types import Bools, Detections, Floats, Image
 
 EDGE = 2.0  # pixels from a seam within which a box is cut by it
-
-
-class Searcher(Protocol):
-    """A detector, and the checksum of its weights."""
-
-    digest: str
-
-    def detect(self, image: Image) -> Detections: ...
 
 
 class TiledDetector:
@@ -31,7 +22,7 @@ class TiledDetector:
 
     def __init__(
         self,
-        detector: Searcher,
+        detector: Detector,
         tiles: int = 2,
         shared: float = 0.2,
         overlap: float = 0.5,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
-from gallery.types import Matches, NewTemplate, StoredTemplate
+from gallery.types import NewTemplate, StoredTemplate
 from pipeline.enrolment.photos import Outcome, Verdict
 from pipeline.identity.evidence import posterior
+from pipeline.protocols import People
 from pipeline.types import Floats
 from siamese.calibration import Calibration
 
@@ -25,15 +25,6 @@ COPY = 0.25
 # farther away, and where there are none. Below, it is like nobody, and merely a little less unlike the other.
 BESIDE_OWN, ALONE = 0.1, 0.5
 NEAREST = 5  # people among whom the likeliest is looked for
-
-
-class People(Protocol):
-    """Who is enrolled."""
-
-    @property
-    def people_count(self) -> int: ...
-
-    def search(self, embeddings: Floats, people: int = 5) -> Matches: ...
 
 
 @dataclass(slots=True)

@@ -14,25 +14,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 
 from pipeline.detection.evaluation.precision import Interval, average_precision, interval, match, redrawn
-from pipeline.detection.training.prepare import Photo, Proposer, is_test, label, propose, read_photos
+from pipeline.detection.training.prepare import Photo, is_test, label, propose, read_photos
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import area, iou
+from pipeline.protocols import Detector
 from pipeline.types import Bools, Detections, Floats, Image
 
 OVERLAPS = np.arange(50, 100, 5) / 100  # 0.50, 0.55 .. 0.95: COCO's
 SIZES = {"<16": (0, 16), "16-32": (16, 32), "32-96": (32, 96), ">96": (96, np.inf)}  # sqrt(area), pixels
-
-
-class Detector(Protocol):
-    """Anything that finds faces in a BGR image."""
-
-    def detect(self, image: Image) -> Detections: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,7 @@ def held_out(folders: Sequence[Path]) -> list[Photo]:
 
 
 def proposed_landmarks(
-    photos: Sequence[Photo], proposers: Sequence[Proposer], progress: Callable[[], None] = lambda: None
+    photos: Sequence[Photo], proposers: Sequence[Detector], progress: Callable[[], None] = lambda: None
 ) -> list[Floats]:
     """For each photograph the landmarks (m, 5, 2) that the proposers give to its boxes; NaN where none fits.
 

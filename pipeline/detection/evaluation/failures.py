@@ -9,11 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.detection.evaluation.evaluate import Detector, read_image
+from pipeline.detection.evaluation.evaluate import read_image
 from pipeline.detection.training.prepare import Photo
 from pipeline.drawing.sheet import contact_sheet
 from pipeline.errors import SinkError
 from pipeline.faces.boxes import area, iou
+from pipeline.protocols import Detector
 from pipeline.types import Floats, Image
 
 FOUND = 0.5  # IoU from which a face counts as found, as in AP50

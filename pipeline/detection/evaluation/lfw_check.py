@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.detection.evaluation.evaluate import Detector, landmark_errors, read_image
+from pipeline.detection.evaluation.evaluate import landmark_errors, read_image
 from pipeline.detection.evaluation.precision import Interval, interval
-from pipeline.detection.training.prepare import MATCH, Proposer, propose
+from pipeline.detection.training.prepare import MATCH, propose
 from pipeline.faces.boxes import iou
+from pipeline.protocols import Detector
 from pipeline.types import Detections, Floats
 from siamese.lfw import files as lfw
 
@@ -76,7 +77,7 @@ def choose(root: Path, images: int | None = None, seed: int = 0) -> LfwImages:
 def check(
     makers: Mapping[str, Callable[[], Detector]],
     images: LfwImages,
-    proposers: Sequence[Proposer],
+    proposers: Sequence[Detector],
     confidence: float = 0.4,
     progress: Callable[[], None] = lambda: None,
 ) -> dict[str, LfwReport]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.detection.evaluation.evaluate import Detector
+from pipeline.protocols import Detector
 from pipeline.types import Image
 
 

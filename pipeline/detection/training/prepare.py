@@ -20,13 +20,13 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import area, intersection, iou
+from pipeline.protocols import Detector
 from pipeline.types import Detections, Floats, Image
 
 SCALES = (256, 448, 832, 1280)  # long sides that YuNet proposes landmarks at, pixels
@@ -35,12 +35,6 @@ BACKGROUND = 0.75  # score from which a proposal in no human box counts as a fac
 DOUBT = 0.5  # score from which a small proposal in no box may be a face or not
 SMALL = 28.0  # pixels; a larger face would have been drawn
 EMPTY = 0.3  # share of a photograph's long side from which a piece without faces is worth learning from
-
-
-class Proposer(Protocol):
-    """Anything that finds faces with landmarks in an image."""
-
-    def detect(self, image: Image) -> Detections: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +77,7 @@ def read_photos(folder: Path) -> list[Photo]:
     ]
 
 
-def propose(image: Image, proposers: Iterable[Proposer]) -> Detections:
+def propose(image: Image, proposers: Iterable[Detector]) -> Detections:
     """All proposals of all scales together, best score first; duplicates are left to the matching."""
     found = [proposer.detect(image) for proposer in proposers]
     every = Detections(
@@ -177,7 +171,7 @@ def prepare(
     wild: list[Photo],
     single: list[Path],
     out: Path,
-    proposers: list[Proposer],
+    proposers: Sequence[Detector],
     negatives: Sequence[Path] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, int]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.errors import DetectorError
 from pipeline.types import Detections, Image
+from siamese.shipped import sha256
 
 # YuNet names sides as the person has them; ours are as seen in the image, which for a face towards the
 # camera gives the same order: YuNet's "right eye" is the one at the left of the image.
@@ -28,7 +29,7 @@ class YuNet:
             self._net = cv2.FaceDetectorYN.create(str(model), "", (size, size), confidence, 0.3, 5000)
         except cv2.error as error:
             raise DetectorError(f"{model}: OpenCV cannot load this as a YuNet model ({error.err})") from error
-        self.size = size
+        self.digest, self.size = sha256(model), size
 
     def detect(self, image: Image) -> Detections:
         """Find faces; coordinates are in pixels of `image`."""

@@ -87,6 +87,8 @@ def exported(ultralytics: Any) -> Callable[..., Path]:
 class Everywhere:
     """Proposes one face with its landmarks, in the middle."""
 
+    digest = "0" * 64
+
     def detect(self, image: Image) -> Detections:
         points = np.array([[26, 26], [38, 26], [32, 32], [27, 38], [37, 38]], np.float32)
         box = np.array([[20, 18, 44, 46]], np.float32)

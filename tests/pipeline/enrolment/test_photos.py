@@ -153,6 +153,8 @@ def test_a_quick_look_settles_a_clear_portrait_and_nothing_else(
     tmp_path: Path, world: Any, detector: Any, embedder: Any
 ) -> None:
     class Counting:
+        digest = "0" * 64
+
         def __init__(self) -> None:
             self.asked = 0
 
