@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gallery import Gallery
     from gallery.followed import Enrolled
     from pipeline import protocols
+    from pipeline.detection.yolo import Graph
     from pipeline.enrolment.enroller import Enroller
     from pipeline.enrolment.photos import Looker
     from pipeline.faces.choose import Pick
@@ -25,10 +26,34 @@ GALLERY = Path("~/.local/share/recog/gallery.db")  # where the gallery is when n
 QUICK = 224  # long side of the detector's input for a first look at a portrait, pixels
 
 
-def detector(settings: Settings) -> Detector:
+class Graphs:
+    """The models of detectors, each opened once, however many detectors run it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._threads = settings.runtime.threads
+        self._open: dict[Path, Graph] = {}
+
+    def __call__(self, model: Path | None) -> Graph:
+        """The model that `detector_file` says, open.
+
+        Raises:
+            pipeline.errors.DetectorError, siamese.errors.ModelError: it cannot be used.
+        """
+        from pipeline.detection.yolo import Graph
+
+        file = detector_file(model)
+        if file not in self._open:
+            self._open[file] = Graph.open(file, self._threads, spin=False)
+        return self._open[file]
+
+
+def detector(settings: Settings, graphs: Graphs | None = None) -> Detector:
     """The face detector: over the whole frame, or in tiles, or in a region of it.
 
     Where people are to be found first, it is the one that looks for faces inside them.
+
+    Args:
+        graphs: what is open already, and what is opened now.
 
     Raises:
         pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
@@ -41,17 +66,10 @@ def detector(settings: Settings) -> Detector:
 
     # OpenCV's pool and onnxruntime's would fight for the same cores; the models need them more.
     cv2.setNumThreads(1)
-    det = settings.det
-    inside_people = _people_model(settings) is not None
-    found: Detector = YoloDetector(
-        detector_file(det.person_faces if inside_people else det.model),
-        det.size,
-        det.confidence,
-        det.overlap,
-        det.max_faces,
-        settings.runtime.threads,
-        spin=False,
-    )
+    det, graphs = settings.det, graphs or Graphs(settings)
+    inside_people = _people_model(settings, graphs) is not None
+    graph = graphs(det.person_faces if inside_people else det.model)
+    found: Detector = YoloDetector(graph, det.size, det.confidence, det.overlap, det.max_faces)
     if det.tiles > 1:
         found = TiledDetector(found, det.tiles, overlap=det.overlap, max_faces=det.max_faces)
     return found if det.roi is None or inside_people else RegionDetector(found, det.roi)
@@ -76,34 +94,33 @@ def detector_file(model: Path | None) -> Path:
     return model_file(model)
 
 
-def finder(settings: Settings, faces: Detector) -> Detector:
+def finder(settings: Settings, faces: Detector, graphs: Graphs | None = None) -> Detector:
     """What finds whom to follow: the face detector itself or, with a model that finds people, people first.
 
     Args:
-        faces: as `detector` made it.
+        faces, graphs: as `detector` made it, and took them.
 
     Raises:
         pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
     """
-    model, det = _people_model(settings), settings.det
+    model, det = _people_model(settings, graphs or Graphs(settings)), settings.det
     if model is None:
         return faces
     from pipeline.detection.person import PersonDetector
     from pipeline.detection.region import RegionDetector
 
-    found = PersonDetector(
-        model, faces, det.person_size, det.person_confidence, det.max_faces, settings.runtime.threads
-    )
+    found = PersonDetector(model, faces, det.person_size, det.person_confidence, det.max_faces)
     return found if det.roi is None else RegionDetector(found, det.roi)
 
 
 def tracking_detector(settings: Settings) -> Detector:
     """What finds whom to follow, and faces also where they are weak: they may continue a track."""
-    if _people_model(settings) is None:
+    graphs = Graphs(settings)
+    if _people_model(settings, graphs) is None:
         weakest = min(settings.det.weak, settings.det.confidence)
         weak = settings.det.model_copy(update={"confidence": weakest})
         settings = settings.model_copy(update={"det": weak})
-    return finder(settings, detector(settings))
+    return finder(settings, detector(settings, graphs), graphs)
 
 
 def embedder(settings: Settings) -> Embedder:
@@ -152,8 +169,9 @@ def looker(settings: Settings, embedder: Embedder, pick: Pick = None, *, quick: 
 
     settings = settings.of_photographs()
     small = settings.model_copy(update={"det": settings.det.model_copy(update={"size": QUICK, "tiles": 1})})
-    first = detector(small) if quick else None
-    full = detector(settings)
+    graphs = Graphs(settings)
+    first = detector(small, graphs) if quick else None
+    full = detector(settings, graphs)
     return Looker(full, embedder, settings.enroll, pick, first, QUICK, detector_fingerprint(full))
 
 
@@ -247,11 +265,11 @@ def gallery_path(path: Path | None) -> Path:
     return (path or GALLERY).expanduser()
 
 
-def _people_model(settings: Settings) -> Path | None:
-    """The file of the detector that was asked for, if it finds people."""
-    from pipeline.models import describe
+def _people_model(settings: Settings, graphs: Graphs) -> Graph | None:
+    """The detector that was asked for, if it finds people."""
+    from pipeline.models.describe import kind_of
 
     if settings.det.model is None:
         return None
-    model = detector_file(settings.det.model)
-    return model if describe.kind(describe.read(model)) == "person detector" else None
+    graph = graphs(settings.det.model)
+    return graph if kind_of(graph.described) == "person detector" else None

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.detection.tiles import shifted
-from pipeline.detection.yolo import YoloDetector
+from pipeline.detection.yolo import Graph, YoloDetector
 from pipeline.faces.assignment import pairs
 from pipeline.faces.boxes import area, intersection
 from pipeline.protocols import Detector
@@ -29,7 +29,7 @@ class PersonDetector:
 
     def __init__(
         self,
-        model: Path,
+        model: Path | Graph,
         faces: Detector,
         size: int = 480,
         confidence: float = 0.4,
@@ -39,7 +39,8 @@ class PersonDetector:
     ) -> None:
         """
         Args:
-            model: YOLO of ultralytics in ONNX with a class named `person`, such as those trained on COCO.
+            model: YOLO of ultralytics in ONNX, or one that is open, with a class named `person`, such as
+                those trained on COCO.
             faces: what looks for faces, given the part of the frame where people are.
             size: long side of the network's input, in pixels; a multiple of 32.
             confidence: score from which a box is a person.

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -24,12 +26,37 @@ DEFAULT = model_file(None)
 STRIDE = 32
 
 
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A model's file, open. Detectors of different sizes and limits may share one, in any thread."""
+
+    model: Path
+    digest: str
+    session: Any  # onnxruntime.InferenceSession
+    described: Mapping[str, str]  # what ultralytics wrote into it
+
+    @classmethod
+    def open(cls, model: Path, threads: int = 0, spin: bool = True) -> Self:
+        """Open a file.
+
+        Args:
+            threads: CPU threads; 0 for all.
+            spin: see `siamese.session.open_session`.
+
+        Raises:
+            siamese.errors.ModelError: missing, damaged, or wrong checksum.
+        """
+        digest = verified(model)
+        session = open_session(model, threads, spin)
+        return cls(model, digest, session, dict(session.get_modelmeta().custom_metadata_map))
+
+
 class YoloDetector:
     """One pass over the frame, letterboxed to a rectangle whose long side is `size`."""
 
     def __init__(
         self,
-        model: Path = DEFAULT,
+        model: Path | Graph = DEFAULT,
         size: int = 480,
         confidence: float = 0.4,
         overlap: float = 0.5,
@@ -42,24 +69,25 @@ class YoloDetector:
     ) -> None:
         """
         Args:
-            model: `.onnx` with a class named as `target`, or for faces with one class only, not `person`.
+            model: `.onnx`, or one that is open, with a class named as `target`, or for faces with one class
+                only, not `person`.
             size: long side of the network's input, in pixels; a multiple of 32.
             confidence: score from which a box is a face.
             overlap: IoU above which two boxes are of one face, and become one.
             max_faces: most faces of an image, the best.
-            threads: CPU threads; 0 for all.
+            threads: CPU threads; 0 for all. Of a model that is open, they are settled.
             nested: share of a box inside a stronger one from which it is dropped: a face has no face in it.
             target: name of the class to find.
-            spin: see `siamese.session.open_session`.
+            spin: see `siamese.session.open_session`; as `threads`.
             average: give the mean of what overlaps, weighted by squared score, instead of the best of it.
 
         Raises:
             DetectorError: not a YOLO model, or none for the target.
             siamese.errors.ModelError: missing, or wrong checksum.
         """
-        self.digest = verified(model)
-        self._session = open_session(model, threads, spin)
-        described = self._session.get_modelmeta().custom_metadata_map
+        graph = model if isinstance(model, Graph) else Graph.open(model, threads, spin)
+        model, described = graph.model, graph.described
+        self.digest, self._session = graph.digest, graph.session
         if "names" not in described or "task" not in described:
             raise DetectorError(f"{model}: not a YOLO model that ultralytics exported (it names no classes)")
         if described["task"] not in ("detect", "pose"):

@@ -54,11 +54,16 @@ def read(model: Path) -> Header:
 
 def kind(header: Header) -> str:
     """`embedder`, `face detector`, `person detector`, or `unknown` for graphs that do not say."""
-    stated = header.entries.get("recog.kind")
+    return kind_of(header.entries)
+
+
+def kind_of(entries: Mapping[str, str]) -> str:
+    """As `kind`, from the metadata alone."""
+    stated = entries.get("recog.kind")
     if stated is not None:
         return stated
-    names = {str(name).lower() for name in classes(header.entries)}
-    if header.entries.get("task") not in ("detect", "pose") or not names:
+    names = {str(name).lower() for name in classes(entries)}
+    if entries.get("task") not in ("detect", "pose") or not names:
         return "unknown"
     if "face" in names or (len(names) == 1 and "person" not in names):
         return "face detector"

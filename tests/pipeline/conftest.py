@@ -186,7 +186,7 @@ def root(tmp_path: Path, world: World, held_out: list[str]) -> Path:
 def detector(monkeypatch: pytest.MonkeyPatch) -> FakeDetector:
     """The detector that `pipeline.build` builds for the length of a test."""
     fake = FakeDetector()
-    monkeypatch.setattr(build, "detector", lambda settings: fake)
+    monkeypatch.setattr(build, "detector", lambda settings, graphs=None: fake)
     return fake
 
 

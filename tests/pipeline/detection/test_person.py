@@ -17,6 +17,7 @@ from pipeline.detection.yolo import YoloDetector
 from pipeline.errors import DetectorError
 from pipeline.models import describe
 from pipeline.types import Detections, Image
+from siamese.session import onnx_runtime
 
 COCO = {number: {0: "person", 1: "bicycle", 2: "car"}.get(number, f"thing {number}") for number in range(80)}
 CONFIDENCE, OVERLAP = 0.2, 0.55
@@ -185,6 +186,25 @@ def test_nobody_has_two_faces_and_no_face_two_owners() -> None:
     assert owners(np.repeat(people, 2, axis=0), faces[1:]).tolist() in ([0], [1])
     assert owners(people, faces[:0]).tolist() == []
     assert owners(people[:0], faces).tolist() == [-1, -1]
+
+
+def test_each_model_is_opened_once(
+    people_model: Path, embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    onnxruntime = onnx_runtime()
+    session = onnxruntime.InferenceSession
+
+    def count(model: str, *rest: Any, **others: Any) -> Any:
+        opened.append(Path(model).name)
+        return session(model, *rest, **others)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", count)
+    build.tracking_detector(Settings(det=DetectSettings(model=people_model)))
+    assert opened == [people_model.name, "face-n.onnx"]
+    opened.clear()
+    build.looker(Settings(), embedder, quick=True)
+    assert opened == ["face-n.onnx"]
 
 
 def test_boxes_grow_by_a_share_of_their_own_size() -> None:
