@@ -1,1 +1,1 @@
-"""Training face detectors, with torch and ultralytics; nothing that runs imports this."""
+"""Training face detectors, with torch and ultralytics; only exporting a .pt comes here."""
