@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from gallery.schema import SCHEMA
 
@@ -21,6 +23,7 @@ def create(path: Path, fingerprint: str, dimension: int) -> None:
     Raises sqlite3.Error or OSError, and then leaves nothing at `path`.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _drop_orphans(path)
     # Made under another name and then put into place, so that nobody ever sees half a gallery. mkstemp
     # creates with mode 0600, and SQLite gives the -wal and -shm files the mode of the database.
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -41,10 +44,61 @@ def create(path: Path, fingerprint: str, dimension: int) -> None:
         made.unlink(missing_ok=True)
 
 
-def connect(path: Path) -> sqlite3.Connection:
+class Signature(NamedTuple):
+    """What a file looks like from outside; another one, and somebody has done something to it."""
+
+    device: int
+    inode: int
+    size: int
+    changed: int  # nanoseconds
+    log: int  # as `changed`, of the write-ahead log; 0 without one, or where it is not of interest
+
+
+def signature(path: Path, with_log: bool) -> Signature:
+    """What the gallery file looks like now. Raises OSError where there is none."""
+    about, log = path.stat(), 0
+    if with_log:
+        try:
+            log = _log(path).stat().st_mtime_ns
+        except FileNotFoundError:
+            log = 0
+    return Signature(about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, log)
+
+
+def open_file(path: Path) -> tuple[sqlite3.Connection, str]:
+    """Open a gallery, and say why it can only be read; "" where it can be written.
+
+    Raises sqlite3.Error.
+    """
+    if not (_may_write(path) and _may_write(path.resolve().parent)):
+        return _to_read(path), "neither its file nor its folder may be write-protected"
+    try:
+        return connect(path), ""
+    except sqlite3.OperationalError:
+        if has_locks(path.absolute().parent):
+            raise
+        return _to_read(path), "its file system knows no locks, which writing needs; keep it on a local disk"
+
+
+def has_locks(folder: Path) -> bool:
+    """Whether the file system of a folder can lock files; where that cannot be tried, it counts as if."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has locks of another kind
+        return True
+    try:
+        # Not with the gallery itself: closing a file drops every lock that this process has on it.
+        with tempfile.TemporaryFile(dir=folder) as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+    return True
+
+
+def connect(path: Path, how: str = "mode=rw") -> sqlite3.Connection:
     """Open an existing file, never making one. Raises sqlite3.Error."""
     db = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
+        f"{path.absolute().as_uri()}?{how}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,  # transactions are written out, and begin nowhere else
@@ -59,6 +113,36 @@ def connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _to_read(path: Path) -> sqlite3.Connection:
+    """Open a file that cannot be written, leaving nothing beside it."""
+    try:
+        logged = _log(path).stat().st_size > 0
+    except OSError:
+        logged = False
+    # With nothing in the log the file itself is everything, and no lock or second file is needed to read it.
+    return connect(path, "mode=ro" if logged else "mode=ro&immutable=1")
+
+
+def _log(path: Path) -> Path:
+    real = path.resolve()  # where a link leads, for that is where SQLite keeps it
+    return real.with_name(f"{real.name}-wal")
+
+
+def _drop_orphans(path: Path) -> None:
+    """Delete what a gallery that is no more has left: SQLite would take its log for that of the new one."""
+    log = _log(path)
+    orphans = [
+        each for each in (log, log.with_name(f"{log.name[:-4]}-shm"), shortlist_file(path)) if each.exists()
+    ]
+    if orphans and not os.path.lexists(path):
+        for each in orphans:
+            each.unlink(missing_ok=True)
 
 
 def shortlist_file(path: Path) -> Path:

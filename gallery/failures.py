@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gallery.database import has_locks
 from gallery.errors import GalleryError
 
 
@@ -43,7 +44,14 @@ def damaged(path: Path, what: str) -> GalleryError:
 
 def _explain(path: Path, error: sqlite3.Error) -> str:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return f"another file was put in the place of the gallery {path} meanwhile; start again"
     match code & 0xFF:  # the upper bits only refine
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_IOERR if not has_locks(path.absolute().parent):
+            return (
+                f"the gallery {path} cannot be kept there: its file system knows no locks, so that two "
+                "programs could destroy it; name a file on a local disk with --gallery"
+            )
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"the gallery {path} is locked by another program; close that program, or try again later"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gallery import Gallery
+import numpy as np
+
+from gallery.errors import GalleryError
+from gallery.gallery import Gallery
 from gallery.types import Floats, Matches
+
+PAUSE = 1.0  # seconds before a gallery that could not be read is tried again
 
 
 class Enrolled:
     """The gallery at a path. While there is no such file, nobody is enrolled.
 
-    What other processes write is read by another thread, so that no frame waits for it.
+    What other processes write is read by another thread, so that no frame waits for it. Nothing that happens
+    to the file ends a run: whoever was known stays known until it can be read again, and that is said once.
     """
 
-    def __init__(self, path: Path, fingerprint: str, dimension: int) -> None:
+    def __init__(
+        self, path: Path, fingerprint: str, dimension: int, report: Callable[[str], None] = lambda line: None
+    ) -> None:
         """
+        Args:
+            report: is told in a line when the gallery cannot be followed any more, and when it can again.
+
         Raises:
             gallery.errors.GalleryError: there is a file, but damaged or made with another model.
         """
         self._path, self._made_with = path, (fingerprint, dimension)
-        self._gallery = Gallery.open(path, *self._made_with) if path.exists() else None
+        self._report = report
+        self._said = ""  # what keeps the gallery from being followed
+        self._again = 0.0  # when to try next, by the monotonic clock
+        self._missing = False  # there was no file when it was tried last
+        self._gallery = self._open() if path.exists() else None
 
     @property
     def people_count(self) -> int:
         """How many people are enrolled."""
-        return self._gallery.people_count if self._gallery else 0
+        return self._gallery.people_count if self._gallery is not None else 0
 
     @property
     def fingerprint(self) -> str:
@@ -35,31 +52,79 @@ class Enrolled:
 
     def note(self, key: str) -> Any:
         """As `Gallery.note`."""
-        return self._gallery.note(key) if self._gallery else None
+        return self._gallery.note(key) if self._gallery is not None else None
 
     def person_notes(self, key: str) -> dict[str, Any]:
         """As `Gallery.person_notes`."""
-        return self._gallery.person_notes(key) if self._gallery else {}
+        return self._gallery.person_notes(key) if self._gallery is not None else {}
+
+    def changed_since(self, template: int) -> int:
+        """As `Gallery.changed_since`."""
+        return self._gallery.changed_since(template) if self._gallery is not None else 0
 
     def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
-        """As `Gallery.search`; nobody can be searched for before there is anybody."""
-        assert self._gallery is not None
+        """As `Gallery.search`."""
+        if self._gallery is None:
+            return Matches(
+                ((),) * len(embeddings), np.full((len(embeddings), people), np.inf, np.float32), 0, 0
+            )
         return self._gallery.search(embeddings, people, pooled)
 
     def refresh(self) -> bool:
-        """Whether what others have written has been taken in just now.
-
-        Raises:
-            gallery.errors.GalleryError: the file is damaged by now, or not for this model.
-        """
-        if self._gallery is not None:
-            return self._gallery.refresh(wait=False)
-        if not self._path.exists():
+        """Whether what others have written has been taken in just now."""
+        if time.monotonic() < self._again:
             return False
-        self._gallery = Gallery.open(self._path, *self._made_with)
-        return True
+        try:
+            news = self._follow()
+        except GalleryError as error:
+            self._again = time.monotonic() + PAUSE
+            if self._gallery is not None and not self._path.exists():
+                return self._is_gone()
+            self._say(
+                f"{error}; until then, those known so far are recognised"
+                if self._gallery is not None
+                else str(error)
+            )
+            return False
+        self._missing = False
+        model = self._gallery.migrated_to if self._gallery is not None else None
+        if model is not None:
+            self._say(
+                f"the gallery {self._path} went over to the model {model}: those known so far are "
+                "recognised, nobody new; start again with that model"
+            )
+        elif self._gallery is not None and self._said:
+            self._report(f"the gallery {self._path} is followed again")
+            self._said = ""
+        return news
 
     def close(self) -> None:
         """Close the file, if there is one by now."""
         if self._gallery is not None:
             self._gallery.close()
+
+    def _follow(self) -> bool:
+        if self._gallery is not None:
+            return self._gallery.refresh(wait=False)
+        if not self._path.exists():
+            return False
+        self._gallery = self._open()
+        return True
+
+    def _is_gone(self) -> bool:
+        """Know nobody any more, if the file is missing for longer than it takes to replace it."""
+        if self._missing and self._gallery is not None:
+            self._gallery.close()
+            self._gallery = None
+            self._say(f"the gallery {self._path} is gone, so nobody is enrolled until there is one again")
+            return True
+        self._missing = True
+        return False
+
+    def _open(self) -> Gallery:
+        return Gallery.open(self._path, *self._made_with, live=True)
+
+    def _say(self, line: str) -> None:
+        if line != self._said:
+            self._report(line)
+            self._said = line

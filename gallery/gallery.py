@@ -154,6 +154,7 @@ class Gallery(Reader):
                 raise GalleryError(f"the gallery {self.path} was changed meanwhile; start again")
             edits.migrate(db, blobs, missing, fingerprint, dimension)
             self._with_model, self._matcher = False, None  # this object was opened for the model before
+            self._made = fingerprint, dimension
         self._store.fingerprint, self._store.dimension = fingerprint, dimension
         return len(missing)
 
@@ -162,6 +163,11 @@ class Gallery(Reader):
         """One change to the file, all or nothing; the index follows."""
         with self._using() as opened:
             with opened.writing() as db:
+                if self._with_model and opened.made_with() != self._made:
+                    raise GalleryError(
+                        f"the gallery {self.path} was migrated to the model {opened.made_with()[0]} "
+                        "meanwhile; start again"
+                    )
                 yield opened, db
             if self._matcher is not None:
                 self._catch_up()

@@ -14,9 +14,10 @@ from gallery.index import ExactIndex, InvertedFile
 from gallery.types import Floats, Ints
 
 LARGE = 100_000  # templates from which there is a shortlist; a flat scan of so many takes a few milliseconds
-MOST = 64  # neighbours up to which a shortlist serves
+MOST = 1024  # neighbours up to which a shortlist serves; ten people with a hundred photos each need so many
 STALE = 0.1  # share of templates that came or went, from which a kept shortlist is built anew
-SHORTLIST = 256  # candidates whose exact distance is computed
+SHORTLIST = 256  # candidates whose exact distance is computed, at least
+_SPARE = 4  # candidates for each neighbour asked for
 
 
 class LargeIndex:
@@ -71,7 +72,7 @@ class LargeIndex:
             self._building = Building(*self._exact.everything(), self._keeper)
         if self._shortlist is None or k > MOST:
             return self._exact.search(embeddings, k)
-        candidates = self._shortlist.search(embeddings, SHORTLIST)
+        candidates = self._shortlist.search(embeddings, max(SHORTLIST, _SPARE * k))
         distances = np.full((len(embeddings), k), np.inf, np.float32)
         ids = np.full((len(embeddings), k), -1, np.int64)
         for row, probe in enumerate(embeddings):
@@ -166,7 +167,7 @@ def brought_up(kept: InvertedFile, ids: Ints, embeddings: Floats) -> bool:
         return False
     # Of another gallery, it may well have the same ids: then it does not find its own embeddings again.
     sample = np.random.default_rng(0).choice(np.flatnonzero(np.isin(ids, held)), 50)
-    found = kept.search(embeddings[sample], MOST)
+    found = kept.search(embeddings[sample], SHORTLIST)
     if (found == ids[sample, None]).any(axis=1).mean() < 0.9:
         return False
     if len(gone):

@@ -26,6 +26,9 @@ class Held:
     names: dict[int, str]  # of every owner
     people: int  # owners
     marks: Marks | None  # where the history was then; None for nothing held
+    by_owner: Ints | None = (
+        None  # the places of `templates` (t,) sorted by owner, where that was found already
+    )
 
 
 NOTHING = Held(np.zeros(0, np.int64), np.zeros(0, np.int64), {}, 0, None)
@@ -38,22 +41,32 @@ class Difference:
     removed: Ints  # templates (r,)
     added: tuple[tuple[Ints, Ints, Floats], ...]  # batches of templates (n,), owners (n,), embeddings (n, d)
     held: Held  # afterwards
+    anew: bool = False  # nothing of what was held is left: the file is another one
+    migrated_to: str | None = None  # the model that the file has gone over to, if it has
 
 
-def difference(store: Store, held: Held, made_with: tuple[str, int]) -> Difference:
+def difference(store: Store, held: Held, made_with: tuple[str, int], live: bool = False) -> Difference:
     """How the file differs from what an index holds.
+
+    Args:
+        live: when another model takes the file over, go on with who is held and still enrolled.
 
     Raises:
         GalleryError: the file is damaged, or another model than `made_with` (fingerprint, dimension) has
             taken it over.
     """
     with store.snapshot():
-        if store.made_with() != made_with:
-            raise GalleryError(
-                f"the gallery {store.path} was migrated to the model {store.made_with()[0]} meanwhile; "
-                "start again"
-            )
         marks = store.marks()
+        anew = held.marks is not None and not store.continues(held.marks)
+        if anew:
+            held = NOTHING
+        if store.made_with() != made_with:
+            model = store.made_with()[0]
+            if not live:
+                raise GalleryError(
+                    f"the gallery {store.path} was migrated to the model {model} meanwhile; start again"
+                )
+            return _without_newcomers(store, held, marks, anew, model)
         if held.marks is not None and store.only_added_since(held.marks):
             # The usual case, and short however large the gallery: a frame waits while Python is busy here.
             added = tuple(store.embeddings(after=int(held.templates[-1]) if len(held.templates) else 0))
@@ -74,15 +87,29 @@ def difference(store: Store, held: Held, made_with: tuple[str, int]) -> Differen
             removed = np.setdiff1d(held.templates, templates, assume_unique=True)
         if not set(new.tolist()) <= names.keys():
             raise damaged(store.path, "a template belongs to nobody")
-    return Difference(removed, added, Held(templates, owners, names, people, marks))
+    by_owner = np.argsort(owners, kind="stable")  # here, where no frame waits for it
+    return Difference(removed, added, Held(templates, owners, names, people, marks, by_owner), anew)
+
+
+def _without_newcomers(store: Store, held: Held, marks: Marks, anew: bool, model: str) -> Difference:
+    """What is left of those held. The embeddings of another model cannot be compared with theirs."""
+    templates, owners = store.owners()
+    stays = np.isin(templates, held.templates, assume_unique=True)
+    templates, owners = templates[stays], owners[stays]
+    left = np.unique(owners)
+    names = store.names(left)
+    if not set(left.tolist()) <= names.keys():
+        raise damaged(store.path, "a template belongs to nobody")
+    removed = np.setdiff1d(held.templates, templates, assume_unique=True)
+    return Difference(removed, (), Held(templates, owners, names, len(left), marks), anew, model)
 
 
 class Background:
     """One look at the file in a thread of its own, with a connection of its own."""
 
-    def __init__(self, path: Path, held: Held, made_with: tuple[str, int]) -> None:
+    def __init__(self, path: Path, held: Held, made_with: tuple[str, int], live: bool) -> None:
         self.held = held
-        self._path, self._made_with = path, made_with
+        self._path, self._made_with, self._live = path, made_with, live
         self._found: Difference | None = None
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._look, name="gallery refresh", daemon=True)
@@ -104,6 +131,6 @@ class Background:
     def _look(self) -> None:
         try:
             with explained(self._path), closing(Store(self._path, erase=False)) as store:
-                self._found = difference(store, self.held, self._made_with)
+                self._found = difference(store, self.held, self._made_with, self._live)
         except Exception as error:  # handed to whoever asks for the result
             self._error = error

@@ -35,6 +35,7 @@ class Matcher:
         self._index = LargeIndex(dimension, keeper)
         self._pooled: dict[int, Floats] = {}  # by person; of whom it was asked for
         self.held = NOTHING
+        self._by_owner = self._owners = NOTHING.owners
 
     def apply(self, change: Difference) -> None:
         """Take in how the file differs from this index."""
@@ -42,7 +43,9 @@ class Matcher:
             self._index.remove(change.removed)
         for templates, _, embeddings in change.added:
             self._index.add(templates, embeddings)
-        self.held = change.held
+        self.held = held = change.held
+        self._by_owner = np.argsort(held.owners, kind="stable") if held.by_owner is None else held.by_owner
+        self._owners = held.owners[self._by_owner]
         self._pooled = {}
 
     def search(self, probes: Floats, people: int, pooled: bool = False) -> Matches:
@@ -92,7 +95,8 @@ class Matcher:
         """The templates of each of `persons` (p,) as one, (p, d)."""
         for person in persons.tolist():
             if person not in self._pooled:
-                theirs = self.held.templates[self.held.owners == person]
+                first, last = np.searchsorted(self._owners, [person, person + 1])
+                theirs = self.held.templates[self._by_owner[first:last]]
                 self._pooled[person] = pool(self._index.embeddings(theirs))
         return np.stack([self._pooled[person] for person in persons.tolist()])
 

@@ -58,6 +58,10 @@ class Pooled:
         self._length = keep * self._length + weight * float(np.abs(exact).sum())
         self._weight = keep * self._weight + weight
         self.count += 1
+        return self.embedding()
+
+    def embedding(self) -> Floats:
+        """All looks as one (d,) float32; there must be some."""
         return at_length(self._sum, self._length / self._weight)
 
 

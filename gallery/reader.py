@@ -20,7 +20,7 @@ from gallery.backup import back_up
 from gallery.errors import GalleryError
 from gallery.failures import explained
 from gallery.kept import KeptShortlist
-from gallery.live import Background, difference
+from gallery.live import NOTHING, Background, Difference, Held, difference
 from gallery.matching import Matcher
 from gallery.names import check_name, similar_names
 from gallery.store import Store
@@ -31,24 +31,43 @@ class Reader:
     """An open gallery, for reading. Any thread may use it; one lock makes them take turns.
 
     Every method raises GalleryError where the file cannot be read or written: locked, damaged, disk full.
+
+    Attributes:
+        migrated_to: the model that has taken the file over, if this is `live` and one has. Then those are
+            searched who were known before and are still enrolled, and nobody new.
     """
 
-    def __init__(self, opened: Store, with_model: bool) -> None:
+    def __init__(self, opened: Store, with_model: bool, live: bool = False) -> None:
         """Use `open`."""
+        self.migrated_to: str | None = None
         self._store = opened
-        self._with_model = with_model
+        self._left = False  # another file has the name, and was not opened yet
+        self._made = opened.fingerprint, opened.dimension
+        self._with_model, self._live = with_model, live
         self._lock = threading.RLock()
         self._matcher: Matcher | None = None
         self._background: Background | None = None
+        self._basis: Held | None = None  # what the index held when `_background` began
         self._seen: int | None = opened.version()  # the file's version when it was last looked at
+        self._news = False  # it had another one since, and the index does not know
+        self._other = False  # the file is another one than that of the index
 
     @classmethod
-    def open(cls, path: Path, fingerprint: str | None, dimension: int | None, create: bool = False) -> Self:
+    def open(
+        cls,
+        path: Path,
+        fingerprint: str | None,
+        dimension: int | None,
+        create: bool = False,
+        live: bool = False,
+    ) -> Self:
         """Open the gallery at `path`, or make it where `create` allows and there is none.
 
         `fingerprint` names the model and the alignment that embeddings come from, `dimension` their length.
         With None for both, the gallery can be listed and pruned without a model, but not added to or
         searched.
+
+        A `live` one goes on with those it knows when another model takes the file over.
 
         Raises GalleryError where there is no gallery, where another model made it and where it is unusable;
         ValueError for a fingerprint without a dimension, and for `create` without either.
@@ -75,7 +94,7 @@ class Reader:
                         f"{made_with[1]}), but {fingerprint} (of {dimension}) is in use; bring it over with: "
                         f"recog gallery migrate --gallery {shlex.quote(str(path))}"
                     )
-                return cls(opened, with_model=fingerprint is not None)
+                return cls(opened, fingerprint is not None, live)
             except BaseException:
                 opened.close()
                 raise
@@ -88,16 +107,24 @@ class Reader:
     @property
     def fingerprint(self) -> str:
         """The model and the alignment that made this gallery."""
-        return self._store.fingerprint
+        return self._made[0]
 
     @property
     def dimension(self) -> int:
         """The length of an embedding, d."""
-        return self._store.dimension
+        return self._made[1]
+
+    def must_write(self) -> None:
+        """Raises GalleryError where the file can only be read; ask before work that ends in a change."""
+        with self._using() as opened:
+            opened.must_write()
 
     @property
     def people_count(self) -> int:
-        """How many people are enrolled."""
+        """How many people are enrolled; once searched, how many are searched."""
+        with self._lock:
+            if self._matcher is not None:  # counting them in the file takes milliseconds for a million
+                return self._matcher.held.people
         with self._using() as opened:
             return opened.counts()[0]
 
@@ -169,6 +196,16 @@ class Reader:
         with self._using() as opened:
             return opened.note(key)
 
+    def newest(self) -> int:
+        """The greatest id of a template, 0 where there is none."""
+        with self._using() as opened:
+            return opened.newest()
+
+    def changed_since(self, template: int) -> int:
+        """How many people were enrolled, or given photos, after the template with this id."""
+        with self._using() as opened:
+            return opened.changed_since(template)
+
     def person_notes(self, key: str) -> dict[str, Any]:
         """What `set_note` stored for people, by name."""
         with self._using() as opened:
@@ -187,45 +224,58 @@ class Reader:
         Raises ValueError for embeddings that are misshapen or not finite, and for `people` below 1.
         """
         self._need_model()
-        with self._using():
+        with self._lock:
             if self._matcher is None:
-                self._matcher = Matcher(self.dimension, KeptShortlist(self.path, self._made_with()))
-                self._catch_up()
+                with self._using():
+                    self._matcher = self._new_matcher()
+                    try:
+                        self._catch_up()
+                    except BaseException:
+                        self._matcher = None  # an empty one would know nobody
+                        raise
             return self._matcher.search(embeddings, people, pooled)
 
     def refresh(self, wait: bool = True) -> bool:
         """Take in what others have written; True if there was anything. Costs microseconds if not.
 
+        A file that was put in the place of this one, such as a restored backup, is taken in as well.
+
         Without `wait` the file is read by another thread, and what it finds is taken in by a later call
         unless it comes at once: a frame of a video is not held up. Only an index that was never searched is
-        made on the spot.
+        made on the spot. After an error, the next call tries again.
         """
-        with self._using() as opened:
+        with self._using():
             if self._background is None:
-                version = opened.version()
-                if version == self._seen:
+                version = self._store.version()
+                self._news |= version != self._seen
+                if not self._follow_file() and not self._news:
                     return False
                 if wait or self._matcher is None:
-                    self._catch_up()
-                    return True
-                self._seen = version
-                self._background = Background(self.path, self._matcher.held, self._made_with())
+                    return self._catch_up()
+                self._seen = self._store.version()
+                self._basis = self._matcher.held
+                held = NOTHING if self._other else self._basis
+                self._background = Background(self.path, held, self._made, self._live)
             if not wait and not self._background.done():
                 return False
             background, self._background = self._background, None
-            found = background.result()
-            if self._matcher is not None and background.held is self._matcher.held:
-                self._matcher.apply(found)
+            try:
+                found = background.result()
+            except BaseException:
+                self._seen = None
+                raise
+            if self._matcher is not None and self._matcher.held is self._basis:
+                news = self._take_in(found)
                 if not wait:
-                    return True
-            self._catch_up()  # the index has moved on since, or there may be more by now
-            return True
+                    return news
+                self._news = news
+            return self._catch_up()  # the index has moved on since, or there may be more by now
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        with self._using() as opened:
+        with self._lock, explained(self.path):
             self._matcher = None
-            opened.close()
+            self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -238,16 +288,52 @@ class Reader:
     @contextmanager
     def _using(self) -> Iterator[Store]:
         with self._lock, explained(self.path):
+            if self._left:
+                self._reopen()
             yield self._store
 
-    def _catch_up(self) -> None:
-        """Bring the index, if there is one, to what the file holds."""
-        self._seen = self._store.version()  # first: what is written meanwhile is news
-        if self._matcher is not None:
-            self._matcher.apply(difference(self._store, self._matcher.held, self._made_with()))
+    def _follow_file(self) -> bool:
+        """Open the file again where something was done to it from outside; whether there was."""
+        now, before = self._store.looks(), self._store.signature
+        if now == before:
+            return False
+        if (now.device, now.inode) == (before.device, before.inode):
+            # SQLite moved its log into it, most likely; but it may be a copy that was written over it, of
+            # which an open connection notices nothing.
+            fresh = Store(self.path, erase=False)
+            self._store.close()
+            self._store = fresh
+        else:
+            self._left = True
+            self._store.close()
+            self._reopen()
+        return True
 
-    def _made_with(self) -> tuple[str, int]:
-        return self._store.fingerprint, self._store.dimension
+    def _reopen(self) -> None:
+        self._store = Store(self.path, erase=False)
+        self._left, self._other = False, True
+
+    def _catch_up(self) -> bool:
+        """Bring the index, if there is one, to what the file holds; whether anything has changed."""
+        self._seen = self._store.version()  # first: what is written meanwhile is news
+        if self._matcher is None:
+            self._other = self._news = False
+            return True
+        held = NOTHING if self._other else self._matcher.held
+        return self._take_in(difference(self._store, held, self._made, self._live))
+
+    def _take_in(self, found: Difference) -> bool:
+        assert self._matcher is not None
+        news = self._news or self._other or found.held.marks != self._matcher.held.marks
+        if self._other or found.anew:
+            self._matcher = self._new_matcher()
+        self._matcher.apply(found)
+        self.migrated_to = found.migrated_to
+        self._other = self._news = False
+        return news
+
+    def _new_matcher(self) -> Matcher:
+        return Matcher(self.dimension, KeptShortlist(self.path, self._made))
 
     def _person(self, opened: Store, name: str) -> int:
         name = check_name(name)

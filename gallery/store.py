@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gallery import edits, encoding, history
-from gallery.database import APPLICATION_ID, connect, drop_shortlist
+from gallery.database import APPLICATION_ID, Signature, drop_shortlist, open_file, signature
 from gallery.errors import GalleryError
 from gallery.failures import damaged
 from gallery.schema import FORMAT, MIGRATIONS, migrate
@@ -29,6 +29,7 @@ class Marks:
 
     change: int  # the last
     undone: int  # how many were
+    last: tuple[object, ...]  # the last change itself: another file may have had as many
 
 
 _EMBEDDINGS = "SELECT id, person, embedding FROM templates"
@@ -38,14 +39,21 @@ class Store:
     """An open gallery file. Not safe between threads: `Gallery` holds the lock.
 
     Raises GalleryError for a file that is not a gallery or is damaged, sqlite3.Error for what SQLite refuses.
+
+    Attributes:
+        read_only: why it cannot be written, "" where it can.
+        signature: what the file looked like when it was opened.
     """
 
     def __init__(self, path: Path, erase: bool = True) -> None:
         """`erase`: make up for an erasure that an earlier removal could not do, which may take a while."""
         self.path = path
+        self._closed = False
         if path.stat().st_size == 0:  # SQLite would take it for a new database
             raise damaged(path, "the file is empty")
-        self._db = connect(path)
+        before = signature(path, with_log=True)  # first: what is written meanwhile is news
+        self._db, self.read_only = open_file(path)
+        self.signature = before if self.read_only else before._replace(log=0)
         try:
             self._check_format()
             self.fingerprint, self.dimension = self.made_with()
@@ -59,8 +67,21 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Close the file; a second call does nothing."""
-        self._db.close()
+        """Close the file; a second call does nothing.
+
+        Where the file is gone, or another one has its name, the log beside it would pass for that of the next
+        one: it is emptied while it is still known as ours.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        with closing(self._db):
+            if not self.read_only and not self._has_its_name():
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def looks(self) -> Signature:
+        """What the file looks like now. Raises OSError where it is gone."""
+        return signature(self.path, with_log=bool(self.read_only))
 
     def made_with(self) -> tuple[str, int]:
         """Fingerprint and dimension, as the file says now.
@@ -81,6 +102,14 @@ class Store:
         ).fetchone()
         return int(people), int(templates)
 
+    def newest(self) -> int:
+        """The greatest id of a template, 0 where there is none. Ids only grow."""
+        return int(self._value("SELECT coalesce(max(id), 0) FROM templates"))
+
+    def changed_since(self, template: int) -> int:
+        """How many people have templates newer than this one."""
+        return int(self._value("SELECT count(DISTINCT person) FROM templates WHERE id > ?", template))
+
     def people(self) -> list[Person]:
         """Everybody, by name."""
         rows = self._db.execute(
@@ -95,10 +124,18 @@ class Store:
 
     def marks(self) -> Marks:
         """Where the history is."""
-        return Marks(*self._db.execute("SELECT coalesce(max(id), 0), count(undone) FROM changes").fetchone())
+        change, undone = self._db.execute("SELECT max(id), count(undone) FROM changes").fetchone()
+        return Marks(int(change or 0), int(undone), self._change(change))
+
+    def continues(self, marks: Marks) -> bool:
+        """Whether this is the file that had these marks, then or later: no older copy, and no other."""
+        return self._change(marks.change) == marks.last
 
     def only_added_since(self, marks: Marks) -> bool:
-        """Whether every change since then has only added templates, or changed nothing that is searched."""
+        """Whether every change since then has only added templates, or changed nothing that is searched.
+
+        Of a file that `continues` the marks.
+        """
         others = self._value(
             "SELECT count(*) FROM changes WHERE id > ? AND action NOT IN ('enroll', 'import', 'note')",
             marks.change,
@@ -124,6 +161,8 @@ class Store:
         `secure_delete` zeroes most of it at once, but copies that moved within the trees (names, digests) and
         the write-ahead log survive until the file is rebuilt and the log cut.
         """
+        if self.read_only:
+            return False
         try:
             drop_shortlist(self.path)
             self._db.execute("VACUUM")
@@ -257,7 +296,11 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, for the functions of `edits` and `history`: all of it or nothing."""
+        """One transaction, for the functions of `edits` and `history`: all of it or nothing.
+
+        Raises GalleryError where the file can only be read.
+        """
+        self.must_write()
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
@@ -266,6 +309,26 @@ class Store:
             if self._db.in_transaction:  # SQLite rolls back by itself where the disk is full
                 self._db.execute("ROLLBACK")
             raise
+
+    def must_write(self) -> None:
+        """Raises GalleryError where the file can only be read."""
+        if self.read_only:
+            raise GalleryError(
+                f"the gallery {self.path} can only be read here: {self.read_only}; a copy that can be "
+                "written is made with: recog gallery backup FILE"
+            )
+
+    def _has_its_name(self) -> bool:
+        try:
+            return self.looks()[:2] == self.signature[:2]
+        except OSError:
+            return False
+
+    def _change(self, number: int | None) -> tuple[object, ...]:
+        found = self._db.execute(
+            "SELECT id, at, action, person, other, count FROM changes WHERE id = ?", (number or 0,)
+        ).fetchone()
+        return () if found is None else tuple(found)
 
     def _value(self, sql: str, *parameters: object) -> Any:
         return self._db.execute(sql, parameters).fetchone()[0]
@@ -289,6 +352,7 @@ class Store:
         if found > FORMAT:
             raise GalleryError(f"the gallery {self.path} was made by a newer version of recog; update recog")
         if found in MIGRATIONS:
+            self.must_write()
             migrate(self._db)
         elif found != FORMAT:
             raise damaged(self.path, f"format {found}")

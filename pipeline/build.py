@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -236,8 +237,13 @@ def enroller(
     )
 
 
-def people(path: Path | None, embedder: Embedder) -> Enrolled:
+def people(
+    path: Path | None, embedder: Embedder, report: Callable[[str], None] = lambda line: None
+) -> Enrolled:
     """The gallery to recognise with; the user's own may yet have to be made.
+
+    Args:
+        report: is told in a line what keeps a run from following the gallery.
 
     Raises:
         gallery.errors.GalleryError: damaged, made with another model, or asked for by name and missing.
@@ -246,7 +252,7 @@ def people(path: Path | None, embedder: Embedder) -> Enrolled:
 
     if path is not None:
         gallery(path, embedder).close()  # asked for by name, so it must be there
-    return Enrolled(gallery_path(path), fingerprint(embedder), embedder.dimension)
+    return Enrolled(gallery_path(path), fingerprint(embedder), embedder.dimension, report)
 
 
 def judge(people: protocols.People, embedder: protocols.Embedder, settings: Settings) -> Judge:
@@ -261,8 +267,22 @@ def judge(people: protocols.People, embedder: protocols.Embedder, settings: Sett
 
 
 def gallery_path(path: Path | None) -> Path:
-    """Where the gallery is."""
-    return (path or GALLERY).expanduser()
+    """Where the gallery is: `path`, or the user's own.
+
+    Raises:
+        gallery.errors.GalleryError: there is no home folder to keep it in, and no other place is named.
+    """
+    from gallery.errors import GalleryError
+
+    try:
+        if path is None and os.environ.get("HOME") == "":
+            raise RuntimeError("HOME is empty")  # which would make it a folder of wherever this is run
+        # "~ada/x" may well be a file of that name; only a place in the user's own home is meant by the other.
+        return (path or GALLERY).expanduser() if path is None or path.parts[:1] == ("~",) else path
+    except RuntimeError as error:
+        raise GalleryError(
+            "there is no home folder to keep the gallery in; set HOME, or name a file with --gallery"
+        ) from error
 
 
 def _people_model(settings: Settings, graphs: Graphs) -> Graph | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from gallery.types import Matches
 from pipeline.types import Detections, Floats, Image
@@ -50,11 +50,24 @@ class Embedder(Protocol):
         ...
 
 
-class People(Protocol):
-    """Who is enrolled."""
+class Notes(Protocol):
+    """A gallery, as far as its calibration is concerned."""
 
     @property
     def people_count(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def note(self, key: str) -> Any: ...
+
+    def person_notes(self, key: str) -> dict[str, Any]: ...
+
+    def changed_since(self, template: int) -> int: ...
+
+
+class People(Notes, Protocol):
+    """Who is enrolled, and what the gallery was calibrated for."""
 
     def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches: ...
 

@@ -67,6 +67,8 @@ def calibrate(
     picture = None if plot is None else ImageSink(plot)  # refused now rather than after the work
     embedder = build.embedder(settings)
     with build.gallery(gallery, embedder) as people:
+        if not dry_run:
+            people.must_write()  # said before the work
         known = read(cohort or cohort_path(build.embedder_path(settings)), embedder.digest)
         own, photos = np.zeros((0, embedder.dimension), np.float32), []
         if strangers is not None:

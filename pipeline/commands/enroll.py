@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.commands.enroll_report import Report
     from pipeline.enrolment.enroller import Enroller
     from pipeline.enrolment.photos import Looker, Outcome
+    from siamese.cohort import Cohort
 
 SheetFile = Annotated[
     Path | None, typer.Option("--sheet", metavar="FILE", help="Write a contact sheet of what was accepted.")
@@ -96,8 +97,9 @@ def enroll(
     with build.enroller(gallery, embedder, force=force, dry_run=dry_run, crops=not no_crops) as enroller:
         if people is not None:
             looker = build.looker(single, embedder, chosen, quick=True)
-            _enroll_people(people, looker, threads, enroller, report)
-            report.all(people, enroller.enrolled, enroller.keep_guarantee(build.cohort(settings, embedder)))
+            strangers = build.cohort(settings, embedder)
+            calibrated = _enroll_people(people, looker, threads, enroller, report, strangers)
+            report.all(people, enroller.enrolled, calibrated)
             return
         assert name is not None
         if photos:
@@ -145,13 +147,22 @@ def _from_webcam(camera: str, looker: Looker, quiet: bool) -> list[Outcome]:
         return from_camera(frames, looker, window, report=(lambda words: None) if quiet else print)
 
 
-def _enroll_people(root: Path, looker: Looker, threads: int, enroller: Enroller, report: Report) -> None:
+def _enroll_people(
+    root: Path, looker: Looker, threads: int, enroller: Enroller, report: Report, strangers: Cohort | None
+) -> str:
+    """Enroll everybody; what became of the gallery's calibration, in a line."""
     from pipeline.enrolment.people import find_people, look_at_people
+    from pipeline.identity.guarantee import GROWTH
     from pipeline.progress import progress
 
     folders = find_people(root)
+    calibrated, new = "", 0
     with progress() as display:
         task = display.add_task("enrolling people", total=sum(len(folder.photos) for folder in folders))
         for folder, outcomes in look_at_people(folders, looker, threads):
             report.add(enroller.enroll(folder.name, outcomes), folder.refused)
             display.advance(task, len(folder.photos))
+            new += 1
+            if new >= GROWTH * enroller.enrolled:  # not only at the end: cameras rely on it meanwhile
+                calibrated, new = enroller.keep_guarantee(strangers) or calibrated, 0
+    return enroller.keep_guarantee(strangers) or calibrated

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import AsJson, GalleryFile
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderFile, GalleryFile
+
+if TYPE_CHECKING:
+    from gallery import Gallery
+    from pipeline.config import Settings
 
 VARIABLE = "RECOG_PASSPHRASE"
 
@@ -58,15 +62,24 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
     passphrase_file: PassphraseFile = None,
     gallery: GalleryFile = None,
+    model: EmbedderFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take people from an exported file into the gallery; people of one name become one."""
+    """Take people from an exported file into the gallery; people of one name become one.
+
+    A calibration that the gallery outgrows by it is made again, if the model in use made the gallery.
+    """
     from gallery import Gallery, GalleryError
     from gallery.exchange import is_encrypted, read_export
     from pipeline.build import gallery_path
-    from pipeline.commands.shared import print_json
+    from pipeline.commands.shared import print_json, settings_from
 
-    path = gallery_path(gallery)
+    path, settings = gallery_path(gallery), settings_from(config, assignments, model=model)
+    if path.exists():
+        with Gallery.open(path, None, None) as present:
+            present.must_write()  # said before the work
     secret = passphrase(passphrase_file, twice=False) if is_encrypted(file) else None
     found = read_export(file, secret)
     if path.exists():
@@ -79,11 +92,32 @@ def import_(
                 )
     with Gallery.open(path, found.fingerprint, found.dimension, create=True) as opened:
         added = opened.add_people(found.people, "import")
+        calibrated = _keep_guarantee(opened, settings)
     if as_json:
-        print_json({"people": len(found.people), "stored": added.stored, "duplicates": added.duplicates})
+        print_json(
+            {"people": len(found.people), "stored": added.stored, "duplicates": added.duplicates,
+             "calibrated": calibrated or None}
+        )  # fmt: skip
         return
     again = f"; {added.duplicates} were there already" if added.duplicates else ""
     print(f"{path}: {added.stored} photos of {len(found.people)} people imported{again}")
+    if calibrated:
+        print(calibrated)
+
+
+def _keep_guarantee(gallery: Gallery, settings: Settings) -> str:
+    """What became of the gallery's calibration, in a line."""
+    from pipeline import build
+    from pipeline.enrolment.vetting import copy_distance
+    from pipeline.identity.calibrate import renew
+    from pipeline.identity.guarantee import lapsed
+
+    if not (why := lapsed(gallery)):
+        return ""
+    embedder = build.embedder(settings)
+    if build.fingerprint(embedder) != gallery.fingerprint:
+        return why
+    return renew(gallery, build.cohort(settings, embedder), copy_distance(embedder.calibration))
 
 
 def passphrase(file: Path | None, twice: bool) -> str:

@@ -68,6 +68,7 @@ def migrate(
         planned = reembed.plan(opened, build.fingerprint(embedder))
         done = planned.needed and not dry_run
         if done:
+            opened.must_write()  # said before the work
             with progress() as display:
                 task = display.add_task("embedding", total=len(planned.embeddable))
                 reembed.migrate(

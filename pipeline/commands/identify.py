@@ -24,12 +24,15 @@ def identify(
     from pipeline.api import Recog, State
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import SourceError
+    from pipeline.identity import guarantee
     from pipeline.identity.verify import shown_percent
 
     with Recog.open(gallery, settings_from(config, assignments, detector, model)) as recog:
         claim = recog.guarantee()  # needs a gallery, where `identify` does not
         found = recog.identify(photo, most)
         many = recog.hindrance()
+        with recog.gallery() as people:
+            lapsed = guarantee.lapsed(people)
     if not found:
         raise SourceError(f"{photo}: no face found")
     if as_json:
@@ -41,8 +44,9 @@ def identify(
             }
         )
         return
-    if many:
-        print(many)
+    for line in (lapsed, many):
+        if line:
+            print(line)
     for number, each in enumerate(found, 1):
         face = f"face {number} of {len(found)}: " if len(found) > 1 else ""
         ranked = [(each.unknown, "unknown"), *((c.probability, c.name) for c in each.candidates)]

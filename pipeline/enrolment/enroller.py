@@ -80,7 +80,9 @@ class Enroller:
         self._path, self._embedder, self._fingerprint = path, embedder, fingerprint
         self._force, self._dry_run, self._crops = force, dry_run, crops
         self._people = self._open() if path.exists() else None
-        self._names = {each.name for each in self._people.people()} if self._people else set()
+        if self._people is not None and not dry_run:
+            self._people.must_write()  # said before the work
+        self._names = set() if self._people is None else {each.name for each in self._people.people()}
 
     def enroll(self, name: str, outcomes: Sequence[Outcome]) -> Enrolment:
         """Vet the looks of one person and store those that are accepted, all at once.
@@ -109,27 +111,21 @@ class Enroller:
             cohort: the strangers that ship with the model, if there are any.
 
         Raises:
-            gallery.errors.GalleryError: the gallery cannot be written, or the claim no longer be made.
+            gallery.errors.GalleryError: the gallery cannot be written.
         """
-        from pipeline.identity import guarantee
-        from pipeline.identity.calibrate import calibrate_again
+        from pipeline.identity.calibrate import renew
+        from pipeline.identity.guarantee import lapsed
 
-        claim = None if self._people is None else guarantee.stored(self._people)
-        if self._people is None or claim is None or not guarantee.is_due(claim, self.enrolled):
+        if self._people is None:
             return ""
-        made = (
-            None
-            if cohort is None
-            else calibrate_again(self._people, cohort, copy_distance(self._embedder.calibration))
-        )
-        if made is None:
-            return f"the calibration is for {claim.people} people: renew it with: recog calibrate"
-        return f"calibrated again for {made.people} people: {made}"
+        if self._dry_run:
+            return lapsed(self._people) or ""
+        return renew(self._people, cohort, copy_distance(self._embedder.calibration))
 
     @property
     def enrolled(self) -> int:
         """How many people are enrolled."""
-        return self._people.people_count if self._people else 0
+        return self._people.people_count if self._people is not None else 0
 
     def _open(self, create: bool = False) -> Gallery:
         return Gallery.open(self._path, self._fingerprint, self._embedder.dimension, create=create)

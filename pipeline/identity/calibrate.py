@@ -19,7 +19,7 @@ from gallery.calibration import (
     to_people,
 )
 from gallery.pooled import pool
-from pipeline.identity.guarantee import KEY, Guarantee, stored
+from pipeline.identity.guarantee import KEY, Guarantee, lapsed, stored
 from pipeline.types import Bools, Floats, Ints
 from siamese.cohort import Cohort
 
@@ -67,9 +67,10 @@ def calibrate(
     Raises:
         GalleryError: nobody is enrolled, or there are too few strangers for the claim (`TooFewError`).
     """
-    _, ids, embeddings = gallery.embeddings()
+    templates, ids, embeddings = gallery.embeddings()
     if not len(ids):
         raise GalleryError(f"nobody is enrolled in {gallery.path}; enroll people first: recog enroll")
+    newest = int(templates[-1])
     people, owners = np.unique(ids, return_inverse=True)
     names = {person.id: person.name for person in gallery.people()}
     strangers = np.concatenate([cohort, own])
@@ -89,7 +90,7 @@ def calibrate(
         Guarantee(
             target, threshold.confidence, threshold.distance, threshold.bound, threshold.strangers,
             threshold.named, len(people), int(recognised.sum()), len(recognised), normalise,
-            by_name if normalise else {},
+            by_name if normalise else {}, newest,
         ),
         overlaps, scores.astype(np.float32), genuine,
     )  # fmt: skip
@@ -154,6 +155,25 @@ def calibrate_again(gallery: Gallery, cohort: Cohort, copy: float = 0.0) -> Guar
     made = calibrate(gallery, cohort.one_each, own, last.target, copy, last.normalised).guarantee
     keep(gallery, made, own, undoable=False)
     return made
+
+
+def renew(gallery: Gallery, cohort: Cohort | None, copy: float) -> str:
+    """Do a calibration again that the gallery has outgrown; what was done, in a line, "" if nothing.
+
+    Args:
+        cohort: the strangers that ship with the model, if there are any.
+
+    Raises:
+        GalleryError: the gallery cannot be written.
+    """
+    why = lapsed(gallery)
+    if why is None or cohort is None:
+        return why or ""
+    try:
+        made = calibrate_again(gallery, cohort, copy)
+    except TooFewError as error:
+        return f"{why} ({error})"
+    return "" if made is None else f"calibrated again for {made.people} people: {made}"
 
 
 def own_strangers(gallery: Gallery) -> Floats:

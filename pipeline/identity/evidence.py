@@ -53,6 +53,7 @@ class Evidence:
     def __init__(self, settings: EvidenceSettings) -> None:
         self._settings = settings
         self._looks: dict[int, Pooled] = {}
+        self._glances: dict[int, int] = {}  # looks without an embedding
         self._ratios: dict[int, Mapping[str, float]] = {}
         self._verdicts: dict[int, Identity] = {}
 
@@ -60,10 +61,19 @@ class Evidence:
         """Record one look at a track; return all of them as one embedding (d,), which is to be weighed.
 
         Args:
-            embedding: of the look, (d,); (0,) where nobody is enrolled to compare it with.
+            embedding: of the look, (d,).
             quality: weight of the look, in 0..1.
         """
         return self._looks.setdefault(track, Pooled()).add(embedding, quality, self._settings.memory)
+
+    def glance(self, track: int) -> None:
+        """Record a look that was not embedded, because nobody is enrolled to compare it with."""
+        self._glances[track] = self._glances.get(track, 0) + 1
+        self._ratios[track] = {}
+
+    def pooled(self) -> tuple[list[int], list[Floats]]:
+        """The tracks whose looks are kept, and the looks of each as one embedding (d,)."""
+        return list(self._looks), [looks.embedding() for looks in self._looks.values()]
 
     def weigh(self, track: int, ratios: Mapping[str, float]) -> None:
         """Log-likelihood ratios, by person, of what `add` returned; they replace those of before.
@@ -84,15 +94,25 @@ class Evidence:
         """
         ratios = {track: self._ratios[track] for track in tracks if track in self._ratios}
         for track, name in assign(ratios).items():
-            looks = self._looks[track].count
+            looks = self._count(track)
             before = self.of(track)
             self._verdicts[track] = judge(ratios[track], name, people, looks, self._settings, before)
 
     def forget(self, alive: frozenset[int]) -> None:
         """Drop what is remembered of tracks that ended."""
+        self._glances = {track: count for track, count in self._glances.items() if track in alive}
         self._looks = {track: looks for track, looks in self._looks.items() if track in alive}
         self._ratios = {track: ratios for track, ratios in self._ratios.items() if track in alive}
         self._verdicts = {track: verdict for track, verdict in self._verdicts.items() if track in alive}
+
+    def forget_glances(self) -> None:
+        """Drop the tracks of which nothing but glances is remembered, and the glances at the others."""
+        self._glances = {}
+        self.forget(frozenset(self._looks))
+
+    def _count(self, track: int) -> int:
+        looks = self._looks.get(track)
+        return self._glances.get(track, 0) + (0 if looks is None else looks.count)
 
 
 def assign(ratios: Mapping[int, Mapping[str, float]]) -> dict[int, str | None]:

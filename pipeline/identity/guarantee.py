@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,23 +18,12 @@ from gallery.errors import GalleryError
 from gallery.types import Matches
 from pipeline.config import EvidenceSettings
 from pipeline.identity.evidence import bound
+from pipeline.protocols import Notes
 from siamese.calibration import Calibration
 
 KEY = "calibration"  # of the notes in the gallery
 FORMAT = 1
-GROWTH = 0.1  # a gallery that grew by this share is calibrated again
-
-
-@runtime_checkable
-class Notes(Protocol):
-    """A gallery, as far as its calibration is concerned."""
-
-    @property
-    def fingerprint(self) -> str: ...
-
-    def note(self, key: str) -> Any: ...
-
-    def person_notes(self, key: str) -> dict[str, Any]: ...
+GROWTH = 0.1  # once this share of people is new, or has new photos, the threshold no longer stands for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +41,7 @@ class Guarantee:
     tried: int
     normalised: bool  # whether everybody's distances are shifted
     offsets: Mapping[str, float]  # by name; empty where they are not
+    newest: int | None = None  # id of the newest template then; None where an earlier version did not say
 
     def ratios(
         self, matches: Matches, calibration: Calibration, settings: EvidenceSettings, people: int
@@ -97,20 +87,36 @@ def stored(gallery: Notes) -> Guarantee | None:
     try:
         if note["format"] != FORMAT:
             return None
-        values = {name: note[name] for name in Guarantee.__slots__ if name != "offsets"}
+        values = {name: note[name] for name in Guarantee.__slots__ if name not in ("offsets", "newest")}
         offsets = {name: float(value) for name, value in gallery.person_notes(KEY).items()}
-        return Guarantee(**values, offsets=offsets)
+        return Guarantee(**values, offsets=offsets, newest=note.get("newest"))
     except (KeyError, TypeError, ValueError) as error:
         raise GalleryError("the gallery's calibration is damaged; make it again: recog calibrate") from error
 
 
-def of(people: object) -> Guarantee | None:
-    """The calibration of whatever is searched for people; None where it keeps none.
+def of(people: Notes) -> Guarantee | None:
+    """The calibration that may be claimed of a gallery now; None without one, or where it was outgrown.
 
     Raises:
         GalleryError: as `stored`.
     """
-    return stored(people) if isinstance(people, Notes) else None
+    claim = stored(people)
+    return None if claim is None or is_due(claim, people) else claim
+
+
+def lapsed(people: Notes) -> str | None:
+    """Why a calibration that a gallery keeps is not claimed; None where it is, or there is none.
+
+    Raises:
+        GalleryError: as `stored`.
+    """
+    claim = stored(people)
+    if claim is None or not is_due(claim, people):
+        return None
+    return (
+        f"the calibration is for {_counted(claim.people)}, and {_counted(_changed(claim, people))} were "
+        "enrolled or changed since, so it is neither used nor claimed; renew it with: recog calibrate"
+    )
 
 
 def too_many(people: int, calibration: Calibration, settings: EvidenceSettings) -> str | None:
@@ -127,6 +133,17 @@ def too_many(people: int, calibration: Calibration, settings: EvidenceSettings) 
     )
 
 
-def is_due(guarantee: Guarantee, people: int) -> bool:
-    """Whether so many more are enrolled now that the threshold no longer stands for them."""
-    return people >= guarantee.people * (1 + GROWTH)
+def is_due(claim: Guarantee, people: Notes) -> bool:
+    """Whether so many of the people are others now that the threshold no longer stands for them."""
+    changed = _changed(claim, people)
+    return changed > 0 and changed >= claim.people * GROWTH
+
+
+def _changed(claim: Guarantee, people: Notes) -> int:
+    if claim.newest is None:
+        return max(people.people_count - claim.people, 0)
+    return people.changed_since(claim.newest)
+
+
+def _counted(people: int) -> str:
+    return "1 person" if people == 1 else f"{people:,} people"

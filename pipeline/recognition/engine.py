@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -89,10 +90,11 @@ def recognise(
         stop = threading.Event()
         drawn = wanted or outputs.needs_pictures
         stopped = lambda: stop.is_set() or asked.is_set()  # noqa: E731
-        stream = Stream(spec, source, made, settings, delay, drawn, stopped, outputs.tape is not None)
+        report: Callable[[str], None] = (lambda line: None) if quiet else print
+        stream = Stream(spec, source, made, settings, delay, drawn, stopped, outputs.tape is not None, report)
         interrupted, lost = False, None
         with (
-            Opened(outputs, stream.about, (lambda line: None) if quiet else print) as opened,
+            Opened(outputs, stream.about, report) as opened,
             Window("recog", enabled=wanted) as window,
             progress() as display,
             stream.run() as runner,
@@ -122,7 +124,8 @@ def recognise(
 def models(gallery: Path | None, settings: Settings, quiet: bool) -> Iterator[Models]:
     """The models and the gallery, ready for the first frame; closes the gallery at the end."""
     embedder = build.embedder(settings)
-    people = build.people(gallery, embedder)
+    # Somebody who reads JSON from stdout must not miss that the gallery cannot be followed.
+    people = build.people(gallery, embedder, lambda line: print(line, file=sys.stderr if quiet else None))
     try:
         detector = build.tracking_detector(settings)
         if not people.people_count and not quiet:
@@ -130,9 +133,11 @@ def models(gallery: Path | None, settings: Settings, quiet: bool) -> Iterator[Mo
             print(f"nobody is enrolled, so everybody is unknown; enroll with: {how}")
         elif people.people_count:  # build the index before the first frame
             people.search(np.zeros((1, embedder.dimension), np.float32), 1)
-        claim = guarantee.of(people)
+        claim, lapsed = guarantee.of(people), guarantee.lapsed(people)
         if claim is not None and not quiet:
             print(f"calibrated: {claim}")
+        if lapsed is not None and not quiet:
+            print(lapsed)
         many = guarantee.too_many(people.people_count, embedder.calibration, settings.evidence)
         if claim is None and many and not quiet:
             print(many)
@@ -166,6 +171,7 @@ class Stream:
         drawn: bool,
         stopped: Callable[[], bool],
         taped: bool = False,
+        report: Callable[[str], None] = lambda line: None,
     ) -> None:
         """
         Args:
@@ -173,6 +179,7 @@ class Stream:
             drawn: pictures are wanted.
             stopped: asked before each frame; once it says yes, the source counts as ended.
             taped: looks are wanted even while nobody is enrolled.
+            report: is told in a line when the gallery's calibration lapses, or there is one.
         """
         self._spec, self._source, self._drawn, self._stopped = spec, source, drawn, stopped
         stills = isinstance(source, Photo | Photos)
@@ -183,7 +190,7 @@ class Stream:
         self.fps = 1.0 if isinstance(source, Photos) else source.fps  # pictures are a second apart
         self.about = About(source, self.fps, build.fingerprint(made.embedder), made.embedder.dimension)
         own = for_stills(settings) if stills else settings
-        self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped)
+        self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped, report=report)
         self._painter = Painter(
             held,
             settle=None if source.live else SETTLE,

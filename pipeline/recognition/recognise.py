@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +13,14 @@ from pipeline.faces import assignment
 from pipeline.faces.examine import examine
 from pipeline.identity import guarantee
 from pipeline.identity.evidence import Evidence
+from pipeline.identity.guarantee import Guarantee
 from pipeline.identity.ratios import ratios_of
 from pipeline.protocols import Detector, Embedder, People
 from pipeline.tracking.attention import Attention
 from pipeline.tracking.cadence import Cadence
 from pipeline.tracking.cuts import CutDetector
 from pipeline.tracking.track import UNCONFIRMED, Tracker, Tracks
-from pipeline.types import UNDECIDED, Detections, Frame, Ints, Look, Result, TrackedFace
+from pipeline.types import UNDECIDED, Detections, Floats, Frame, Ints, Look, Result, TrackedFace
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,17 @@ class Recogniser:
         settings: Settings,
         live: bool = False,
         keep_looks: bool = False,
+        report: Callable[[str], None] = lambda line: None,
     ) -> None:
         """
         Args:
             live: frames do not wait, so that time spent on one must not make the next one late.
             keep_looks: embed faces even while nobody is enrolled, so that they can be searched later.
+            report: is told in a line when the gallery's calibration lapses, or there is one.
         """
         if live:
             assignment.prepare()
-        self._keep_looks = keep_looks
+        self._keep_looks, self._report = keep_looks, report
         self._detector, self._embedder, self._people = detector, embedder, people
         self._settings = settings
         self._cuts = CutDetector()
@@ -152,9 +156,8 @@ class Recogniser:
         rows = np.flatnonzero(usable)
         weights = measured.score()[rows]
         if not self.enrolled and not self._keep_looks:
-            for row, weight in zip(rows, weights, strict=True):
-                self._evidence.add(int(tracks[row]), np.zeros(0, np.float32), float(weight))
-                self._evidence.weigh(int(tracks[row]), {})
+            for row in rows:
+                self._evidence.glance(int(tracks[row]))
             return ()
         if not len(rows):
             return ()
@@ -164,6 +167,11 @@ class Recogniser:
             for row, embedding, weight in zip(rows, embeddings, weights, strict=True)
         )
         pooled = [self._evidence.add(look.track, look.embedding, look.quality) for look in looks]
+        self._weigh([look.track for look in looks], pooled)
+        return looks
+
+    def _weigh(self, tracks: list[int], pooled: list[Floats]) -> None:
+        """Search the gallery for the looks at each of these tracks, each (d,)."""
         found = ratios_of(
             np.stack(pooled),
             self._people,
@@ -171,15 +179,29 @@ class Recogniser:
             self._settings.evidence,
             self.guarantee,
         )
-        for look, ratios in zip(looks, found, strict=True):
-            self._evidence.weigh(look.track, ratios)
-        return looks
+        for track, ratios in zip(tracks, found, strict=True):
+            self._evidence.weigh(track, ratios)
 
     def _take_in_enrollments(self) -> None:
-        """Notice what another process has written to the gallery; costs microseconds if nothing."""
-        if self._people.refresh():
-            self.enrolled = self._people.people_count
-            self.guarantee = guarantee.of(self._people)
-            # What was concluded rests on people who may be gone, and lacks those who are new: look again.
-            self._evidence.forget(frozenset())
-            self._attention.forget(frozenset())
+        """Notice what another process has written to the gallery; costs microseconds if nothing.
+
+        What was concluded rests on people who may be gone, and lacks those who are new. The looks themselves
+        are what they were: they are judged again, so that nobody loses a name to somebody else's enrolment.
+        """
+        if not self._people.refresh():
+            return
+        before, self.enrolled = self.guarantee, self._people.people_count
+        self.guarantee = guarantee.of(self._people)
+        if (before is None) != (self.guarantee is None):
+            self._report(_of_claim(self.guarantee, self._people))
+        self._evidence.forget_glances()
+        tracks, pooled = self._evidence.pooled()
+        self._attention.forget(frozenset(tracks))  # of the others nothing is known yet
+        if tracks:
+            self._weigh(tracks, pooled)
+
+
+def _of_claim(claim: Guarantee | None, people: People) -> str:
+    if claim is not None:
+        return f"calibrated: {claim}"
+    return guarantee.lapsed(people) or "the gallery is not calibrated any more"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,6 +103,26 @@ class SharedPeople:
         with self._lock:
             return self._people.people_count
 
+    @property
+    def fingerprint(self) -> str:
+        """What the gallery is made with."""
+        return self._people.fingerprint
+
+    def note(self, key: str) -> Any:
+        """As `Gallery.note`."""
+        with self._lock:
+            return self._people.note(key)
+
+    def person_notes(self, key: str) -> dict[str, Any]:
+        """As `Gallery.person_notes`."""
+        with self._lock:
+            return self._people.person_notes(key)
+
+    def changed_since(self, template: int) -> int:
+        """As `Gallery.changed_since`."""
+        with self._lock:
+            return self._people.changed_since(template)
+
     def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
         """As `Gallery.search`."""
         with self._lock:
@@ -128,6 +149,23 @@ class PeopleView:
     def people_count(self) -> int:
         """How many people are enrolled."""
         return self._shared.people_count
+
+    @property
+    def fingerprint(self) -> str:
+        """What the gallery is made with."""
+        return self._shared.fingerprint
+
+    def note(self, key: str) -> Any:
+        """As `Gallery.note`."""
+        return self._shared.note(key)
+
+    def person_notes(self, key: str) -> dict[str, Any]:
+        """As `Gallery.person_notes`."""
+        return self._shared.person_notes(key)
+
+    def changed_since(self, template: int) -> int:
+        """As `Gallery.changed_since`."""
+        return self._shared.changed_since(template)
 
     def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
         """As `Gallery.search`."""
@@ -194,7 +232,11 @@ class _Run:
             def work() -> None:
                 try:
                     self._ended[place] = self._one(
-                        specs[place], sources[place], outputs[place], lambda image: mosaic.put(place, image)
+                        specs[place],
+                        sources[place],
+                        outputs[place],
+                        lambda image: mosaic.put(place, image),
+                        self._report if place == 0 else lambda line: None,  # of the gallery, that all share
                     )
                 except BaseException as error:  # re-raised in the caller's thread
                     self._errors.append(error)
@@ -224,13 +266,19 @@ class _Run:
         if self._errors:
             raise self._errors[0]
 
-    def _one(self, spec: str, source: Source, outputs: Outputs, show: Callable[[Image], None]) -> Ended:
+    def _one(
+        self,
+        spec: str,
+        source: Source,
+        outputs: Outputs,
+        show: Callable[[Image], None],
+        report: Callable[[str], None],
+    ) -> Ended:
         """One source from its first frame to its last, in a thread of its own."""
         made = self._made._replace(people=self._people.view())
         drawn = self._shown or outputs.needs_pictures
-        stream = Stream(
-            spec, source, made, self._settings, self._delay, drawn, self._stopped, outputs.tape is not None
-        )
+        taped = outputs.tape is not None
+        stream = Stream(spec, source, made, self._settings, self._delay, drawn, self._stopped, taped, report)
         lost = None
         with Opened(outputs, stream.about, self._report) as opened, stream.run() as runner:
             try:

@@ -65,18 +65,15 @@ def theirs(looks: Looks, tracks: Sequence[TapedTrack], name: str, judge: Judge) 
     """The rows of a run's looks that are taken for the person enrolled as `name`, ascending."""
     verdicts = decide(looks, tracks, judge)
     whole = {track for track, verdict in verdicts.items() if verdict.name == name}
-    of_track = np.array(looks.tracks, np.int64)
-    present = np.unique(of_track)
+    by_track = looks.by_track()
     faces = [
-        pooled_track(
-            looks.embeddings[of_track == track], looks.qualities[of_track == track], judge.settings.memory
-        )
-        for track in present
+        pooled_track(looks.embeddings[rows], looks.qualities[rows], judge.settings.memory)
+        for rows in by_track.values()
     ]
     both = np.concatenate([looks.embeddings, *(face[None] for face in faces)])
     found = judge.ratios(both)
     ratios, together = found[: len(looks)], found[len(looks) :]
-    for track, evidence in zip(present.tolist(), together, strict=True):
+    for track, evidence in zip(by_track, together, strict=True):
         if _likely(evidence, name, judge.people_count):
             whole.add(track)
     return [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import groupby
-from math import log
+from math import inf, log
 
 import numpy as np
 from scipy.special import expit
@@ -49,10 +51,10 @@ def replay(tape: Tape, judge: Judge) -> list[Decided]:
     decided = []
     for run in tape.runs():
         looks, tracks = tape.looks(run.run), tape.tracks(run.run)
-        verdicts = decide(looks, tracks, judge)
+        verdicts, counts = decide(looks, tracks, judge), Counter(looks.tracks)
         for track in tracks:
-            count = looks.tracks.count(track.track)
-            decided.append(Decided(run.source, track, count, verdicts.get(track.track, UNDECIDED)))
+            identity = verdicts.get(track.track, UNDECIDED)
+            decided.append(Decided(run.source, track, counts[track.track], identity))
     return decided
 
 
@@ -60,6 +62,7 @@ def decide(looks: Looks, tracks: Sequence[TapedTrack], judge: Judge) -> dict[int
     """The last verdict on each track of a run that was more than "undecided"; else the last of all."""
     evidence = judge.evidence()
     verdicts: dict[int, Identity] = {}
+    view = _View(tracks)
     for seconds, group in groupby(range(len(looks)), key=lambda row: looks.seconds[row]):
         rows = list(group)
         pooled = [
@@ -68,7 +71,7 @@ def decide(looks: Looks, tracks: Sequence[TapedTrack], judge: Judge) -> dict[int
         ]
         for row, ratios in zip(rows, judge.ratios(np.stack(pooled)), strict=True):
             evidence.weigh(looks.tracks[row], ratios)
-        in_view = [t.track for t in tracks if t.first_seconds <= seconds <= t.last_seconds]
+        in_view = view.at(seconds)
         evidence.decide(in_view, judge.people_count)
         for track in in_view:
             identity = evidence.of(track)
@@ -76,6 +79,31 @@ def decide(looks: Looks, tracks: Sequence[TapedTrack], judge: Judge) -> dict[int
             if identity.state is not State.UNDECIDED or not decided:
                 verdicts[track] = identity
     return verdicts
+
+
+class _View:
+    """Which tracks are in view, asked moment by moment: a tape of a day has thousands of them."""
+
+    def __init__(self, tracks: Sequence[TapedTrack]) -> None:
+        self._arriving = sorted(tracks, key=lambda each: each.first_seconds)
+        self._arrived = 0
+        self._leaving: list[tuple[float, int]] = []  # a heap of last seconds and tracks
+        self._now = -inf
+
+    def at(self, seconds: float) -> list[int]:
+        """The tracks in view at a time, ascending."""
+        if seconds < self._now:  # a clock was put back
+            self._arrived, self._leaving = 0, []
+        self._now = seconds
+        while self._arrived < len(self._arriving):
+            track = self._arriving[self._arrived]
+            if track.first_seconds > seconds:
+                break
+            self._arrived += 1
+            heappush(self._leaving, (track.last_seconds, track.track))
+        while self._leaving and self._leaving[0][0] < seconds:
+            heappop(self._leaving)
+        return sorted(track for _, track in self._leaving)
 
 
 def search(
@@ -105,9 +133,9 @@ def _sightings(
     tape: Tape, run: str, probe: Floats, calibration: Calibration, settings: EvidenceSettings
 ) -> Iterator[tuple[TapedTrack, int, float]]:
     looks = tape.looks(run)
-    of_track = np.array(looks.tracks, np.int64)
+    by_track = looks.by_track()
     for taped in tape.tracks(run):
-        rows = np.flatnonzero(of_track == taped.track)
-        if len(rows):
+        rows = by_track.get(taped.track)
+        if rows is not None:
             face = pooled_track(looks.embeddings[rows], looks.qualities[rows], settings.memory)
             yield taped, len(rows), float(calibration.llr(np.abs(face - probe).sum()))

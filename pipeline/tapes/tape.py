@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 
 from pipeline.errors import SinkError, SourceError
-from pipeline.types import Floats
+from pipeline.types import Floats, Ints
 
 BUSY_SECONDS = 2.0  # that another program which has the file open is waited for, at most
 APPLICATION = 0x72656374  # "rect": marks the file as ours
@@ -86,6 +86,13 @@ class Looks:
 
     def __len__(self) -> int:
         return len(self.tracks)
+
+    def by_track(self) -> dict[int, Ints]:
+        """The rows of each track, (n,) ascending."""
+        of_track = np.array(self.tracks, np.int64)
+        order = np.argsort(of_track, kind="stable")
+        tracks, starts = np.unique(of_track[order], return_index=True)
+        return dict(zip(tracks.tolist(), np.split(order, starts[1:]), strict=False))
 
 
 class Tape:

@@ -6,6 +6,8 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -211,23 +213,154 @@ def test_a_folder_without_permission_says_what_to_check(forbidden: Path) -> None
     assert "permissions" in refused(forbidden / "new" / "faces.db", create=True)
 
 
-def test_a_gallery_in_a_folder_without_permission_says_what_to_check(forbidden: Path) -> None:
+@pytest.mark.parametrize("what", ["the file", "its folder", "both"])
+def test_a_gallery_without_permission_to_write_can_be_read(
+    forbidden: Path, template: Callable[..., NewTemplate], what: str
+) -> None:
+    path = forbidden / "faces.db"
+    with Gallery.open(path, "model", 16, create=True) as gallery:
+        gallery.add("Ada", [template(1)])
+    if what != "its folder":
+        path.chmod(0o400)
+    if what != "the file":
+        forbidden.chmod(0o500)
+    with Gallery.open(path, "model", 16) as gallery:
+        assert [each.name for each in gallery.people()] == ["Ada"]
+        assert len(list(gallery.templates("Ada"))) == 1
+        assert gallery.search(template(1).embedding[None], 1).names == (("Ada",),)
+        changes: list[Callable[[], object]] = [
+            lambda: gallery.add("Grace", [template(2)]),
+            lambda: gallery.rename("Ada", "Grace"),
+            lambda: gallery.remove("Ada"),
+            lambda: gallery.set_note("x", 1),
+            gallery.undo,
+            gallery.must_write,
+        ]
+        for change in changes:
+            with pytest.raises(GalleryError, match=r"can only be read here: .* write-protected") as caught:
+                change()
+            one_line(caught.value)
+        assert len(gallery) == 1
+        assert not gallery.refresh()
+    assert [each.name for each in forbidden.iterdir()] == ["faces.db"], "and nothing is left beside it"
+    forbidden.chmod(0o700)
+    path.chmod(0o600)
+    with Gallery.open(path, "model", 16) as gallery:
+        gallery.add("Grace", [template(2)])
+
+
+def test_a_gallery_that_may_not_even_be_read_says_what_to_check(forbidden: Path) -> None:
     path = forbidden / "faces.db"
     database.create(path, "model", 16)
-    forbidden.chmod(0o500)
+    path.chmod(0)
     assert "permissions" in refused(path)
 
 
-def test_a_gallery_without_permission_says_what_to_check(
+def test_a_backup_is_made_of_what_can_only_be_read(
+    forbidden: Path, template: Callable[..., NewTemplate]
+) -> None:
+    path, free = forbidden / "faces.db", Path(tempfile.mkdtemp())
+    with Gallery.open(path, "model", 16, create=True) as gallery:
+        gallery.add("Ada", [template(1)])
+    forbidden.chmod(0o500)
+    with Gallery.open(path, None, None) as gallery:
+        assert gallery.back_up(free / "copy.db") == (1, 1)
+    with Gallery.open(free / "copy.db", "model", 16) as gallery:
+        gallery.add("Grace", [template(2)])
+    shutil.rmtree(free)
+
+
+def test_what_others_write_to_a_gallery_that_can_only_be_read_is_seen(
     forbidden: Path, template: Callable[..., NewTemplate]
 ) -> None:
     path = forbidden / "faces.db"
-    database.create(path, "model", 16)
-    path.chmod(0o400)
-    with Gallery.open(path, "model", 16) as gallery, pytest.raises(GalleryError, match="permissions"):
+    with Gallery.open(path, "model", 16, create=True) as gallery:
         gallery.add("Ada", [template(1)])
-    path.chmod(0)
-    assert "permissions" in refused(path)
+    forbidden.chmod(0o500)
+    with Gallery.open(path, "model", 16) as reader:
+        reader.search(template(1).embedding[None], 1)
+        assert not reader.refresh()
+        forbidden.chmod(0o700)
+        with Gallery.open(path, "model", 16) as writer:
+            writer.add("Grace", [template(2)])
+            forbidden.chmod(0o500)
+            assert reader.refresh(), "while it is in the log"
+            assert reader.search(template(2).embedding[None], 1).names == (("Grace",),)
+            forbidden.chmod(0o700)
+            writer.remove("Ada")
+        forbidden.chmod(0o500)
+        reader.refresh()
+        assert reader.search(template(1).embedding[None], 9).names == (("Grace",),)
+
+
+def test_an_old_gallery_that_can_only_be_read_says_that_it_must_be_written_once(forbidden: Path) -> None:
+    path = forbidden / "faces.db"
+    database.create(path, "model", 16)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 1")
+    path.chmod(0o400)
+    assert "can only be read here" in refused(path)
+
+
+WITHOUT_LOCKS = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+static int call(const char *name, int file, int command, void *argument) {
+    if (command == F_SETLK || command == F_SETLKW || command == F_GETLK) { errno = ENOLCK; return -1; }
+    int (*real)(int, int, ...) = dlsym(RTLD_NEXT, name);
+    return real(file, command, argument);
+}
+#define OVER(name) int name(int file, int command, ...) { \\
+    va_list rest; va_start(rest, command); void *argument = va_arg(rest, void *); va_end(rest); \\
+    return call(#name, file, command, argument); }
+OVER(fcntl)
+OVER(fcntl64)
+"""
+
+
+@pytest.fixture
+def without_locks(tmp_path: Path) -> dict[str, str]:
+    """An environment in which the file system refuses every lock, as some network file systems do."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("needs Linux and a C compiler, to take the locks of the file system away")
+    (tmp_path / "locks.c").write_text(WITHOUT_LOCKS)
+    library = tmp_path / "locks.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, tmp_path / "locks.c", "-ldl"], check=True)
+    return os.environ | {"LD_PRELOAD": str(library)}
+
+
+def test_without_locks_a_gallery_is_read_and_whoever_writes_is_told(
+    path: Path, template: Callable[..., NewTemplate], without_locks: dict[str, str]
+) -> None:
+    with Gallery.open(path, "model", 16, create=True) as gallery:
+        gallery.add("Ada", [template(1)])
+    script = """
+import sys
+from pathlib import Path
+from gallery import Gallery, GalleryError, database
+database.BUSY_SECONDS = 0.1
+with Gallery.open(Path(sys.argv[1]), "model", 16) as gallery:
+    print([each.name for each in gallery.people()])
+    try:
+        gallery.remove("Ada")
+    except GalleryError as error:
+        print(error)
+try:
+    Gallery.open(Path(sys.argv[1] + "-new"), "model", 16, create=True)
+except GalleryError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", script, str(path)]
+    said = subprocess.run(command, env=without_locks, capture_output=True, text=True, check=True)
+    listed, refusal, new = said.stdout.splitlines()
+    assert (listed, said.stderr) == ("['Ada']", "")
+    assert "can only be read here: its file system knows no locks" in refusal
+    assert "knows no locks" in new
+    assert [each.name for each in path.parent.iterdir()] == ["faces.db"]
 
 
 @pytest.mark.parametrize("bug", [sqlite3.ProgrammingError, sqlite3.IntegrityError, ValueError])

@@ -97,3 +97,22 @@ def test_a_path_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert build.gallery_path(Path("~/a.db")) == tmp_path / "a.db"
     assert build.gallery_path(None).is_relative_to(tmp_path)
+
+
+def test_without_a_home_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "")
+    with pytest.raises(GalleryError, match="set HOME, or name a file with --gallery"):
+        build.gallery_path(None)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as where the user has no entry, either
+    monkeypatch.delenv("HOME")
+    with pytest.raises(GalleryError, match="set HOME, or name a file with --gallery"):
+        build.gallery_path(None)
+    assert build.gallery_path(tmp_path / "g.db") == tmp_path / "g.db"
+
+
+def test_only_the_users_own_home_is_meant_by_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert build.gallery_path(Path("~/g.db")) == tmp_path / "g.db"
+    assert build.gallery_path(Path("~g.db")) == Path("~g.db")
+    assert build.gallery_path(Path("a/~/g.db")) == Path("a/~/g.db")

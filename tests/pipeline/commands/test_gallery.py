@@ -170,7 +170,7 @@ def test_people_travel_in_an_encrypted_file(
     assert "3 photos of 2 people imported" in recog("gallery", "import", file, "--gallery", other).out
     assert names(other) == names(path)
     again = json.loads(recog("gallery", "import", file, "--gallery", other, "--json").out)
-    assert again == {"people": 2, "stored": 0, "duplicates": 3}
+    assert again == {"people": 2, "stored": 0, "duplicates": 3, "calibrated": None}
 
 
 def test_what_an_export_must_not_do_is_refused(recog: Any, path: Path, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ import pytest
 
 from gallery import Gallery, GalleryError, NewTemplate
 from gallery.calibration import TooFewError
+from gallery.exchange import export_bytes
 from pipeline import build
 from pipeline.commands.calibrate import parse_share
+from pipeline.enrolment.people import look_at_people
 from pipeline.enrolment.photos import Outcome, Verdict
 from pipeline.enrolment.strangers import different_people
 from pipeline.errors import ConfigError
@@ -202,6 +204,91 @@ def test_the_users_strangers_count_and_growth_renews_the_calibration(
         claim = of(people)
     assert claim is not None
     assert (claim.people, claim.strangers) == (2, 401)
+
+
+def claimed(embedder: Any) -> int | None:
+    """For how many people the user's own gallery claims its calibration."""
+    with build.gallery(None, embedder) as people:
+        claim = of(people)
+    return None if claim is None else claim.people
+
+
+def exported(tmp_path: Path, embedder: Any, count: int) -> Path:
+    """An export with so many people, who are far from each other and from the strangers."""
+    with build.gallery(tmp_path / "other.db", embedder, create=True) as other:
+        for number in range(count):
+            place = np.array([0, 0, 0, 100 + 50 * number, 0, 0, 0, 0], np.float32)
+            other.add(f"p{number}", [look(place, f"p{number}")])
+        content = export_bytes(other, None, True, None)
+    (tmp_path / "people.recog").write_bytes(content)
+    return tmp_path / "people.recog"
+
+
+def test_an_import_renews_the_calibration_that_it_outgrows(
+    tmp_path: Path, world: Any, recog: Any, calibrated: Any, embedder: Any
+) -> None:
+    assert calibrated().code == 0
+    ended = recog("gallery", "import", exported(tmp_path, embedder, 20))
+    assert ended.out.splitlines()[1].startswith("calibrated again for 21 people: at most 1% of strangers")
+    assert claimed(embedder) == 21
+    again = json.loads(recog("gallery", "import", tmp_path / "people.recog", "--json").out)
+    assert (again["stored"], again["calibrated"]) == (0, None)
+
+
+def test_a_calibration_that_cannot_be_renewed_is_not_claimed_any_more(
+    tmp_path: Path, world: Any, recog: Any, calibrated: Any, embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert calibrated().code == 0
+    monkeypatch.setattr("siamese.cohort.cohort_path", lambda model: tmp_path / "none.npz")
+    said = "the calibration is for 1 person, and 20 people were enrolled or changed since"
+    assert said in recog("gallery", "import", exported(tmp_path, embedder, 20)).out
+    assert claimed(embedder) is None
+    film = world.film(tmp_path / "film.avi", world.RED)
+    shown = recog("run", "--source", film)
+    assert said in shown.out
+    assert "calibrated: " not in shown.out
+    assert json.loads(recog("run", "--source", film, "--json").out)["guarantee"] is None
+    assert said in recog("identify", tmp_path / "red.png").out
+
+
+def test_a_dry_run_of_an_enrolment_changes_no_calibration(
+    tmp_path: Path, world: Any, recog: Any, calibrated: Any, embedder: Any
+) -> None:
+    assert calibrated().code == 0
+    with build.gallery(None, embedder) as people:
+        people.add("Greta", [look(100 * np.eye(8)[1], "greta")])  # so that it is due
+    before = build.gallery_path(None).read_bytes()
+    blue = world.picture(tmp_path / "blue.png", world.BLUE)
+    (tmp_path / "many" / "Blue").mkdir(parents=True)
+    world.picture(tmp_path / "many" / "Blue" / "1.png", world.BLUE)
+    for what in (["--name", "Blue", blue], ["--people", tmp_path / "many"]):
+        ended = recog("enroll", *what, "--dry-run")
+        assert ended.code == 0
+        assert "the calibration is for 1 person" in ended.out
+        assert "calibrated again" not in ended.out
+    assert build.gallery_path(None).read_bytes() == before
+    assert claimed(embedder) is None
+
+
+def test_cameras_have_a_calibration_to_rely_on_while_many_are_enrolled(
+    tmp_path: Path, world: Any, recog: Any, calibrated: Any, embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert calibrated().code == 0
+    claims = []
+
+    def watched(root: Any, looker: Any, threads: int) -> Any:
+        for found in look_at_people(root, looker, threads):
+            claims.append(claimed(embedder))
+            yield found
+
+    monkeypatch.setattr("pipeline.enrolment.people.look_at_people", watched)
+    for name, colour in (("A", world.GREEN), ("B", world.BLUE), ("C", world.RED)):
+        (tmp_path / "many" / name).mkdir(parents=True)
+        world.picture(tmp_path / "many" / name / "1.png", colour, side=90)
+    ended = recog("enroll", "--people", tmp_path / "many", "--force")
+    assert "calibrated again for 4 people" in ended.out
+    assert claims == [1, 2, 3]
+    assert claimed(embedder) == 4
 
 
 def test_a_model_without_strangers_says_how_to_make_them(recog: Any, calibrated: Any, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gallery import Gallery, GalleryError, Matches, NewTemplate
 from pipeline.config import EvidenceSettings
 from pipeline.identity.evidence import judge
-from pipeline.identity.guarantee import KEY, Guarantee, is_due, of, too_many
+from pipeline.identity.guarantee import KEY, Guarantee, lapsed, of, too_many
 from pipeline.types import State
 from siamese.calibration import Calibration
 
@@ -78,7 +78,6 @@ def test_what_a_gallery_keeps_is_what_was_stored(tmp_path: Path) -> None:
         found = of(gallery)
         assert found is not None
         assert found.offsets == {"alice": 0.5}
-    assert of(object()) is None
 
 
 def test_a_calibration_of_another_model_or_format_does_not_count_and_a_damaged_one_is_said(
@@ -93,11 +92,50 @@ def test_a_calibration_of_another_model_or_format_does_not_count_and_a_damaged_o
             of(gallery)
 
 
-def test_it_is_due_again_when_the_gallery_has_grown_by_a_tenth() -> None:
-    assert not is_due(CLAIM, 549)
-    assert is_due(CLAIM, 550)
-    assert is_due(replace(CLAIM, people=3), 4)
-    assert not is_due(CLAIM, 20)
+def enroll(gallery: Gallery, *names: str) -> None:
+    for name in names:
+        gallery.add(name, [NewTemplate(np.ones(4, np.float32), None, 1.0, name, f"{name} {len(gallery)}")])
+
+
+def test_a_calibration_is_not_claimed_of_people_it_was_not_made_for(tmp_path: Path) -> None:
+    with stranger(tmp_path / "g.db") as gallery:
+        enroll(gallery, *(f"p{number}" for number in range(18)))
+        keep(gallery, people=20, newest=gallery.newest())
+        assert (of(gallery) is None, lapsed(gallery)) == (False, None)
+        enroll(gallery, "new one")
+        assert of(gallery) is not None, "one of twenty is less than a tenth"
+        enroll(gallery, "new two")
+        assert of(gallery) is None
+        told = lapsed(gallery)
+        assert told is not None
+        assert "is for 20 people, and 2 people were enrolled or changed since" in told
+        assert told.endswith("renew it with: recog calibrate")
+        gallery.undo()
+        assert of(gallery) is not None
+
+
+def test_one_who_goes_for_one_who_comes_counts_and_so_do_new_photos(tmp_path: Path) -> None:
+    with stranger(tmp_path / "g.db") as gallery:
+        keep(gallery, people=2, newest=gallery.newest())
+        gallery.remove("bob")
+        assert of(gallery) is not None, "the fewer there are, the fewer strangers are near one"
+        enroll(gallery, "carol")
+        assert of(gallery) is None, "as many as before, but others"
+        enroll(gallery, "bob")
+        keep(gallery, people=3, newest=gallery.newest())
+        assert of(gallery) is not None
+        enroll(gallery, "alice")
+        assert of(gallery) is None, "she is somewhere else now"
+
+
+def test_a_calibration_of_an_earlier_version_is_claimed_until_the_gallery_has_grown(tmp_path: Path) -> None:
+    with stranger(tmp_path / "g.db") as gallery:
+        keep(gallery, people=2, newest=None)
+        assert of(gallery) is not None
+        enroll(gallery, "carol")
+        assert of(gallery) is None
+        keep(gallery, people=500, newest=None)
+        assert of(gallery) is not None
 
 
 def test_its_words_say_what_is_claimed_and_from_what() -> None:

@@ -42,6 +42,19 @@ class FakePeople:
         changed, self.changed = self.changed, False
         return changed
 
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.embedder)
+
+    def note(self, key: str) -> Any:
+        return None
+
+    def person_notes(self, key: str) -> dict[str, Any]:
+        return {}
+
+    def changed_since(self, template: int) -> int:
+        return 0
+
 
 def frame(image: Image, index: int, fps: float = 20.0) -> Frame:
     return Frame(image, index, index / fps, "film")
@@ -107,10 +120,48 @@ def test_a_changed_gallery_is_noticed_and_everybody_is_judged_anew(
             people.names, people.changed = {}, True
         verdicts.append(names(recogniser(frame(image, index))))
     assert verdicts[29] == ["Rosa", None]
-    assert verdicts[30] == [None, None]
+    assert verdicts[30] == [None, "Greta"], "what was kept of her is enough"
     assert verdicts[45] == [None, "Greta"]
     assert verdicts[60] == [None, None]
     assert recogniser.enrolled == 0
+
+
+def test_nobody_loses_a_name_to_the_enrolment_of_others(world: Any, detector: Any, embedder: Any) -> None:
+    people = FakePeople(embedder, Rosa=world.RED)
+    recogniser = Recogniser(detector, embedder, people, SETTINGS)
+    verdicts, looks = [], []
+    for index, image in enumerate(world.frames(60, world.RED)):
+        if index >= 20:  # a commit before every frame
+            people.names, people.changed = people.names | {f"Greta {index}": world.GREEN}, True
+        (face,) = recogniser(frame(image, index)).faces
+        verdicts.append(face.identity.name)
+        looks.append(face.identity.looks)
+    assert set(verdicts[20:]) == {"Rosa"}
+    assert looks == sorted(looks)
+    assert looks[-1] - looks[20] <= 3, "and nobody is looked at more often for it"
+
+
+def test_somebody_seen_while_nobody_was_enrolled_is_looked_at_afresh(
+    world: Any, detector: Any, embedder: Any
+) -> None:
+    people = FakePeople(embedder)
+    recogniser = Recogniser(detector, embedder, people, SETTINGS)
+    verdicts = []
+    for index, image in enumerate(world.frames(90, world.RED)):
+        if index == 30:
+            assert embedder.embedded == 0
+            people.names, people.changed = {"Rosa": world.RED}, True
+        if index == 60:
+            people.names, people.changed = {}, True
+        if index == 75:
+            people.names, people.changed = {"Rosa": world.RED}, True
+        (face,) = recogniser(frame(image, index)).faces
+        verdicts.append((face.identity.state, face.identity.name))
+    assert verdicts[29] == (State.UNKNOWN, None)
+    assert verdicts[30] == (State.UNDECIDED, None)
+    assert verdicts[59] == (State.NAMED, "Rosa")
+    assert verdicts[74] == (State.UNKNOWN, None)
+    assert verdicts[75] == (State.NAMED, "Rosa"), "her looks were kept while nobody was enrolled"
 
 
 def test_one_name_is_never_on_two_faces_of_a_frame(world: Any, detector: Any, embedder: Any) -> None:

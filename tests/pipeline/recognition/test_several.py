@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ from gallery.types import NewTemplate
 from pipeline import build
 from pipeline.config import DetectSettings, Settings
 from pipeline.errors import SinkError, SourceError
+from pipeline.identity.calibrate import keep
+from pipeline.identity.guarantee import Guarantee
 from pipeline.outputs.outputs import Outputs
+from pipeline.protocols import People
 from pipeline.recognition import several
 from pipeline.recognition.several import Mosaic, SharedPeople, own_videos, recognise_all
 
@@ -151,6 +155,17 @@ def test_the_gallery_is_searched_by_one_at_a_time_and_every_view_is_told_of_a_ch
     class Counted:
         people_count, inside, most, changed = 3, 0, 0, False
 
+        fingerprint = "a model"
+
+        def note(self, key: str) -> Any:
+            return None
+
+        def person_notes(self, key: str) -> dict[str, Any]:
+            return {}
+
+        def changed_since(self, template: int) -> int:
+            return 0
+
         def search(self, embeddings: Any, people: int = 5, pooled: bool = False) -> Any:
             self.inside += 1
             self.most = max(self.most, self.inside)
@@ -177,6 +192,61 @@ def test_the_gallery_is_searched_by_one_at_a_time_and_every_view_is_told_of_a_ch
         thread.join()
     assert counted.most == 1
     assert views[0].people_count == 3
+
+
+def test_a_view_has_all_that_a_gallery_has(gallery: Path, embedder: Any) -> None:
+    wanted = {name for name in dir(People) if not name.startswith("_")}
+    with closing(build.people(gallery, embedder)) as people:
+        shared = SharedPeople(people)
+        for each in (people, shared.view()):
+            assert wanted <= set(dir(each))
+        assert shared.view().fingerprint == people.fingerprint
+        assert (shared.view().person_notes("x"), shared.view().changed_since(0)) == ({}, 1)
+
+
+def test_what_a_gallery_was_calibrated_for_holds_for_every_source(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, embedder: Any, recog: Any
+) -> None:
+    # A threshold that leaves Rosa, who is enrolled with the very same colour, no room at all.
+    claim = Guarantee(0.01, 0.95, -1.0, 0.0099, 432, 1, 1, 0, 0, False, {}, newest=1)
+    with build.gallery(gallery, embedder) as people:
+        keep(people, claim, np.zeros((0, 8), np.float32), undoable=False)
+    films = [world.film(tmp_path / f"{name}.avi", world.RED) for name in "ab"]
+    options = ["--gallery", gallery, "--set", "det.every=1"]
+    alone = recog("run", "--source", films[0], *options)
+    ended = recog("run", "--source", films[0], "--source", films[1], *options)
+    assert "nobody was recognised" in alone.out
+    assert ended.out.count("nobody was recognised") == 2
+    assert ended.out.count(f"calibrated: {claim}") == 1
+    for each in recognise_all([str(f) for f in films], [Outputs(window=False)] * 2, gallery, SETTINGS):
+        assert each.guarantee == claim
+        assert each.summary.as_dict()["people"] == []
+
+
+def test_a_calibration_that_lapses_while_cameras_run_is_said_once(
+    tmp_path: Path,
+    world: Any,
+    detector: Any,
+    gallery: Path,
+    embedder: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    claim = Guarantee(0.01, 0.95, 5.0, 0.0099, 432, 1, 1, 0, 0, False, {}, newest=1)
+    with build.gallery(gallery, embedder) as people:
+        keep(people, claim, np.zeros((0, 8), np.float32), undoable=False)
+
+        def enroll(frame: int) -> None:
+            time.sleep(0.005)
+            if frame == 20:
+                crop = np.full((1, 112, 112, 3), world.GREEN, np.uint8)
+                people.add("Greta", [NewTemplate(embedder.embed(crop)[0], None, 1.0, "test", "Greta")])
+
+        detector.before = enroll
+        films = [str(world.film(tmp_path / f"{name}.avi", world.RED, count=60)) for name in "ab"]
+        ended = recognise_all(films, [Outputs(window=False)] * 2, gallery, SETTINGS)
+    said = capsys.readouterr().out
+    assert said.count("the calibration is for 1 person, and 1 person were enrolled or changed since") == 1
+    assert [each.guarantee for each in ended] == [None, None]
 
 
 def test_videos_are_named_after_their_sources_and_no_two_alike(tmp_path: Path) -> None:
