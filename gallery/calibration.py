@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from gallery.errors import GalleryError
 from gallery.pooled import pool
@@ -61,7 +61,7 @@ def upper_bound(count: int, of: int, confidence: float = CONFIDENCE) -> float:
     """
     if not 0 <= count <= of or not of:
         raise ValueError(f"{count} of {of} is no share")
-    return 1.0 if count == of else float(beta.ppf(confidence, count + 1, of - count))
+    return 1.0 if count == of else float(betaincinv(count + 1, of - count, confidence))
 
 
 def lower_bound(count: int, of: int, confidence: float = CONFIDENCE) -> float:

@@ -1,4 +1,4 @@
-"""Text on pictures, in any script that OpenCV's own fonts hold.
+"""Text on pictures, in any script that OpenCV's fonts hold or that Pillow shapes in a font of the system's.
 
 OpenCV 5 draws UTF-8 text with TrueType fonts of its own (Latin, Greek, Cyrillic, Chinese, Japanese, Korean;
 others come out as question marks). OpenCV 4 has line fonts that know ASCII only: there, accents are taken off
@@ -13,6 +13,7 @@ import unicodedata
 
 import cv2
 
+from pipeline.drawing.shaping import pieces, put, shaped
 from pipeline.types import Image
 
 Colour = tuple[int, int, int]  # blue, green, red
@@ -29,26 +30,33 @@ def text_size(text: str, pixels: int) -> tuple[int, int]:
 
     The height depends on `pixels` alone, so that labels beside each other line up.
     """
-    text, height = _drawable(text), round((_ASCENT + _DESCENT) * pixels)
-    if not text:
-        return 0, height
-    if _TRUETYPE:
-        # Where the pen is after drawing counts the space around the last letter as well.
-        _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), _font(), pixels, _WEIGHT)
-        return int(width), height
-    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, *_line_font(pixels))
-    return int(width), height
+    height = round((_ASCENT + _DESCENT) * pixels)
+    width = 0
+    for piece, script in pieces(_one_line(text)):
+        run = shaped(piece, script, pixels) if script else None
+        width += run.advance if run else _width(_drawable(piece), pixels)
+    return width, height
 
 
 def put_text(image: Image, text: str, corner: tuple[int, int], pixels: int, colour: Colour) -> None:
     """Write a line of `text` into `image` (changed in place), its top left corner at `corner` `(x, y)`."""
-    text = _drawable(text)
-    baseline = (corner[0], corner[1] + round(_ASCENT * pixels))
-    if _TRUETYPE:
-        cv2.putText(image, text, baseline, colour, _font(), pixels, _WEIGHT)
-    else:
-        scale, thickness = _line_font(pixels)
-        cv2.putText(image, text, baseline, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+    x, baseline = corner[0], corner[1] + round(_ASCENT * pixels)
+    for piece, script in pieces(_one_line(text)):
+        run = shaped(piece, script, pixels) if script else None
+        if run:
+            put(image, run, (x, baseline), colour)
+            x += run.advance
+            continue
+        drawable = _drawable(piece)
+        if _TRUETYPE:
+            cv2.putText(image, drawable, (x, baseline), colour, _font(), pixels, _WEIGHT)
+        else:
+            scale, thickness = _line_font(pixels)
+            place = (x, baseline)
+            cv2.putText(
+                image, drawable, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA
+            )
+        x += _width(drawable, pixels)
 
 
 def shorten(text: str, pixels: int, width: int) -> str:
@@ -61,13 +69,29 @@ def shorten(text: str, pixels: int, width: int) -> str:
     return text[:kept].rstrip() + "…"
 
 
+def _one_line(text: str) -> str:
+    plain = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in text).split())
+    return unicodedata.normalize("NFC", plain)
+
+
+def _width(drawable: str, pixels: int) -> int:
+    """Pixels by which OpenCV moves the pen."""
+    if not drawable:
+        return 0
+    if _TRUETYPE:
+        # Where the pen is after drawing counts the space around the last letter as well.
+        _, _, width, _ = cv2.getTextSize((0, 0), drawable, (0, 0), _font(), pixels, _WEIGHT)
+        return int(width)
+    (width, _), _ = cv2.getTextSize(drawable, cv2.FONT_HERSHEY_SIMPLEX, *_line_font(pixels))
+    return int(width)
+
+
 def _drawable(text: str) -> str:
-    """One line of what the font can draw."""
-    text = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in text).split())
+    """What OpenCV's font can draw."""
     if _TRUETYPE:
         # OpenCV sets every script from left to right; Hebrew and Arabic are turned here. Arabic letters then
         # stand unjoined, which can be read; in the wrong order they cannot.
-        return _RIGHT_TO_LEFT.sub(lambda run: run[0][::-1], unicodedata.normalize("NFC", text))
+        return _RIGHT_TO_LEFT.sub(lambda run: run[0][::-1], text)
     plain = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return "".join(plain).encode("ascii", "replace").decode()
 

@@ -15,11 +15,15 @@ import cv2
 import numpy as np
 
 from pipeline.errors import SourceError
+from pipeline.sources import heic
 from pipeline.sources.quiet import quiet_opencv
 from pipeline.types import Image
 
 PHOTO_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+    {
+        *(".avif", ".bmp", ".heic", ".heif", ".jp2", ".jpe", ".jpeg", ".jpg"),
+        *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+    }
 )
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 1 << 30  # no sane picture of MAX_PIXELS is larger
@@ -61,6 +65,8 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image:
     if header.kind == "png" and b"IEND" not in data:
         raise SourceError(f"{path} is cut short; copy it again")  # libpng would also print a line of its own
     flag = _decoding(path, header, max_pixels)
+    if header.kind == "heic":
+        return np.ascontiguousarray(heic.decode(data, str(path)))
     quiet_opencv()
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
@@ -116,10 +122,11 @@ def read_header(data: bytes) -> Header | None:
         if data.startswith(b"\0\0\0\x0cjP  \r\n"):
             height, width = struct.unpack_from(">II", data, data.index(b"ihdr") + 4)
             return Header("jpeg 2000", width, height)
-        if data[4:12] in (b"ftypavif", b"ftypavis"):
+        if data[4:8] == b"ftyp" and data[8:12] in {b"avif", b"avis", *heic.BRANDS}:
             # `ispe` boxes give the size of each item, thumbnails and grid tiles included: the largest counts.
             sizes = [struct.unpack_from(">II", data, match.end() + 4) for match in re.finditer(b"ispe", data)]
-            return Header("avif", *max(sizes)) if sizes else None
+            kind = "avif" if data[8:12] in (b"avif", b"avis") else "heic"
+            return Header(kind, *max(sizes)) if sizes else None
         if found := re.match(rb"P[1-6]\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s", data):
             return Header("pnm", int(found[1]), int(found[2]))
     except (struct.error, ValueError, IndexError):

@@ -49,10 +49,10 @@ class Curve:
 
 def wilson(count: int, of: int) -> Interval:
     """A share and its 95 % interval (Wilson 1927), for things that happen independently of each other."""
-    z, share = 1.959964, count / of
-    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * (share * (1 - share) / of + z * z / (4 * of * of)) ** 0.5
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
+    from scipy.stats import binomtest  # takes a second to import, which only an evaluation has
+
+    bounds = binomtest(count, of).proportion_ci(0.95, "wilson")
+    return Interval(count / of, float(bounds.low), float(bounds.high))
 
 
 class _Accepts:
