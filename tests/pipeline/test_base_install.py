@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import cli
 from pipeline.commands.demo_film import FOLDER
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,21 @@ def uv(*arguments: object) -> str:
         pytest.skip(f"no package index can be reached: {done.stderr.splitlines()[-1].strip()}")
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_nothing_of_training_is_installed_unless_asked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    base, train = (
+        {re.split(r"[^\w-]", each)[0] for each in listed}
+        for listed in (
+            project["project"]["dependencies"],
+            project["project"]["optional-dependencies"]["train"],
+        )
+    )
+    assert not base & train
+    assert project["tool"]["uv"]["default-groups"] == []
+    # Where one of these is missing, the command line says what to install.
+    assert {"sklearn" if each == "scikit-learn" else each for each in train} == cli.TRAINING
 
 
 @pytest.mark.network
