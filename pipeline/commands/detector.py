@@ -40,7 +40,21 @@ def prepare(
     ] = None,
     faces: Annotated[int, typer.Option(min=0, help="How many people of LFW, one image each.")] = 1000,
     negatives: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Photographs without faces: animals, hands, patterns.")
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Photographs without faces: animals, hands, patterns. Those in which YuNet sees one are "
+            "left out. May be repeated.",
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Photographs on which nobody drew faces, in images/, and heads that people marked, if "
+            "any, in heads.csv: YuNet at several sizes says where faces are. A tenth goes to test/. "
+            "May be repeated.",
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Receives the training set.")
@@ -48,8 +62,11 @@ def prepare(
 ) -> None:
     """Make the training set: human boxes, proposed landmarks; the test fifth stays out."""
     import random
+    from functools import cache
 
     from pipeline.detection.training import prepare as preparing
+    from pipeline.detection.training import unlabelled as adding
+    from pipeline.detection.training.agreement import SUSPECTED
     from pipeline.detection.training.yunet import YuNet
     from pipeline.progress import progress
     from pipeline.sources.images import list_photos
@@ -62,11 +79,22 @@ def prepare(
         random.Random(0).shuffle(people)  # noqa: S311 (a choice, not a secret)
         single = [lfw / FOLDER / image_name(name, 1) for name in people[:faces]]
     proposers = [YuNet(yunet, size, 0.5) for size in preparing.SCALES]
-    without = list_photos(negatives) if negatives is not None else []
+    without = [photo for folder in negatives or [] for photo in list_photos(folder)]
+    sets = {folder: len(adding.read_set(folder)) for folder in unlabelled or []}
+    total = len(photos) + len(single) + len(without) + sum(sets.values())
+    at = cache(lambda size: YuNet(yunet, size, SUSPECTED))
     with progress() as display:
-        task = display.add_task("labelling", total=len(photos) + len(single) + len(without))
+        task = display.add_task("labelling", total=total)
         counts = preparing.prepare(photos, single, out, proposers, without, lambda _: display.advance(task))
+        added = {
+            folder: adding.add(
+                folder, out, lambda image, size: at(size).detect(image), lambda: display.advance(task)
+            )
+            for folder in sets
+        }
     print(f"{out}: " + ", ".join(f"{count:,} {part}" for part, count in counts.items()))
+    for folder, of in added.items():
+        print(f"{folder.name}: " + ", ".join(f"{count:,} {part}" for part, count in of.items()))
 
 
 @app.command("train")
@@ -97,6 +125,15 @@ def train(
         ),
     ] = None,
     share: Annotated[float, typer.Option(help="Of the imitation in the loss.")] = 0.5,
+    even: Annotated[
+        bool,
+        typer.Option(
+            "--even", help="Weigh photographs by the root of how many faces they show: crowds count for less."
+        ),
+    ] = False,
+    freeze: Annotated[
+        int, typer.Option(min=0, help="Layers that stay as they are; with 23 the head alone learns.")
+    ] = 0,
     size: Annotated[int, typer.Option(help="Long side of the training images, pixels.")] = 320,
     vary: Annotated[
         float, typer.Option(help="Share by which the size of each batch may differ from --size.")
@@ -124,7 +161,8 @@ def train(
     settings = settings_from(
         {
             "model": model, "start": start, "fade": fade, "teacher": teacher, "share": share,
-            "size": size, "vary": vary, "epochs": epochs, "hours": hours, "batch": batch,
+            "even": even, "freeze": freeze, "size": size, "vary": vary,
+            "epochs": epochs, "hours": hours, "batch": batch,
             "mosaic": mosaic, "rate": rate, "validate_each": validate_each,
             "threads": threads, "device": device,
         }
@@ -193,7 +231,27 @@ def export(
 
 @app.command("evaluate")
 def evaluate(
-    wild: Wild,
+    wild: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Photographs with human boxes, of which the test fifth is shown; may be repeated.",
+        ),
+    ] = None,
+    held_out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="The same, all of whose photographs are shown, as no training saw any of them.",
+        ),
+    ] = None,
+    wider: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="IMAGES LABELS", help="Photographs in WIDER FACE's own format, and their list."),
+    ] = None,
+    negatives: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Photographs without people: count false alarms.")
+    ] = None,
     detector: Annotated[
         list[Path] | None,
         typer.Option(
@@ -221,10 +279,19 @@ def evaluate(
     ] = Path("runs/detector-evaluation"),
     as_json: AsJson = False,
 ) -> None:
-    """Average precision, recall, landmarks and time, beside YuNet, on the test fifth of the photographs."""
+    """Average precision, recall, landmarks and time, beside YuNet, on photographs no training saw."""
     from pipeline.commands.detector_report import Wanted, evaluate_on
 
     wanted = Wanted(
-        wild, detector or [Path("face-n")], yunet, size or [320, 480, 640], lfw, lfw_images, failures
+        wild or [],
+        held_out or [],
+        wider,
+        negatives,
+        detector or [Path("face-n")],
+        yunet,
+        size or [320, 480, 640],
+        lfw,
+        lfw_images,
+        failures,
     )
     evaluate_on(wanted, out, as_json)

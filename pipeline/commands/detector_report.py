@@ -16,16 +16,18 @@ import cv2
 
 from pipeline.build import detector_file
 from pipeline.commands.shared import print_json
+from pipeline.detection.evaluation import alarms, figures, lfw_check, timing
 from pipeline.detection.evaluation import evaluate as evaluating
-from pipeline.detection.evaluation import figures, lfw_check, timing
 from pipeline.detection.evaluation.failures import failures, write_sheet
-from pipeline.detection.training.prepare import SCALES, Photo, name_of
+from pipeline.detection.evaluation.wider import read_wider
+from pipeline.detection.training.prepare import SCALES, Photo, name_of, read_photos
 from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.yolo import YoloDetector
 from pipeline.drawing.sheet import letterbox
 from pipeline.errors import DetectorError, SinkError
 from pipeline.progress import progress
 from pipeline.protocols import Detector
+from pipeline.sources.images import list_photos
 from pipeline.sources.quiet import quiet_opencv
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256
@@ -44,7 +46,10 @@ Tables = dict[str, list[list[str]]]  # by title
 class Wanted:
     """What is to be measured."""
 
-    wild: Sequence[Path]
+    wild: Sequence[Path]  # folders, of which the test fifth is looked at
+    held_out: Sequence[Path]  # folders that are looked at as a whole
+    wider: tuple[Path, Path] | None  # images and the list of faces
+    negatives: Path | None  # folder of photographs without people
     detectors: Sequence[Path]  # names or files
     yunet: Path | None
     sizes: Sequence[int]
@@ -67,6 +72,7 @@ def evaluate_on(wanted: Wanted, out: Path, as_json: bool) -> None:
     threads = cv2.getNumThreads()
     files = _files(wanted)
     photos = _photos(wanted)
+    without = list_photos(wanted.negatives) if wanted.negatives is not None else []
     images = lfw_check.choose(wanted.lfw, wanted.lfw_images) if wanted.lfw is not None else None
     try:
         for folder in (out, wanted.failures):
@@ -77,6 +83,8 @@ def evaluate_on(wanted: Wanted, out: Path, as_json: bool) -> None:
         _tell_sets(reports, found, tables)
         if images is not None:
             _tell_lfw(_check_lfw(images, files, wanted), found, tables)
+        if without:
+            _tell_alarms(_alarms(without, files, wanted), found, tables)
         _tell_times(_time(next(iter(photos.values()))[0], files, wanted), found, tables)
         (out / "detector.json").write_text(json.dumps(found, indent=2) + "\n")
         for name, of in reports.items():
@@ -105,7 +113,10 @@ def _tell_sets(
     found["mean of sets"] = {
         name: {"ap50": value, "ap50_interval": of} for name, (value, of) in means.items()
     }
-    tables |= {name: figures.table(of) for name, of in reports.items()}
+    for name, of in reports.items():
+        tables[name] = figures.table(of)
+        if any(turned.faces for report in of.values() for turned in report.turned.values()):
+            tables[f"{name}, by how far a head is turned"] = figures.table_of_turns(of)
     if len(reports) > 1:
         tables["mean of sets"] = figures.table_of_means(means)
 
@@ -113,6 +124,11 @@ def _tell_sets(
 def _tell_lfw(checked: Mapping[str, lfw_check.LfwReport], found: dict[str, Any], tables: Tables) -> None:
     found["lfw"] = {name: report.as_dict() for name, report in checked.items()}
     tables[f"LFW at {SMALL}"] = figures.table_of_lfw(checked)
+
+
+def _tell_alarms(counted: Mapping[str, alarms.Alarms], found: dict[str, Any], tables: Tables) -> None:
+    found["photographs without people"] = {name: of.as_dict() for name, of in counted.items()}
+    tables["photographs without people"] = figures.table_of_alarms(counted)
 
 
 def _tell_times(times: Mapping[str, timing.Timing], found: dict[str, Any], tables: Tables) -> None:
@@ -125,19 +141,27 @@ def _tell_times(times: Mapping[str, timing.Timing], found: dict[str, Any], table
 
 
 def _photos(wanted: Wanted) -> dict[str, list[Photo]]:
-    """The test fifths, by the names of their folders.
+    """The photographs to look at, by the names of their folders.
 
     Raises:
-        DetectorError: a folder is none of photographs with boxes, holds none of the fifth, or is named twice.
+        DetectorError: nothing is given, a folder is none of photographs with boxes or holds none to look at,
+            or two have one name.
     """
     photos: dict[str, list[Photo]] = {}
-    for folder in wanted.wild:
+    for folder in (*wanted.wild, *wanted.held_out):
         name = folder.resolve().name
         if name in photos:
             raise DetectorError(f"{folder}: a second set of photographs called {name}; rename one of them")
-        photos[name] = evaluating.held_out([folder])
+        photos[name] = evaluating.held_out([folder]) if folder in wanted.wild else read_photos(folder)
         if not photos[name]:
             raise DetectorError(f"{folder}: no photographs of the test fifth, by the numbers of their files")
+    if wanted.wider is not None:
+        for name, of in read_wider(*wanted.wider).items():
+            if name in photos:
+                raise DetectorError(f"a second set of photographs called {name}; rename the folder")
+            photos[name] = of
+    if not photos:
+        raise DetectorError("give photographs to evaluate on: --wild, --held-out or --wider")
     return photos
 
 
@@ -201,6 +225,13 @@ def _check_lfw(
         return lfw_check.check(_makers(files, wanted, [SMALL], IN_USE), images, proposers, IN_USE, advance)
 
 
+def _alarms(photos: Sequence[Path], files: Mapping[str, Path], wanted: Wanted) -> dict[str, alarms.Alarms]:
+    makers = _makers(files, wanted, wanted.sizes, IN_USE)
+    with progress() as display:
+        task = display.add_task("without people", total=len(photos) * len(makers))
+        return alarms.count(makers, photos, IN_USE, partial(display.advance, task))
+
+
 def _proposers(wanted: Wanted) -> list[Detector]:
     """The independent detector at the scales that it labelled the training set at; none without its file."""
     return [YuNet(wanted.yunet, size, 0.5) for size in SCALES] if wanted.yunet is not None else []
@@ -212,10 +243,10 @@ def _show_failures(
     makers = _makers(files, wanted, wanted.sizes, IN_USE)
     for name, of in photos.items():
         for detector, make in makers.items():
-            missed, alarms = failures(make(), of, IN_USE)
+            missed, false = failures(make(), of, IN_USE)
             stem = f"{name}-{detector.replace(' ', '-')}"
             write_sheet(missed, folder / f"{stem}-missed.jpg")
-            write_sheet(alarms, folder / f"{stem}-false.jpg")
+            write_sheet(false, folder / f"{stem}-false.jpg")
 
 
 def _described(

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.detection.evaluation.evaluate import SIZES, Report
+from pipeline.detection.evaluation.alarms import Alarms
+from pipeline.detection.evaluation.evaluate import FLOORS, LONG, SIZES, Report
 from pipeline.detection.evaluation.lfw_check import LfwReport
 from pipeline.detection.evaluation.precision import Interval, interval, precision_recall
 from pipeline.detection.evaluation.timing import Timing, ratio
+from pipeline.detection.turn import TURNS
 
 
 def share(value: float | None) -> str:
@@ -26,20 +28,37 @@ def bounds(of: Interval | None) -> str:
 def table(reports: Mapping[str, Report]) -> list[list[str]]:
     """A heading and a line for each detector, as text, for whatever prints tables."""
 
-    heading = ["detector", "AP50", "95 % of draws", "AP50-95", *(f"recall {name} px" for name in SIZES)]
+    heading = ["detector", "AP50", "95 % of draws", "AP50-95"]
+    heading += [f"AP50 from {floor} px of {LONG}" for floor in FLOORS]
+    heading += ["found in use", "right in use", *(f"recall {name} px" for name in SIZES)]
     heading += ["landmarks, median", "landmarks, 90 %", "ms a photo", "photos without a face"]
     lines = [
         [
             name,
             share(report.ap50),
             bounds(report.ap50_interval),
-            *map(share, (report.ap50_95, *report.recall.values())),
+            *map(share, (report.ap50_95, *report.ap50_from.values(), report.found, report.right)),
+            *map(share, report.recall.values()),
             *map(share, (report.landmark_median, report.landmark_p90)),
             f"{report.milliseconds:.1f}",
             f"{report.without_faces} of {report.photos}",
         ]
         for name, report in reports.items()
     ]
+    return [heading, *lines]
+
+
+def table_of_turns(reports: Mapping[str, Report]) -> list[list[str]]:
+    """A heading and a line for each detector: faces found in use and landmark errors, by degrees."""
+    heading = ["detector"]
+    for name in TURNS:
+        heading += [f"faces {name} degrees", "found in use", "landmarks, in sides of the face"]
+    lines = []
+    for name, report in reports.items():
+        line = [name]
+        for of in report.turned.values():
+            line += [str(of.faces), share(of.found), share(of.landmarks)]
+        lines.append(line)
     return [heading, *lines]
 
 
@@ -91,6 +110,15 @@ def table_of_lfw(reports: Mapping[str, LfwReport]) -> list[list[str]]:
     ]
     heading = ["detector", "images without a face", "landmarks, median", "95 % of draws"]
     return [[*heading, "landmarks, 90 %", "faces compared"], *lines]
+
+
+def table_of_alarms(counted: Mapping[str, Alarms]) -> list[list[str]]:
+    """A heading and a line for each detector."""
+    lines = [
+        [name, str(of.alarms), f"{of.photos_with} of {of.photos}", share(of.surest)]
+        for name, of in counted.items()
+    ]
+    return [["detector", "false alarms", "photographs with any", "surest"], *lines]
 
 
 def table_of_times(timings: Mapping[str, Timing], reference: str) -> list[list[str]]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.types import Bools, Floats, Ints
 
+INSIDE = 0.5  # share of a detection that lies in a place which nobody could judge, for it not to count
 EDGES = (2.5, 97.5)  # percentiles of the bootstrap's values that hold 95 % of them
 
 
@@ -61,6 +62,22 @@ def match(overlaps: Floats, threshold: float) -> Ints:
             matched[row] = face
             free[:, face] = -1
     return matched
+
+
+def counted(matched: Ints, overlaps: Floats, inside: Floats, threshold: float) -> Bools:
+    """Whether each detection counts, rightly or wrongly, (n,).
+
+    As in WIDER FACE's own evaluation (S. Yang et al., 2016), a detection that is none of the faces asked for
+    and overlaps another face is neither right nor wrong. Nor is one in a place that nobody could judge.
+
+    Args:
+        matched: (n,) as of `match`.
+        overlaps: (n, k) IoU with the faces that are not asked for.
+        inside: (n, j) share of each detection's area that lies in a place which nobody could judge.
+        threshold: IoU from which a detection is of a face.
+    """
+    aside = (overlaps >= threshold).any(axis=1) | (inside >= INSIDE).any(axis=1)
+    return np.asarray((matched >= 0) | ~aside)
 
 
 def redrawn(

@@ -18,7 +18,7 @@ import math
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -34,7 +34,14 @@ MATCH = 0.4  # IoU from which a proposal is the face that a person drew
 BACKGROUND = 0.75  # score from which a proposal in no human box counts as a face nobody drew
 DOUBT = 0.5  # score from which a small proposal in no box may be a face or not
 SMALL = 28.0  # pixels; a larger face would have been drawn
+UNSURE = "unsure"  # in the column `kind` of boxes.csv: there may be a face here or none
+
 EMPTY = 0.3  # share of a photograph's long side from which a piece without faces is worth learning from
+
+
+def no_boxes() -> Floats:
+    """None, (0, 4)."""
+    return np.zeros((0, 4), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,12 @@ class Photo:
 
     path: Path
     boxes: Floats
+    ignored: Floats = field(
+        default_factory=no_boxes
+    )  # (k, 4) faces that are not asked for: found or missed, they do not count
+    unsure: Floats = field(
+        default_factory=no_boxes
+    )  # (j, 4) where there may be faces: what lies there does not count either
 
 
 def number(photo: Path) -> int:
@@ -62,19 +75,28 @@ def name_of(photo: Path) -> str:
 
 
 def read_photos(folder: Path) -> list[Photo]:
-    """Photographs and human boxes from a folder that holds `boxes.csv` and `images/`."""
+    """Photographs and human boxes from a folder that holds `boxes.csv` and `images/`.
+
+    A row of the kind `unsure` is a place in which there may be a face or none; any other is a face.
+    """
     table = folder / "boxes.csv"
     if not table.is_file():
         raise DetectorError(f"{table}: not found; expected a folder with boxes.csv and images/")
-    boxes: dict[str, list[list[float]]] = {}
+    boxes: dict[str, tuple[list[list[float]], list[list[float]]]] = {}
     with table.open(newline="") as lines:
         for row in csv.DictReader(lines):
             corners = [float(row[key]) for key in ("x1", "y1", "x2", "y2")]
-            boxes.setdefault(row["image"], []).append(corners)
+            faces, unsure = boxes.setdefault(row["image"], ([], []))
+            (unsure if row.get("kind") == UNSURE else faces).append(corners)
     return [
-        Photo(folder / "images" / name, np.array(corners, np.float32))
-        for name, corners in sorted(boxes.items())
+        Photo(folder / "images" / name, as_boxes(faces), unsure=as_boxes(unsure))
+        for name, (faces, unsure) in sorted(boxes.items())
     ]
+
+
+def as_boxes(corners: Sequence[Sequence[float]]) -> Floats:
+    """Rows of x1 y1 x2 y2 as (n, 4), also where there are none."""
+    return np.array(corners, np.float32).reshape(-1, 4)
 
 
 def propose(image: Image, proposers: Iterable[Detector]) -> Detections:
@@ -201,7 +223,7 @@ def prepare(
         name = f"{parents}_{photo.path.stem}"
         doubts = doubtful(boxes, proposals)
         if len(doubts) and part == "train":
-            _write(out, part, name, paint_over(image, doubts), boxes, landmarks)
+            write_image(out, part, name, paint_over(image, doubts), boxes, landmarks)
         else:
             shutil.copyfile(photo.path, out / "images" / part / f"{name}{photo.path.suffix}")
             write_label(out / "labels" / part / f"{name}.txt", boxes, landmarks, image.shape)
@@ -210,7 +232,7 @@ def prepare(
         piece = empty_piece(image.shape, np.concatenate([boxes, proposals.boxes])) if gives else None
         if piece:
             x1, y1, x2, y2 = piece
-            _write(out, part, f"{name}_without", image[y1:y2, x1:x2], nobody, _NO_POINTS)
+            write_image(out, part, f"{name}_without", image[y1:y2, x1:x2], nobody, _NO_POINTS)
             counts["without faces"] += 1
         counts[part] += 1
         counts["faces"] += len(boxes)
@@ -220,7 +242,7 @@ def prepare(
     for path in negatives:
         image = _read(path)
         if not len(propose(image, proposers)):
-            _write(out, "train", f"negative_{path.stem}", image, nobody, _NO_POINTS)
+            write_image(out, "train", f"negative_{path.stem}", image, nobody, _NO_POINTS)
             counts["without faces"] += 1
         progress(path.stem)
     (out / "dataset.yaml").write_text(
@@ -241,7 +263,7 @@ def _read(path: Path) -> Image:
     return image.astype(np.uint8, copy=False)
 
 
-def _write(out: Path, part: str, name: str, image: Image, boxes: Floats, landmarks: Floats) -> None:
+def write_image(out: Path, part: str, name: str, image: Image, boxes: Floats, landmarks: Floats) -> None:
     """An image that is not a file of its own yet, and its labels."""
     cv2.imwrite(str(out / "images" / part / f"{name}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
     write_label(out / "labels" / part / f"{name}.txt", boxes, landmarks, image.shape)

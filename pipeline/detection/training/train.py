@@ -44,6 +44,14 @@ class DetectorTraining(BaseModel):
         None, description="exported detector (.onnx) to imitate beside learning from the labels"
     )
     share: float = Field(0.5, gt=0, le=1, description="of the imitation in the loss")
+    even: bool = Field(
+        False, description="weigh images by the root of how many faces they show, not by how many"
+    )
+    freeze: int = Field(
+        0,
+        ge=0,
+        description="layers, from the first, that stay as they are; 23: only the head learns",
+    )
     size: int = Field(320, ge=64, multiple_of=32, description="long side of the training images, in pixels")
     vary: float = Field(
         0.4, ge=0, lt=1, description="share by which each batch's size may differ from `size`"
@@ -105,8 +113,11 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
             model = YOLO(str(out / "start.pt"), task="pose")
     if settings.device == "cpu":
         model.add_callback("on_train_start", partial(_fast_on_cpu, threads=settings.threads))
-    if teacher is not None:
-        model.add_callback("on_train_start", partial(_imitate, teacher=teacher, share=settings.share))
+    if teacher is not None or settings.even:
+        model.add_callback(
+            "on_train_start",
+            partial(_change_loss, even=settings.even, teacher=teacher, share=settings.share),
+        )
     if resume:
         # Of a finished training ultralytics would begin a new one, on a data set of its own.
         if model.ckpt.get("epoch", -1) < 0 or model.ckpt.get("optimizer") is None:
@@ -148,6 +159,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         pose=12.0,
         # Without it ultralytics builds the network anew and forgets the weights it was given.
         pretrained=settings.start is not None or settings.model.endswith(".pt"),
+        freeze=settings.freeze or None,
         plots=False,
         val=settings.validate_each,
         verbose=True,
@@ -170,11 +182,15 @@ def _fading(start: Path, settings: DetectorTraining) -> Fading:
     return Fading(read(start).model, start, settings.fade)
 
 
-def _imitate(trainer: Any, teacher: Teacher, share: float) -> None:
-    """Have the loss of a training mixed with an imitation."""
+def _change_loss(trainer: Any, even: bool, teacher: Teacher | None, share: float) -> None:
+    """Have the images of a training weighed evenly, and its loss mixed with an imitation."""
+    from pipeline.detection.training.even import even_out
     from pipeline.detection.training.imitate import Imitating
 
-    trainer.model.criterion = Imitating(trainer.model.init_criterion(), teacher, share)
+    criterion = trainer.model.init_criterion()
+    if even:
+        criterion = even_out(criterion)
+    trainer.model.criterion = Imitating(criterion, teacher, share) if teacher is not None else criterion
 
 
 def description(model: str) -> str | Path:

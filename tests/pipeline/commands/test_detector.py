@@ -198,3 +198,59 @@ def test_without_the_extra_the_commands_name_it(
     assert missing in ended.err
     assert "install recog[train]" in ended.err
     assert [path.name for path in tmp_path.iterdir()] == ["set.yaml"]
+
+
+def test_photographs_that_are_all_held_out_stand_beside_those_of_wider_face_and_of_nobody(
+    tmp_path: Path, sets: list[Path], recog: Any
+) -> None:
+    """The same picture in three guises; in WIDER's its face is drawn, and another is marked invalid."""
+    first = sets[0] / "images" / "00005.jpg"
+    _, _, _, *corners, _ = (sets[0] / "boxes.csv").read_text().splitlines()[1].split(",")
+    x1, y1, x2, y2 = map(int, corners)
+    images, labels = tmp_path / "WIDER" / "images", tmp_path / "WIDER" / "list.txt"
+    (images / "0--Parade").mkdir(parents=True)
+    shutil.copy(first, images / "0--Parade" / "a.jpg")
+    lines = [f"{x1} {y1} {x2 - x1} {y2 - y1} 0 0 0 0 0 0", "0 0 9 9 0 0 0 1 0 0"]
+    labels.write_text("\n".join(["0--Parade/a.jpg", "2", *lines]) + "\n")
+    nobody = tmp_path / "nobody"
+    nobody.mkdir()
+    cv2.imwrite(str(nobody / "grey.png"), np.full((200, 300, 3), 120, np.uint8))
+    shutil.copy(first, nobody / "portrait.jpg")
+    ended = recog(
+        "detector", "evaluate", "--held-out", sets[1], "--wider", images, labels, "--negatives", nobody,
+        "--size", "320", "--out", tmp_path / "out", "--json",
+    )  # fmt: skip
+    assert (ended.code, ended.err) == (0, "")
+    found = json.loads(ended.out)
+    assert found["data"]["two"]["photographs"] == 3  # with the one that is not of the test fifth
+    assert found["data"]["wider"]["faces"] == 1
+    report = found["figures"]["wider"]["face-n 320"]
+    assert (report["ap50"], report["found"], report["right"]) == (1, 1, 1)
+    alarms = found["photographs without people"]["face-n 320"]
+    assert (alarms["photos"], alarms["photos_with"], alarms["alarms"]) == (2, 1, 1)
+
+
+def test_something_must_be_given_to_evaluate_on(tmp_path: Path, recog: Any) -> None:
+    ended = recog("detector", "evaluate", "--out", tmp_path / "out")
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert "--wild, --held-out or --wider" in ended.err
+
+
+def test_a_set_without_drawn_faces_is_added_to_the_training_set(
+    tmp_path: Path, sets: list[Path], yunet: Path, recog: Any
+) -> None:
+    crowd = tmp_path / "crowd"
+    (crowd / "images").mkdir(parents=True)
+    photo = photographs().known
+    for number in range(12):
+        cv2.imwrite(str(crowd / "images" / f"{number}.png"), np.roll(photo, number, axis=1))
+    out = tmp_path / "set"
+    ended = recog("detector", "prepare", *wild(sets), "--yunet", yunet, "--unlabelled", crowd, "--out", out)
+    assert (ended.code, ended.err) == (0, "")
+    last = ended.out.splitlines()[-1]
+    assert last.startswith("crowd: ")
+    labelled = [path for path in (out / "labels" / "train").glob("crowd_*.txt") if path.read_text()]
+    tested = list((out / "test" / "crowd" / "images").glob("*")) if (out / "test").is_dir() else []
+    validated = list((out / "labels" / "val").glob("crowd_*.txt"))
+    assert labelled
+    assert len(tested) + len(validated) + len({path.stem.split("_")[1] for path in labelled}) <= 12

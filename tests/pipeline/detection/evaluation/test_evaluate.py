@@ -163,6 +163,68 @@ def test_a_report_by_hand(tmp_path: Path) -> None:
     assert report.milliseconds > 0
 
 
+def test_what_overlaps_a_face_that_is_not_asked_for_counts_neither_way(tmp_path: Path) -> None:
+    (photo,) = photographs(tmp_path, boxes((0, 0, 40, 40)))
+    other = Photo(photo.path, photo.boxes, ignored=boxes((100, 100, 140, 140)))
+    both = found((100, 100, 140, 142, 0.9), (0, 0, 40, 40, 0.8))
+    assert evaluate(ByShade(both), [photo]).ap50 == pytest.approx(0.5)
+    report = evaluate(ByShade(both), [other])
+    assert (report.ap50, report.faces, report.right) == (1, 1, 1)
+
+
+def test_nor_does_what_lies_in_a_place_that_nobody_could_judge(tmp_path: Path) -> None:
+    (photo,) = photographs(tmp_path, boxes((0, 0, 40, 40)))
+    dark = Photo(photo.path, photo.boxes, unsure=boxes((90, 90, 180, 180), (0, 0, 40, 40)))
+    inside = found((100, 100, 110, 110, 0.9), (60, 100, 100, 140, 0.85), (0, 0, 40, 40, 0.8))
+    report = evaluate(ByShade(inside), [dark])  # the second lies in it by a quarter: that is a false alarm
+    assert report.ap50 == pytest.approx(0.5)
+    assert (report.found, report.right) == (1, 0.5)
+
+
+def test_average_precision_of_larger_faces_leaves_the_smaller_out_with_what_is_found_of_them(
+    tmp_path: Path,
+) -> None:
+    # Of 200 pixels, shown as 416: sides of 6, 12 and 24 pixels are 12.5, 25 and 50 there.
+    photos = photographs(tmp_path, boxes((0, 0, 6, 6), (50, 50, 62, 62), (100, 100, 124, 124)))
+    answer = found((0, 0, 6, 6, 0.9), (150, 0, 156, 6, 0.8), (50, 50, 62, 62, 0.7), (100, 0, 120, 20, 0.6))
+    report = evaluate(ByShade(answer), photos)
+    assert report.ap50_from["8"] == pytest.approx(1 / 3 + 1 / 3 * 2 / 3)
+    assert report.ap50_from["16"] == pytest.approx(1 / 2)
+    assert report.ap50_from["32"] == 0
+    none = evaluate(ByShade(answer), photographs(tmp_path, boxes((0, 0, 6, 6))))
+    assert none.ap50_from["16"] is None
+
+
+def test_in_use_counts_what_is_sure_enough(tmp_path: Path) -> None:
+    photos = photographs(tmp_path, boxes((0, 0, 40, 40), (50, 50, 90, 90), (100, 100, 140, 140)))
+    answer = found(
+        (0, 0, 40, 40, 0.9), (150, 150, 180, 180, 0.5), (50, 50, 90, 90, 0.41), (100, 100, 140, 140, 0.3)
+    )
+    report = evaluate(ByShade(answer), photos, confidence=0.4)
+    assert report.found == pytest.approx(2 / 3)
+    assert report.right == pytest.approx(2 / 3)
+    silent = evaluate(ByShade(answer), photos, confidence=0.95)
+    assert (silent.found, silent.right) == (0, None)
+
+
+def test_faces_are_told_apart_by_how_far_they_are_turned(tmp_path: Path) -> None:
+    front = np.array([[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]], np.float32)
+    side = np.array([[28, 10], [34, 10], [40, 20], [28, 30], [33, 30]], np.float32)
+    truth = boxes((0, 0, 40, 40), (100, 0, 140, 40), (100, 100, 140, 140))
+    right, down = np.array([100, 0], np.float32), np.array([100, 100], np.float32)
+    answer = found((0, 0, 40, 40, 0.9), (100, 0, 140, 40, 0.8), landmarks=np.stack([front + 4, side + right]))
+    known = np.stack([front, side + right, side + down])
+    report = evaluate(ByShade(answer), photographs(tmp_path, truth), [known])
+    assert (report.turned["<20"].faces, report.turned["<20"].found) == (1, 1)
+    assert report.turned["<20"].landmarks == pytest.approx(np.hypot(4, 4) / 40, abs=1e-5)
+    assert (report.turned[">60"].faces, report.turned[">60"].found) == (2, 0.5)
+    assert report.turned[">60"].landmarks == 0
+    assert (report.turned["20-40"].faces, report.turned["20-40"].found) == (0, None)
+    assert json.loads(json.dumps(report.as_dict()))["turned"][">60"]["faces"] == 2
+    heading, line = figures.table_of_turns({"one": report})
+    assert len(heading) == len(line) == 13
+
+
 def test_a_second_box_on_a_face_is_a_false_one(tmp_path: Path) -> None:
     photos = photographs(tmp_path, boxes((0, 0, 40, 40), (100, 100, 140, 140)))
     twice = ByShade(found((0, 0, 40, 40, 0.9), (0, 0, 40, 41, 0.8), (100, 100, 140, 140, 0.7)))

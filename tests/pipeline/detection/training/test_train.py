@@ -208,3 +208,25 @@ def test_the_commands_defaults_are_the_settings() -> None:
 
 def test_threads_are_those_that_were_asked_for(trained: Trained) -> None:
     assert trained.threads == 1
+
+
+def test_frozen_layers_stay_as_they_are_and_images_may_weigh_evenly(
+    ultralytics: Any, face_set: Any, tmp_path: Path
+) -> None:
+    import torch
+
+    model = ultralytics.YOLO(str(narrow(ultralytics, tmp_path)), task="pose")
+    model.save(tmp_path / "start.pt")
+    settings = DetectorTraining(
+        model=str(tmp_path / "start.pt"), size=64, epochs=1, batch=4, threads=1, freeze=23, even=True
+    )
+    trained = train(face_set(tmp_path), tmp_path / "runs" / "face", settings)
+    before = ultralytics.YOLO(str(tmp_path / "start.pt")).model.state_dict()
+    after = ultralytics.YOLO(str(trained)).model.state_dict()
+    moved = {
+        int(name.split(".")[1])
+        for name, values in before.items()
+        if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))
+        and not torch.equal(values.half(), after[name].half())
+    }
+    assert moved == {23}
