@@ -1,7 +1,7 @@
 """Whether landmarks hold in profile, by what counts in the end: turned faces that are still recognised.
 
 Photographs of people of the test half of LFW's View 1 whom no detector of ours was trained on. How far each
-head is turned is told from the landmarks of YuNet at its surest of four sizes (`pipeline/detection/turn.py`).
+head is turned is told from the landmarks of YuNet at its surest of four sizes (`pipeline.faces.turn.py`).
 Each photograph of a head that is turned by FAR degrees or more is a probe; the person's most frontal other
 photograph is what it is compared with, by cosine of an embedder's outputs. A probe is recognised where that
 exceeds what one in a thousand of all pairs of two people reaches, among the same photographs on YuNet's
@@ -27,9 +27,9 @@ from pipeline.detection.evaluation.evaluate import read_image
 from pipeline.detection.files import model_file
 from pipeline.detection.training.prepare import SCALES, propose
 from pipeline.detection.training.yunet import YuNet
-from pipeline.detection.turn import turns
 from pipeline.detection.yolo import YoloDetector
 from pipeline.faces.align import crop
+from pipeline.faces.turn import turns
 from pipeline.protocols import Detector
 from pipeline.types import Detections, Floats, Image
 from siamese.lfw import files as lfw

@@ -28,9 +28,9 @@ from pipeline.detection.evaluation.precision import (
     redrawn,
 )
 from pipeline.detection.training.prepare import Photo, is_test, label, propose, read_photos
-from pipeline.detection.turn import TURNS, turns
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import area, intersection, iou
+from pipeline.faces.turn import TURNS, turns
 from pipeline.protocols import Detector
 from pipeline.types import Bools, Detections, Floats, Image
 

@@ -12,7 +12,7 @@ from pipeline.detection.evaluation.evaluate import FLOORS, LONG, SIZES, Report
 from pipeline.detection.evaluation.lfw_check import LfwReport
 from pipeline.detection.evaluation.precision import Interval, interval, precision_recall
 from pipeline.detection.evaluation.timing import Timing, ratio
-from pipeline.detection.turn import TURNS
+from pipeline.faces.turn import TURNS
 
 
 def share(value: float | None) -> str:

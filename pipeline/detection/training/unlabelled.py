@@ -26,9 +26,9 @@ import numpy as np
 from pipeline.detection.training.agreement import Facts, Propose, agree, facts, sizes_for
 from pipeline.detection.training.pieces import Piece
 from pipeline.detection.training.prepare import UNSURE, as_boxes, write_image
-from pipeline.detection.turn import turns
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import area
+from pipeline.faces.turn import turns
 from pipeline.sources.images import list_photos
 from pipeline.types import Floats, Image
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.detection.turn import NOSE, turns
+from pipeline.faces.turn import NOSE, turns
 from pipeline.types import Floats
 
 # Eyes one apart, the nose before them; x to the right, y down, z towards the camera.
