@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.data import LFW, LfwFolder
 from pipeline.commands.options import Assignments, ConfigFile, DetectorFile
+
+if TYPE_CHECKING:
+    from pipeline.config import Settings
 
 OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")]
 
@@ -23,7 +26,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Begin with the weights of this checkpoint (.pt) or exported network (.onnx).",
+            help="Begin with the weights of this checkpoint (.pt), exported network (.onnx) or model of this "
+            "name.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -38,7 +42,10 @@ def train(
     ] = None,
     extra: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="More face photographs, without names; only with --teacher."),
+        typer.Option(
+            metavar="DIR",
+            help="More face photographs, without names; only with --teacher. With --triplets: LFW.",
+        ),
     ] = None,
     backbone: Annotated[
         Path | None,
@@ -48,14 +55,23 @@ def train(
             "Its input is described by --set backbone.scale=128 and the like.",
         ),
     ] = None,
+    triplets: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Learn from DIR/anchor, positive and negative, as `recog collect` and `recog data triplets` "
+            "fill them; with --extra data/lfw beside LFW, else alone.",
+        ),
+    ] = None,
     hold_out: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="view1|fold:N,...|all",
             help="Whom not to learn from: View 1's test half, or folds of View 2, such as fold:9,10; "
-            "all, with --backbone: ten models, one for each fold.",
+            "all, with --backbone: ten models, one for each fold. By default what --start or the run that "
+            "is resumed held out, else view1.",
         ),
-    ] = "view1",
+    ] = None,
     yunet: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Align the faces learned from by YuNet's landmarks instead."),
@@ -71,23 +87,57 @@ def train(
     """
     from pipeline.commands.shared import settings_from
     from pipeline.errors import ConfigError
+    from pipeline.models.local import resolve
     from pipeline.training.network import train_on_lfw
+    from siamese.lfw.split import VIEW1
 
     settings = settings_from(config, assignments, detector)
+    if start is not None:
+        start = resolve(start)
+    if triplets is not None and (teacher or backbone or yunet):
+        raise ConfigError("--triplets: leave --teacher, --backbone and --yunet away")
     if backbone is not None:
         from pipeline.training.frozen import train_heads
 
         if teacher or extra or start or resume:
             raise ConfigError("--backbone: nothing but a head is fitted; leave --teacher and the like away")
-        models = train_heads(backbone, root, out, settings, hold_out)
+        models = train_heads(backbone, root, out, settings, hold_out or VIEW1)
         for model in models:
             print(f"{model}: written")
-        protocol, tested = ("view2", out) if len(models) > 1 else (hold_out, models[0])
+        protocol, tested = ("view2", out) if len(models) > 1 else (hold_out or VIEW1, models[0])
         print(f"next: recog evaluate --protocol {protocol} --model {tested}")
         return
     if epochs is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": epochs})})
+    if triplets is not None:
+        _on_triplets(triplets, extra, root, out, settings, resume, start, device, hold_out)
+        return
     best = train_on_lfw(root, out, settings, resume, start, device, teacher or [], extra, hold_out, yunet)
+    print(f"{best}: the best checkpoint; next: recog export --checkpoint {best} --out my-model.onnx")
+
+
+def _on_triplets(
+    folder: Path,
+    extra: Path | None,
+    root: Path,
+    out: Path,
+    settings: Settings,
+    resume: bool,
+    start: Path | None,
+    device: str,
+    hold_out: str | None,
+) -> None:
+    from pipeline.errors import ConfigError
+    from pipeline.training.triplets import train_on_triplets
+    from siamese.lfw.files import FOLDER
+
+    if extra is not None and not (extra / FOLDER).is_dir():
+        raise ConfigError(f"--extra {extra}: with --triplets it is the folder of LFW, such as data/lfw")
+    best, report = train_on_triplets(folder, extra, root, out, settings, resume, start, device, hold_out)
+    for line in report.lines() if report else ["too few pairs were held out to judge the network by"]:
+        print(line)
+    if report:
+        print(f"written: {out / 'evaluation'}, with the most wrong pairs in pairs.png")
     print(f"{best}: the best checkpoint; next: recog export --checkpoint {best} --out my-model.onnx")
 
 

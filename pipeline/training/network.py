@@ -20,6 +20,8 @@ from siamese.lfw.split import VIEW1, split
 
 if TYPE_CHECKING:
     from siamese.calibration import Calibration
+    from siamese.training.batches import Pairs
+    from siamese.training.faces import Faces
     from siamese.training.teacher import Floats, Teacher
 
 SCALE_IMAGES = 400  # by which the scales of an int8 graph are set
@@ -40,31 +42,29 @@ def train_on_lfw(
     device: str,
     teachers: list[str],
     extra: Path | None,
-    hold_out: str = VIEW1,
+    hold_out: str | None = None,
     yunet: Path | None = None,
 ) -> Path:
     """Train; return the best checkpoint.
 
+    Args:
+        hold_out: as `siamese.lfw.split` reads it; None: as the beginning was, else View 1's test half.
+
     Raises:
-        ConfigError: a device that is not there, or extra faces without a teacher.
+        ConfigError: a device that is not there, extra faces without a teacher, or `hold_out` is not what the
+            beginning held out.
         PipelineError, SiameseError: data or models that are missing or damaged.
     """
-    import torch
-
     from siamese.training.faces import assemble
-    from siamese.training.train import Step, train
     from siamese.training.warm_start import provenance_of
 
     if extra is not None and not teachers:
         raise ConfigError("--extra: faces without names teach nothing without a --teacher")
-    if device not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"--device {device}: give auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: there is no CUDA device here; use cpu or auto")
-    began_with = provenance_of(start) if start else None  # a wrong file is told before the work, not after
+    chosen = device_of(device)
+    earlier = out / "last.pt" if resume else start  # a wrong file is told before the work, not after
+    began_with = provenance_of(earlier) if earlier else None
     models = [read_teacher(given, settings.train.threads) for given in teachers]
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    people = split(root, hold_out)
+    people = split(root, held_out_of(began_with, hold_out))
     make_folder(out)
     kept = "crops" if yunet is None else "crops-yunet"
     lfw = align_folder(root / FOLDER, root / kept, settings, True, yunet)
@@ -86,6 +86,60 @@ def train_on_lfw(
         "began with": began_with,
     }
     held_out = lfw.of_people(people.validation).at_most(CALIBRATION_IMAGES)
+    return fit_network(faces, held_out, settings, out, resume, start, chosen, provenance)
+
+
+def held_out_of(began_with: dict[str, Any] | None, hold_out: str | None) -> str:
+    """Whom not to learn from: what was asked for, or what the network to begin with held out.
+
+    Args:
+        began_with: what that network, or the run that is resumed, says of how it was made.
+
+    Raises:
+        ConfigError: it has learned from people who were to be held out; the new card would not be true.
+    """
+    before = began_with.get("held out") if began_with else None
+    if hold_out is not None and before is not None and hold_out != before:
+        raise ConfigError(
+            f"--hold-out {hold_out}: the network to begin with held out {before}, and has learned from the "
+            "others; leave --hold-out away"
+        )
+    return hold_out or before or VIEW1
+
+
+def device_of(device: str) -> str:
+    """`cpu` or `cuda`, for what was asked for.
+
+    Raises:
+        ConfigError: a device that is not there.
+    """
+    import torch
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {device}: give auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: there is no CUDA device here; use cpu or auto")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def fit_network(
+    faces: Faces,
+    held_out: CropSet,
+    settings: Settings,
+    out: Path,
+    resume: bool,
+    start: Path | None,
+    device: str,
+    provenance: dict[str, Any],
+    pairs: Pairs | None = None,
+) -> Path:
+    """Train and show how it goes; return the best checkpoint.
+
+    Raises:
+        SiameseError: as `siamese.training.train.train`.
+    """
+    from siamese.training.train import Step, train
+
     with progress() as display:
         task = display.add_task("training", total=None)
         speeds: list[float] = []  # of the steps of this epoch
@@ -103,7 +157,17 @@ def train_on_lfw(
                 speeds.clear()
 
         return train(
-            faces, held_out, settings.model, settings.train, out, resume, start, chosen, provenance, show
+            faces,
+            held_out,
+            settings.model,
+            settings.train,
+            out,
+            resume,
+            start,
+            device,
+            provenance,
+            show,
+            pairs,
         )
 
 

@@ -29,8 +29,10 @@ from siamese.lfw import files as lfw
 KINDS = ("anchor", "positive", "negative")
 MARKER = "triplets.json"
 NUMBERED = re.compile(r"(\d{6,})_.+_\d{4}\.jpg")
+NAMED = re.compile(r"(?:\d{6,}_)?(.+)_\d{4}\.\w+")
 OWN = re.compile(r"own-\d{19}-[0-9a-f]{8}\.jpg")
 IMAGES = (".jpg", ".jpeg", ".png")
+YOU = "you"  # whom all own images show
 
 
 class Triplet(NamedTuple):
@@ -39,6 +41,18 @@ class Triplet(NamedTuple):
     anchor: Path
     positive: Path
     negative: Path
+
+
+def person_of(image: Path) -> str:
+    """Whom an image of a triplet shows: a name as in LFW, YOU, or "" for a stranger of whom no name is known.
+
+    Args:
+        image: in one of the three folders.
+    """
+    named = NAMED.fullmatch(image.name)
+    if image.parent.name != KINDS[2] and not NUMBERED.fullmatch(image.name):
+        return YOU
+    return named[1] if named else ""
 
 
 def own_name() -> str:

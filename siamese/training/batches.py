@@ -7,6 +7,7 @@ sees.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,43 @@ from torch.utils.data import Dataset
 from siamese.training.faces import Crops
 
 Ints = npt.NDArray[np.int64]
+
+
+class Pairs(Protocol):
+    """Pairs of faces, to be drawn by their number."""
+
+    def __len__(self) -> int: ...
+
+    def draw(self, index: int) -> tuple[int, int, float]:
+        """The rows of pair `index`, and 1.0 if they show one person, else 0.0; there is no last one."""
+        ...
+
+
+class ListedPairs:
+    """Pairs as somebody listed them, every one of them once in each round, in an order that changes."""
+
+    def __init__(self, rows: Ints, same: npt.NDArray[np.bool_], seed: int) -> None:
+        """
+        Args:
+            rows: (n, 2) of the faces.
+            same: (n,) whether a pair shows one person.
+        """
+        if not same.any() or same.all():
+            raise ValueError("training needs pairs of one person and pairs of two")
+        self.rows, self.same, self.seed = rows, same, seed
+        self._round, self._order = -1, np.zeros(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def draw(self, index: int) -> tuple[int, int, float]:
+        """The rows of pair `index` and whether they show one person."""
+        number, place = divmod(index, len(self))
+        if number != self._round:
+            self._round = number
+            self._order = np.random.default_rng((self.seed, number)).permutation(len(self))
+        row = self._order[place]
+        return int(self.rows[row, 0]), int(self.rows[row, 1]), float(self.same[row])
 
 
 class FacePairs(Dataset[tuple[torch.Tensor, torch.Tensor, float]]):
@@ -61,10 +99,10 @@ class FacePairs(Dataset[tuple[torch.Tensor, torch.Tensor, float]]):
         return both[0], both[1], same
 
 
-def pair_batches(pairs: FacePairs, batch: int, epoch: int) -> Iterator[Ints]:
+def pair_batches(pairs: Pairs, batch: int, epoch: int) -> Iterator[Ints]:
     """Rows (batch,) of each step of an epoch: anchor and other of batch / 2 pairs by turns.
 
-    Rows 2i and 2i + 1 are a pair, and of one person where i is even.
+    Rows 2i and 2i + 1 are a pair.
     """
     each = batch // 2
     steps = len(pairs) // each

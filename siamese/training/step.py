@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from siamese.settings import TrainSettings
 from siamese.training import losses
 from siamese.training.augment import augment
-from siamese.training.batches import FacePairs, Ints, pair_batches, people_batches
+from siamese.training.batches import Ints, Pairs, pair_batches, people_batches
 from siamese.training.faces import Faces
 from siamese.training.margin import MarginSoftmax
 from siamese.training.model import Siamese
@@ -39,7 +39,7 @@ class Helpers(nn.Module):
 
 
 def batches(
-    faces: Faces, pairs: FacePairs | None, settings: TrainSettings, first: int, steps: int
+    faces: Faces, pairs: Pairs | None, settings: TrainSettings, first: int, steps: int
 ) -> Iterator[Batch]:
     """The batches of the steps from `first` to before `steps`, each following from (seed, step) alone."""
     per_epoch = sum(1 for _ in rows_of_epoch(faces, pairs, settings, 0))
@@ -56,9 +56,7 @@ def batches(
             )
 
 
-def rows_of_epoch(
-    faces: Faces, pairs: FacePairs | None, settings: TrainSettings, epoch: int
-) -> Iterator[Ints]:
+def rows_of_epoch(faces: Faces, pairs: Pairs | None, settings: TrainSettings, epoch: int) -> Iterator[Ints]:
     """Rows of each step of an epoch."""
     if pairs is not None:
         return pair_batches(pairs, settings.batch, epoch)

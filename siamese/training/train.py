@@ -25,7 +25,7 @@ from siamese.errors import DataError
 from siamese.interrupt import stop_requested
 from siamese.settings import ModelSettings, TrainSettings
 from siamese.training import checkpoint
-from siamese.training.batches import FacePairs
+from siamese.training.batches import FacePairs, Pairs
 from siamese.training.embed import embed
 from siamese.training.faces import Faces
 from siamese.training.model import Siamese
@@ -60,6 +60,7 @@ def train(
     device: str = "cpu",
     provenance: dict[str, Any] | None = None,
     progress: Callable[[Step], None] = lambda _: None,
+    pairs: Pairs | None = None,
 ) -> Path:
     """Fit the network; return the best checkpoint (`out/best.pt`); `out/last.pt` goes on where it stopped.
 
@@ -70,6 +71,7 @@ def train(
         resume: go on from `out/last.pt`.
         start: begin with the weights of this checkpoint, or exported network, instead of random ones.
         provenance: kept in the checkpoint: what data, what split, what teachers.
+        pairs: for `pairs` of the settings: those of the faces to show, instead of any that are drawn.
 
     Raises:
         DataError: too few people for pairs, or nobody to validate on.
@@ -88,7 +90,7 @@ def train(
     parameters = [*network.named_parameters(), *helpers.named_parameters(prefix="helpers")]
     optimizer = make_optimizer(parameters, settings)
     averaged = deepcopy(network)
-    pairs = make_pairs(faces, settings) if settings.batches == "pairs" else None
+    pairs = (pairs or make_pairs(faces, settings)) if settings.batches == "pairs" else None
     per_epoch = sum(1 for _ in rows_of_epoch(faces, pairs, settings, 0))
     steps, step, best = per_epoch * settings.epochs, 0, -math.inf
     if start is not None and not resume:

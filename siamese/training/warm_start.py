@@ -55,6 +55,20 @@ def provenance_of(path: Path) -> dict[str, Any]:
     return card
 
 
+def settings_of(path: Path) -> ModelSettings:
+    """What the network of a checkpoint, or an exported one, looks like.
+
+    Raises:
+        ModelError: neither, or no network that can be trained on.
+    """
+    try:
+        if path.suffix != ".onnx":
+            return ModelSettings.model_validate(checkpoint.load(path)["model_settings"])
+        return ModelSettings.model_validate(json.loads(_described(path, _read(path))["recog.model"]))
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"{path}: holds no network that can be trained on") from error
+
+
 def from_export(path: Path, faces: Faces) -> dict[str, Any]:
     """What a checkpoint of the exported network would hold for another training to begin with.
 

@@ -9,7 +9,17 @@ import pytest
 
 from siamese.errors import DataError
 from siamese.lfw import files as lfw
-from siamese.lfw.triplets import KINDS, MARKER, OWN, Triplet, make_triplets, own_name, read_triplets
+from siamese.lfw.triplets import (
+    KINDS,
+    MARKER,
+    OWN,
+    YOU,
+    Triplet,
+    make_triplets,
+    own_name,
+    person_of,
+    read_triplets,
+)
 
 PEOPLE = {"Ann_Bo": 4, "Cy_Dee": 1, "Eve_Fox": 2, "Gus_Hay": 3}
 ANCHORS = 4 + 2 + 3  # images of people who have another
@@ -233,3 +243,13 @@ def test_own_names_are_recognised_unique_and_sort_by_time() -> None:
     assert len(set(names)) == 100
     stamps = [name.split("-")[1] for name in names]
     assert stamps == sorted(stamps)
+
+
+def test_whom_an_image_shows_is_told_by_its_place_and_name(images: Path, out: Path) -> None:
+    make_triplets(images, out)
+    for path in sorted(out.rglob("*.jpg")):
+        assert person_of(path) == person(path)
+    for kind in ("anchor", "positive"):
+        assert {person_of(out / kind / name) for name in (own_name(), "me.png", "Ann_Bo_0001.jpg")} == {YOU}
+    assert person_of(out / "negative" / "Ann_Bo_0001.jpg") == "Ann_Bo"
+    assert person_of(out / "negative" / "somebody.jpg") == ""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamese.training.batches import FacePairs, pair_batches, people_batches
+from siamese.training.batches import FacePairs, ListedPairs, pair_batches, people_batches
 
 LABELS = np.array([0, 0, 0, 1, 2, 2, 3, -1, -1, 4, 4, 4, 4], np.int64)
 
@@ -62,6 +62,23 @@ def test_batches_of_pairs_go_on_where_the_epoch_before_ended() -> None:
     drawn = pairs(12)
     epochs = [row for epoch in (0, 1) for rows in pair_batches(drawn, 8, epoch) for row in rows.tolist()]
     assert epochs == [row for i in range(24) for row in drawn.draw(i)[:2]]
+
+
+def test_listed_pairs_are_each_shown_once_a_round_in_an_order_of_its_own() -> None:
+    rows, same = np.arange(20).reshape(10, 2), np.arange(10) % 3 == 0
+    listed = ListedPairs(rows, same, seed=3)
+    assert len(listed) == 10
+    rounds = [[listed.draw(first + place) for place in range(10)] for first in (0, 10, 20)]
+    expected = sorted((int(a), int(b), float(one)) for (a, b), one in zip(rows, same, strict=True))
+    assert [sorted(drawn) for drawn in rounds] == [expected] * 3
+    assert rounds[0] != rounds[1] != rounds[2]
+    assert ListedPairs(rows, same, seed=3).draw(14) == rounds[1][4]  # whatever was drawn before
+
+
+@pytest.mark.parametrize("same", [[True, True], [False, False]])
+def test_listed_pairs_of_one_kind_teach_nothing(same: list[bool]) -> None:
+    with pytest.raises(ValueError, match="pairs of one person and pairs of two"):
+        ListedPairs(np.zeros((2, 2), np.int64), np.array(same), 0)
 
 
 def test_half_of_a_batch_of_people_is_paired_with_the_other_half() -> None:
