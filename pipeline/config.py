@@ -70,7 +70,9 @@ class DetectSettings(Section):
 
 
 class EmbedSettings(Section):
-    model: Path | None = Field(None, description="embedder that `recog export` wrote; ours if empty")
+    model: Path | None = Field(
+        None, description="embedder that `recog models adopt` or `export` made; ours if empty"
+    )
 
 
 class TrackSettings(Section):

@@ -30,8 +30,9 @@ def evaluate(
     model: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
-            help="An embedder that `recog export` or `train --backbone` wrote; for view2 a folder of ten.",
+            metavar="NAME|FILE",
+            help="An embedder that `recog export`, `models adopt` or `train --backbone` made; for view2 a "
+            "folder of ten.",
         ),
     ] = None,
     root: LfwFolder = LFW,

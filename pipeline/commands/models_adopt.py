@@ -59,9 +59,9 @@ def adopt(
         path = local.resolve(model)
         licence = describe.licence(describe.read(path))
         if licence == describe.UNSTATED:
-            licence = note(path.name) or "not stated by the file; ask whoever made it"
+            licence = note(path.name) or licence
     if not as_json:
-        print(f"licence: {licence}")
+        print(f"licence: {licence}{'; ask whoever made it' if licence == describe.UNSTATED else ''}")
     chosen = name or (entry.name if entry else path.stem)
     bring_lfw(root, archive, yes)
     made = make(path, chosen, root, settings, entry.wants if entry else None, licence)

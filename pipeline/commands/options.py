@@ -34,7 +34,9 @@ DetectorFile = Annotated[
 ]
 EmbedderFile = Annotated[
     Path | None,
-    typer.Option("--model", metavar="FILE", help="An embedder of your own, written by `recog export`."),
+    typer.Option(
+        "--model", metavar="NAME|FILE", help="An embedder that `recog models adopt` or `recog export` made."
+    ),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Who it is about.")]
 

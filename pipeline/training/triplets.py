@@ -103,7 +103,7 @@ def train_on_triplets(
     provenance: dict[str, Any] = {
         "data": f"{len(material.fit.same)} pairs of triplets",
         "held out": people.hold_out,
-        "outside data": began_with["outside data"] if began_with else _outside(material),
+        "outside data": _outside(material, began_with),
         "alignment": material.crops.alignment,
         "pairs of triplets left out": material.dropped,
         "began with": began_with,
@@ -237,10 +237,11 @@ def _parts(files: Sequence[str], who: Sequence[str], people: Split) -> list[Part
     return parts
 
 
-def _outside(material: Material) -> str:
+def _outside(material: Material, began_with: dict[str, Any] | None) -> str:
     """Where LFW's rules put a network that learns from these, as its card says it."""
+    before = "none (but the detector's)" if began_with is None else str(began_with.get("outside data", ""))
     foreign = not material.named.all() or YOU in material.crops.people
-    return "labelled (own pictures)" if foreign else "none (but the detector's)"
+    return "labelled (own pictures)" if foreign and before.startswith(("none", "label-free")) else before
 
 
 def _pairs(listed: Sequence[tuple[int, int, bool]]) -> Pairs:

@@ -105,7 +105,7 @@ def test_an_embedder_of_others_becomes_a_model_like_every_other(
     ended = recog("models", "adopt", backbone, "--root", root)
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
-    assert lines[0] == "licence: not stated by the file; ask whoever made it"
+    assert lines[0] == "licence: not stated; ask whoever made it"
     assert lines[1].startswith("input: ")
     assert "is best of 10: " in lines[1]
     assert "recog gallery migrate --model colours" in ended.out
