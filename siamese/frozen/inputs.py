@@ -95,12 +95,23 @@ def told(trials: list[Trial]) -> str:
     best, *others = trials
     if not others:
         return f"{best.settings.words()}: {best.wrong:.2%} of pairs wrong"
-    first = f"{best.settings.words()} is best of {len(trials)}: {best.wrong:.2%} of pairs wrong"
     near = [each for each in others if each.cost <= best.cost * (1 + ALIKE)]
     far = [each for each in others if each not in near]
     alike = f", as good as {' and '.join(each.settings.words() for each in near)}" if near else ""
-    after = f"; next {far[0].settings.words()}, {far[0].wrong:.2%}" if far else ""
-    return f"{first}{alike}{after}; worst {trials[-1].settings.words()}, {trials[-1].wrong:.2%}"
+    first = (
+        f"{best.settings.words()} is best of {len(trials)}: {best.wrong:.2%} of pairs wrong, cost "
+        f"{best.cost:.3f} bits{alike}"
+    )
+    after = [("next", far[0])] if far else []
+    return "; ".join(
+        [
+            first,
+            *(
+                f"{which} {each.settings.words()}, {each.wrong:.2%}, {each.cost:.3f} bits"
+                for which, each in [*after, ("worst", trials[-1])]
+            ),
+        ]
+    )
 
 
 def _try(settings: BackboneSettings, embeddings: npt.NDArray[np.float32], labels: Ints) -> Trial:
