@@ -5,6 +5,10 @@
 `--crops` is what `recog data align` made of LFW. Its embeddings by the shipped network are blown up: a
 made-up person lies between two real ones at their usual length, and each look at them differs by what two
 photographs of some real person differ by. The probe of a person is another look than the one enrolled.
+
+`in_use` is what a look at a face costs in a run: whether the gallery has changed, how many are enrolled, and
+the nearest people by all their photos pooled. The gallery is a file, with one photo of each person, or more.
+Its times are of the thread's processor, so that they mean something on a machine that is busy.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gallery import Gallery, NewTemplate
+from gallery.followed import Enrolled
 from gallery.index import use_threads
 from gallery.large import LARGE
 from gallery.live import Difference, Held
@@ -189,6 +194,72 @@ def others(
     return results
 
 
+def photographed(
+    real: Floats, labels: npt.NDArray[np.int64], people: int, photos: int, probes: int, seed: int
+) -> tuple[Floats, Floats]:
+    """Templates (people * photos, d), a person's together; other looks (probes, d) at the first people."""
+    centres, _ = blown_up(real, labels, people, 0, seed)
+    chance = np.random.default_rng(seed + 1)
+    order = np.argsort(labels, kind="stable")
+    same = labels[order[1:]] == labels[order[:-1]]
+    differences = (real[order[1:]] - real[order[:-1]])[same] / np.sqrt(2)
+    length = float(np.median(np.linalg.norm(real, axis=1)))
+
+    def looks(at: Floats) -> Floats:
+        made = at + differences[chance.integers(len(differences), size=len(at))]
+        return (made * (length / np.linalg.norm(made, axis=1, keepdims=True))).astype(np.float32)
+
+    if photos == 1:
+        return centres, looks(centres[:probes])
+    parts = [looks(np.repeat(centres[at : at + 8192], photos, axis=0)) for at in range(0, people, 8192)]
+    return np.concatenate(parts), looks(centres[:probes])
+
+
+def write_gallery(path: Path, templates: Floats, photos: int) -> None:
+    """Write a gallery with so many photos of each person, by the shortest way there is."""
+    with Gallery.open(path, MODEL, templates.shape[1], create=True) as opened, opened._store.writing() as db:
+        people = [(number + 1, f"p{number}", "2026-01-01") for number in range(len(templates) // photos)]
+        db.executemany("INSERT INTO people VALUES (?, ?, ?)", people)
+        rows = (
+            (row // photos + 1, each.tobytes(), str(row)) for row, each in enumerate(templates.astype("<f4"))
+        )
+        db.executemany(
+            "INSERT INTO templates (person, embedding, quality, origin, digest, added) "
+            "VALUES (?, ?, 1, '', ?, '2026-01-01')",
+            rows,
+        )
+
+
+def in_use(path: Path, probes: Floats) -> dict[str, Any]:
+    """Milliseconds of processor time of the parts of a look, by medians; the gallery is ready and warm."""
+    people = Enrolled(path, MODEL, probes.shape[1])
+    people.search(probes[:1], NEAREST, pooled=True)
+    opened = people._gallery
+    assert opened is not None
+    assert opened._matcher is not None
+    building = opened._matcher._index._building
+    if building is not None:
+        building.result()
+    people.search(probes[:1], NEAREST, pooled=True)
+    parts: dict[str, Callable[[Floats], Any]] = {
+        "refresh_ms": lambda probe: people.refresh(),
+        "people_count_ms": lambda probe: people.people_count,
+        "search_ms": lambda probe: people.search(probe[None], NEAREST, pooled=True).names[0],
+    }
+    spent: dict[str, list[float]] = {name: [] for name in parts}
+    found = []
+    for probe in probes:
+        for name, part in parts.items():
+            started = time.thread_time()
+            result = part(probe)
+            spent[name].append(1e3 * (time.thread_time() - started))
+        found.append(result)
+    right = [bool(names) and names[0] == f"p{number}" for number, names in enumerate(found)]
+    people.close()
+    medians = {name: round(float(np.median(each)), 4) for name, each in spent.items()}
+    return medians | {"probes": len(probes), "share_found": round(float(np.mean(right)), 4)}
+
+
 def loading(templates: Floats) -> dict[str, Any]:
     """Seconds to open a gallery of so many people in a new process and to search it for the first time.
 
@@ -224,6 +295,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="keeps LFW's embeddings (.npy)")
     parser.add_argument("--templates", nargs="*", type=int, default=[1000, 100_000, 1_000_000])
     parser.add_argument("--load", nargs="*", type=int, default=[100_000, 1_000_000])
+    parser.add_argument("--in-use", nargs="*", default=["1000x1", "1000x8", "100000x1", "100000x8"],
+                        help="TEMPLATESxPHOTOS, photos of each person")  # fmt: skip
+    parser.add_argument("--galleries", type=Path, help="keeps the galleries of --in-use")
     parser.add_argument("--probes", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--index", nargs="*", default=["IVF4096,SQ8"])
@@ -236,13 +310,25 @@ def main() -> None:
     result: dict[str, Any] = {
         "threads": options.threads, "probes": options.probes, "faiss": faiss.__version__,
         "machine": platform.processor() or platform.machine(), "load_average": os.getloadavg()[0],
-        "search": {}, "load": {},
+        "search": {}, "load": {}, "in_use": {},
     }  # fmt: skip
     for count in options.templates:
         templates, probes = blown_up(real, labels, count, min(count, options.probes), seed=0)
         result["search"][count] = searching(templates, probes, options.index, options.effort)
     for count in options.load:
         result["load"][count] = loading(blown_up(real, labels, count, 1, seed=1)[0])
+    with tempfile.TemporaryDirectory() as folder:
+        for wanted in options.in_use:
+            count, photos = map(int, wanted.split("x"))
+            path = (options.galleries or Path(folder)) / f"{wanted}.db"
+            templates, probes = photographed(
+                real, labels, count // photos, photos, min(count // photos, options.probes), seed=2
+            )
+            if not path.exists():
+                write_gallery(path, templates, photos)
+            del templates
+            result["in_use"][wanted] = in_use(path, probes)
+            print(wanted, result["in_use"][wanted], file=sys.stderr, flush=True)
     text = json.dumps(result, indent=2)
     print(text)
     if options.out is not None:
