@@ -12,6 +12,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from siamese import libraries
+from siamese.interrupt import unwound
 
 # Each command: its module in `pipeline/commands/`, the function or Typer application in it, and the first
 # sentence of its help, which is repeated here because reading it there would mean to import it.
@@ -182,7 +183,8 @@ def main() -> None:
     if hasattr(sys.stdout, "reconfigure"):  # a file name that is not UTF-8 can be told, if not shown
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="recog")
+        with unwound():
+            app(prog_name="recog")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -6,6 +6,7 @@ Each part of the pipeline receives its own section. Nothing heavy is imported he
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -115,12 +116,23 @@ class RunSettings(Section):
 
 class StreamSettings(Section):
     timeout: float = Field(10.0, gt=0, le=3600, description="seconds to connect, and to wait for a frame")
-    patience: float = Field(30.0, ge=0, description="seconds to try to get a lost stream back; inf for ever")
+    patience: float | None = Field(
+        None, ge=0, description="seconds to try to get a lost camera or stream back; for ever if empty or inf"
+    )
     frozen: float = Field(30.0, gt=0, description="seconds of the very same picture after which it is lost")
+
+    @field_validator("patience")
+    @classmethod
+    def _for_ever(cls, patience: float | None) -> float | None:
+        return None if patience is not None and math.isinf(patience) else patience
 
 
 class RuntimeSettings(Section):
     threads: int = Field(0, ge=0, description="CPU threads of the models; 0 for all")
+    decoder: str = Field(
+        "",
+        description="hardware that decodes films: cuda, vaapi, qsv, videotoolbox, ...; the CPU if empty",
+    )
 
 
 class Settings(Section):

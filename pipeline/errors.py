@@ -3,6 +3,7 @@
 PipelineError
 ├── ConfigError    a setting that does not exist or has a value it cannot have
 ├── SourceError    a camera, file, folder, image or stream that cannot be read
+│   └── UnreachableError  a camera or stream that may be there later
 ├── SinkError      an output that cannot be written
 └── DetectorError  a detector model or its training data that cannot be used
 """
@@ -18,6 +19,10 @@ class ConfigError(PipelineError):
 
 class SourceError(PipelineError):
     """A camera, file, folder, image or stream that cannot be opened or read."""
+
+
+class UnreachableError(SourceError):
+    """A camera or stream that cannot be reached now, and may be later."""
 
 
 class SinkError(PipelineError):

@@ -26,7 +26,8 @@ class Frame:
 
     `seconds` runs on the source's own clock: media time for files, time since opening for live sources.
     `taken` is what the wall clock showed when a live frame was captured, with its zone; None for files, which
-    were taken at another time than they are read.
+    were taken at another time than they are read. `brief` frames belong to a shot that is too short to be
+    followed: their faces are judged as those of a photograph (see `tracking.shots`).
     """
 
     image: Image
@@ -34,6 +35,7 @@ class Frame:
     seconds: float
     source: str
     taken: datetime | None = None
+    brief: bool = False
 
     @property
     def utc(self) -> str | None:

@@ -49,7 +49,7 @@ def bench(
     if report is not None:
         check_place(report)
     with open_source(str(source)) as film:
-        count = frames or film.frame_count or 1
+        count = frames or film.frame_count or sum(1 for _ in film)
     values = measure(Wanted(source, count, live, out), gallery, settings)
     if report is not None:
         try:

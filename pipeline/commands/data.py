@@ -151,11 +151,12 @@ def collect(
 ) -> None:
     """Gather your own anchors and positives: a saves an anchor, p a positive, q ends."""
     from pipeline.commands.shared import print_json
+    from pipeline.config import StreamSettings
     from pipeline.outputs.window import can_show
     from pipeline.sources.open import open_source
     from pipeline.training.collect import collect as gather
 
-    with open_source(source) as frames:
+    with open_source(source, stream=StreamSettings(patience=10)) as frames:
         preview = can_show() if show is None and every is not None else show is not False
         counts = gather(frames, out, show=preview, every=every, limit=limit)
     if as_json:

@@ -58,7 +58,7 @@ def demo(
     ended = recognise(str(video), Outputs(annotated, events, False), gallery, settings)
     report(ended, annotated, events, as_json=False)
     if ended.interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(ended.exit_code)
     with open_source(str(annotated)) as frames:
         chosen = [(frame.image, f"{frame.seconds:.1f} s") for frame in frames if frame.index % 25 == 12]
     _write(sheet, contact_sheet(chosen, columns=4, cell=(480, 270)))

@@ -139,11 +139,15 @@ def _from_video(video: Path, looker: Looker) -> list[Outcome]:
 
 
 def _from_webcam(camera: str, looker: Looker, quiet: bool) -> list[Outcome]:
+    from pipeline.config import StreamSettings
     from pipeline.enrolment.camera import from_camera
     from pipeline.outputs.window import Window
     from pipeline.sources.open import open_source
 
-    with open_source(camera) as frames, Window("recog enroll") as window:
+    with (
+        open_source(camera, stream=StreamSettings(patience=10), report=print) as frames,
+        Window("recog enroll") as window,
+    ):
         return from_camera(frames, looker, window, report=(lambda words: None) if quiet else print)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,6 +71,7 @@ def run(
     """Recognise the enrolled people in a video; everybody else stays unknown."""
     from pipeline.commands.shared import settings_from
     from pipeline.errors import SourceError
+    from pipeline.outputs.leftovers import left_behind
     from pipeline.outputs.outputs import Outputs
     from pipeline.recognition.engine import recognise
 
@@ -78,13 +80,16 @@ def run(
     specs = source or list(settings.run.sources)
     if not specs:
         raise typer.BadParameter("give at least one, or run.sources in a --config", param_hint="--source")
+    if out is not None:
+        for line in left_behind(out if len(specs) > 1 else out.parent):
+            print(line, file=sys.stderr)
     if len(specs) > 1:
         endings = _several(specs, outputs, gallery, settings, as_json, delay)
     else:
         endings = [recognise(specs[0], outputs, gallery, settings, as_json, delay)]
         report(endings[0], out, events, as_json)
-    if any(ended.interrupted for ended in endings):
-        raise typer.Exit(130)
+    if code := max(ended.exit_code for ended in endings):
+        raise typer.Exit(code)
     if complaints := [ended.complaint for ended in endings if ended.complaint]:
         raise SourceError("; ".join(complaints))
 

@@ -64,4 +64,4 @@ def _codec_of(path: Path) -> str:
 
     if path.suffix.lower() not in H264_SUFFIXES or has_h264():
         return ""
-    return " (MPEG-4, without sound; for H.264, which browsers play: pip install 'recog[h264]')"
+    return " (MPEG-4, without sound: this PyAV was built without x264)"

@@ -86,17 +86,19 @@ class Evidence:
         """The latest verdict on a track."""
         return self._verdicts.get(track, UNDECIDED)
 
-    def decide(self, tracks: Sequence[int], people: int) -> None:
+    def decide(self, tracks: Sequence[int], people: int, still: bool = False) -> None:
         """Renew the verdicts on the tracks in view, jointly: one name, one face.
 
         Args:
             people: how many people are enrolled.
+            still: there will be no more looks at them: one has to do, as it has for a photograph.
         """
+        settings = self._settings.model_copy(update={"min_looks": 1}) if still else self._settings
         ratios = {track: self._ratios[track] for track in tracks if track in self._ratios}
         for track, name in assign(ratios).items():
             looks = self._count(track)
             before = self.of(track)
-            self._verdicts[track] = judge(ratios[track], name, people, looks, self._settings, before)
+            self._verdicts[track] = judge(ratios[track], name, people, looks, settings, before)
 
     def forget(self, alive: frozenset[int]) -> None:
         """Drop what is remembered of tracks that ended."""

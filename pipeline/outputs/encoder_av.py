@@ -1,10 +1,12 @@
-"""H.264 and the input's sound through PyAV; nothing else knows of `av`.
+"""H.264 and the input's sound through PyAV.
 
 Frames keep the times they were taken at, so a live camera that drops frames plays at its true speed.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -28,6 +30,10 @@ SOUNDS = {
     "mp4": frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}),
     "mov": frozenset({"aac", "ac3", "alac", "eac3", "mp3", "pcm_s16le", "pcm_s24le"}),
 }
+ROOM = 64 << 20  # bytes that a copy has to leave free
+# A fragment each second (in microseconds), written out at once and not when a buffer is full.
+_FRAGMENTS = {"movflags": "frag_keyframe+empty_moov", "frag_duration": "1000000", "flush_packets": "1"}
+_FAST = {"movflags": "+faststart"}  # plays before all has come
 _FORMATS = {".m4v": "mp4", ".mkv": "matroska", ".mov": "mov", ".mp4": "mp4"}
 
 
@@ -44,7 +50,9 @@ class AvEncoder:
     def __init__(self, path: Path, fps: float, size: tuple[int, int], sound: Path | None = None) -> None:
         """Open the file; EncodingError if that fails. Sound that cannot be read is left out."""
         kind = _FORMATS[path.suffix.lower()]
-        options = {} if kind == "matroska" else {"movflags": "+faststart"}  # plays before all has come
+        # In fragments, a file plays up to its last second even if this process is killed.
+        self._path, self._fragments = path, kind != "matroska"
+        options = _FRAGMENTS if self._fragments else {}
         try:
             self._container = av.open(str(path), "w", format=kind, options=options)
         except (av.error.FFmpegError, OSError) as error:
@@ -79,6 +87,8 @@ class AvEncoder:
         try:
             self._container.mux(self._stream.encode())
             self._container.close()
+            if self._fragments:
+                _make_whole(self._path)
         except (av.error.FFmpegError, OSError) as error:
             raise EncodingError(str(error)) from error
         finally:
@@ -110,6 +120,30 @@ class AvEncoder:
             if packet.pts >= 0:
                 packet.stream = self._target
                 self._container.mux(packet)
+
+
+def _make_whole(path: Path) -> None:
+    """Copy a fragmented file into one with its index in front, which every player and browser seeks in.
+
+    Where there is no room for a copy the file stays as it is: it plays as well, and only seeking is slower.
+    """
+    if shutil.disk_usage(path.parent).free < path.stat().st_size + ROOM:
+        return
+    whole = path.with_name(f"{path.name}.whole")
+    try:
+        with (
+            av.open(str(path)) as source,
+            av.open(str(whole), "w", format=_FORMATS[path.suffix.lower()], options=_FAST) as target,
+        ):
+            copies = {each.index: target.add_stream_from_template(each) for each in source.streams}
+            for packet in source.demux():
+                if packet.dts is not None:  # the last ones are empty
+                    packet.stream = copies[packet.stream.index]
+                    target.mux(packet)
+        shutil.copymode(path, whole)
+        os.replace(whole, path)
+    except (av.error.FFmpegError, OSError):
+        whole.unlink(missing_ok=True)
 
 
 class _Sound:

@@ -1,7 +1,7 @@
 """What turns frames into a video file: H.264 where there is an encoder, else what every OpenCV carries.
 
-H.264 comes with PyAV (the extra `h264`); browsers play it, and it keeps the sound. Its wheels contain x264,
-which is under the GPL, so the base install goes without: see docs/decisions/0007-h264-is-an-extra.md.
+H.264 comes with PyAV, unless it was built without x264, which is under the GPL: see
+docs/decisions/0011-films-are-read-with-pyav.md. Browsers play it, and it keeps the sound.
 """
 
 from __future__ import annotations

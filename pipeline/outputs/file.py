@@ -5,7 +5,7 @@ there before.
 
 Kept (put in place): a finished run, one ended by Ctrl-C, by the source failing (SourceError), or by the disk
 running low while there is still room to finish the file. On any other error the temporary file is removed and
-the target left as it was.
+the target left as it was. A process that is killed leaves the temporary file behind: see `leftovers`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.errors import SinkError, SourceError
+from pipeline.outputs.leftovers import lock
 
 
 class OutputFile:
@@ -29,6 +30,7 @@ class OutputFile:
         self._shown = str(path)
         self._path: Path | None = None
         self._temporary: Path | None = None
+        self._lock: int | None = None  # an open descriptor of the temporary file, locked while it is written
         self._keep_despite_error = False
         if path is not None:
             check_place(Path(path))
@@ -44,6 +46,7 @@ class OutputFile:
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
             self._temporary = None
+        self._unlock()
 
     def __enter__(self) -> Self:
         return self
@@ -63,8 +66,9 @@ class OutputFile:
         target = self._path
         temporary = target.with_name(f".{target.stem[:100]}-{secrets.token_hex(4)}.part{target.suffix}")
         try:
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            self._lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
             self._temporary = temporary
+            lock(self._lock)
             if target.exists():
                 shutil.copymode(target, temporary)
         except OSError as error:
@@ -81,6 +85,12 @@ class OutputFile:
             self.discard()
             raise SinkError(f"cannot write {self._shown}: {error.strerror}") from error
         self._temporary = None
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _refused(self) -> SinkError:
         """The error for a write that failed without a reason given."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,8 +31,12 @@ from pipeline.recognition.runner import Runner
 from pipeline.sources.base import Source
 from pipeline.sources.open import open_source
 from pipeline.sources.stills import Photo, Photos
+from pipeline.tracking.shots import marked
 from pipeline.types import Frame, Image, Result
 from siamese.interrupt import stop_requested
+
+MOMENT = 0.75  # seconds of a film in which a face is not looked at often enough to be decided
+PIPED = 3.0  # seconds for which the pictures of a pipe are held at most; a second of 1080p takes 190 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Ended:
     summary: Summary
     dropped: int = 0  # frames of a live source that were not looked at
     complaint: str | None = None  # what could not be read of the source, or of the gallery
-    interrupted: bool = False  # by Ctrl-C
+    interrupted: bool = False  # by a signal
+    exit_code: int = 0  # by convention, of that signal
     enrolled: int = 0  # people in the gallery at the end
     notes: tuple[str, ...] = ()  # what was lost on the way out
     guarantee: Guarantee | None = None  # what the gallery was calibrated for
@@ -64,9 +69,9 @@ def recognise(
     quiet: bool = False,
     delay: float | None = None,
 ) -> Ended:
-    """Run over a source until it ends, its window is closed, or Ctrl-C; what was written stays playable.
+    """Run over a source until it ends, its window is closed, or a signal; what was written stays playable.
 
-    Ctrl-C ends the source; what was read of it is still written. A second one ends at once.
+    Ctrl-C, SIGTERM and SIGHUP end the source; what was read is still written. A second one ends at once.
 
     Args:
         spec: what `--source` takes.
@@ -83,8 +88,13 @@ def recognise(
         raise SinkError("--show: there is no screen here; leave it out, or write a video with --out")
     with (
         models(gallery, settings, quiet) as made,
-        open_source(spec, stream=settings.stream, report=None if quiet else print) as source,
-        stop_requested() as asked,
+        open_source(
+            spec,
+            stream=settings.stream,
+            hardware=settings.runtime.decoder,
+            report=None if quiet else print,
+        ) as source,
+        stop_requested(source.halt) as asked,
     ):
         wanted = outputs.window if outputs.window is not None else source.live and can_show()
         stop = threading.Event()
@@ -108,16 +118,19 @@ def recognise(
                     display.advance(task)
                     if window.closed:
                         stop.set()
+                        source.halt()
             except KeyboardInterrupt:
                 interrupted = True  # what has been written so far is finished below, and stays playable
             except GalleryError as error:
                 lost = f"{error}; ended after {opened.summary.frames} frames"
             opened.finish()
         interrupted = interrupted or asked.is_set()
+        code = asked.exit_code or (130 if interrupted else 0)
         complaint = lost or source.complaint
-        enrolled, notes = stream.recogniser.enrolled, tuple(opened.notes)
+        enrolled = stream.recogniser.enrolled
+        notes = (*opened.notes, *([source.remark] if source.remark else []))
         claim = stream.recogniser.guarantee
-        return Ended(opened.summary, stream.dropped, complaint, interrupted, enrolled, notes, claim)
+        return Ended(opened.summary, stream.dropped, complaint, interrupted, code, enrolled, notes, claim)
 
 
 @contextmanager
@@ -158,6 +171,21 @@ def for_stills(settings: Settings) -> Settings:
     )
 
 
+def for_a_moment(settings: Settings, source: Source) -> Settings:
+    """Those for a film that is over before anybody could be followed: it is judged as a still is."""
+    if source.live or not source.frame_count or not source.fps or source.frame_count / source.fps >= MOMENT:
+        return settings
+    every = max(1, source.frame_count // 10)  # however many frames it has in that time
+    return settings.model_copy(
+        update={
+            "det": settings.det.model_copy(update={"every": every}),
+            "track": settings.track.model_copy(update={"confirm": 1}),
+            "attention": settings.attention.model_copy(update={"interval": 0.0}),
+            "evidence": settings.evidence.model_copy(update={"min_looks": 1}),
+        }
+    )
+
+
 class Stream:
     """The way of one source from frames to results that are painted back, and drawn if wanted."""
 
@@ -182,20 +210,23 @@ class Stream:
             report: is told in a line when the gallery's calibration lapses, or there is one.
         """
         self._spec, self._source, self._drawn, self._stopped = spec, source, drawn, stopped
-        stills = isinstance(source, Photo | Photos)
+        self._settings = settings
+        self._stills = stills = isinstance(source, Photo | Photos)
         held = 0.0 if stills or source.live else WHOLE
         held = held if delay is None or stills else delay
-        # Of a film, only results are held back, and its pictures are read again.
-        self._again = held > 0 and not source.live and drawn
+        # Of a film, only results are held back, and its pictures are read again; those of a pipe are held.
+        self._again = held > 0 and source.repeatable and drawn
+        if held and drawn and not source.repeatable and not source.live:
+            held = min(held, PIPED)
         self.fps = 1.0 if isinstance(source, Photos) else source.fps  # pictures are a second apart
         self.about = About(source, self.fps, build.fingerprint(made.embedder), made.embedder.dimension)
-        own = for_stills(settings) if stills else settings
+        own = for_stills(settings) if stills else for_a_moment(settings, source)
         self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped, report=report)
         self._painter = Painter(
             held,
             settle=None if source.live else SETTLE,
             patience=settings.track.patience,
-            pictures=source.live or not held,
+            pictures=not held or not source.repeatable,
         )
         stages: list[Callable[[Any], Any]] = [self.recogniser.detect, self.recogniser.identify]
         self._analysis = Runner(self._frames(), stages, live=source.live)
@@ -211,7 +242,10 @@ class Stream:
         return Runner(self._results(), [self._annotate], depth=depth)
 
     def _frames(self) -> Iterator[Frame]:
-        for frame in self._source:
+        source: Iterable[Frame] = self._source
+        if not self._source.live and not self._stills:
+            source = marked(source, self._settings.track.patience)
+        for frame in source:
             if self._stopped():
                 return
             yield frame
@@ -222,7 +256,8 @@ class Stream:
             if not self._again:
                 yield from results
                 return
-            with open_source(self._spec) as film:
+            settings = self._settings
+            with open_source(self._spec, stream=settings.stream, hardware=settings.runtime.decoder) as film:
                 yield from with_pictures(results, film)
 
     def _annotate(self, result: Result) -> tuple[Result, Image | None]:

@@ -81,7 +81,7 @@ class Recogniser:
         started = time.perf_counter()
         cut = self._cuts.is_cut(frame.image)
         detections = None
-        if self._cadence.due(frame.seconds, cut):
+        if self._cadence.due(frame.seconds, cut or frame.brief):
             begun = time.perf_counter()
             detections = self._detector.detect(frame.image)
             self._cadence.took(time.perf_counter() - begun)
@@ -97,7 +97,7 @@ class Recogniser:
         if seen.detections is None:
             tracks = self._tracker.predict(frame.seconds)
         else:
-            tracks = self._tracker.update(seen.detections, frame.seconds)
+            tracks = self._tracker.update(seen.detections, frame.seconds, at_once=frame.brief)
         alive = self._tracker.alive()
         self._evidence.forget(alive)
         self._attention.forget(alive)
@@ -106,7 +106,9 @@ class Recogniser:
         rows = self._due(tracks, frame.seconds) if tracks.found else []
         looks = self._look(frame, tracks.faces.as_faces()[rows], tracks.ids[rows]) if rows else ()
         looked = clock()
-        self._evidence.decide([int(track) for track in tracks.ids if track >= 0], self.enrolled)
+        self._evidence.decide(
+            [int(track) for track in tracks.ids if track >= 0], self.enrolled, still=frame.brief
+        )
         spent = {
             "detect": seen.seconds,
             "track": tracked - started,

@@ -6,6 +6,7 @@ import math
 import re
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,17 @@ from gallery.errors import GalleryError
 from gallery.types import Matches
 from pipeline.config import Settings
 from pipeline.drawing.sheet import contact_sheet
-from pipeline.errors import SinkError, SourceError
+from pipeline.errors import SinkError, SourceError, UnreachableError
 from pipeline.outputs.outputs import Opened, Outputs
+from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
 from pipeline.protocols import People
 from pipeline.recognition.engine import Ended, Models, Stream, models
 from pipeline.sources.base import Source
+from pipeline.sources.live import Live
 from pipeline.sources.open import open_source
 from pipeline.types import Floats, Image
-from siamese.interrupt import stop_requested
+from siamese.interrupt import StopRequest, stop_requested
 
 _CELL = (640, 360)  # width and height of a source in the window
 _LOOK = 0.1  # seconds between looks at the window where no source has anything new
@@ -38,9 +41,11 @@ def recognise_all(
     quiet: bool = False,
     delay: float | None = None,
 ) -> list[Ended]:
-    """Run over several sources at once until all have ended, the window is closed, or Ctrl-C.
+    """Run over several sources at once until all have ended, the window is closed, or a signal.
 
-    A source that fails ends alone, and its `Ended.complaint` says why; the others go on.
+    A source that fails ends alone, and so does one whose outputs cannot be written: its `Ended.complaint`
+    says why, and the others go on. A camera or stream that cannot be reached yet is waited for, unless none
+    can.
 
     Args:
         specs, outputs: what `--source` takes, and where the results of each go.
@@ -56,15 +61,43 @@ def recognise_all(
     with ExitStack() as stack:
         made = stack.enter_context(models(gallery, settings, quiet))
         report: Callable[[str], None] = (lambda line: None) if quiet else print
-        sources = [
-            stack.enter_context(open_source(spec, stream=settings.stream, report=report)) for spec in specs
-        ]
-        asked = stack.enter_context(stop_requested())
+        sources = _opened(specs, settings, report, stack)
+
+        def halt() -> None:
+            for source in sources:
+                source.halt()
+
+        asked = stack.enter_context(stop_requested(halt))
         unasked = can_show() and any(source.live for source in sources)
         shown = any(unasked if each.window is None else each.window for each in outputs)
         run = _Run(made, settings, delay, shown, asked, report)
         run.follow(specs, sources, outputs)
         return run.ended
+
+
+def _opened(
+    specs: Sequence[str], settings: Settings, report: Callable[[str], None], stack: ExitStack
+) -> list[Source]:
+    """All sources, opened at the same time; `stack` closes them.
+
+    Raises:
+        SourceError: one that cannot come later cannot be opened, or none can be reached.
+    """
+
+    def opened(spec: str) -> Source:
+        return open_source(
+            spec, stream=settings.stream, hardware=settings.runtime.decoder, report=report, waiting=True
+        )
+
+    with ThreadPoolExecutor(len(specs)) as threads:
+        coming = [threads.submit(opened, spec) for spec in specs]
+    sources = [stack.enter_context(each.result()) for each in coming if each.exception() is None]
+    for each in coming:
+        each.result()  # raises
+    away = [each for each in sources if isinstance(each, Live) and not each.condition.up]
+    if len(away) == len(sources):
+        raise UnreachableError("; ".join(each.failure for each in away))
+    return sources
 
 
 def own_videos(folder: Path, specs: Sequence[str]) -> list[Path]:
@@ -205,7 +238,7 @@ class _Run:
         settings: Settings,
         delay: float | None,
         shown: bool,
-        asked: threading.Event,
+        asked: StopRequest,
         report: Callable[[str], None],
     ) -> None:
         self._report = report
@@ -240,7 +273,7 @@ class _Run:
                     )
                 except BaseException as error:  # re-raised in the caller's thread
                     self._errors.append(error)
-                    self._stop.set()
+                    self._end(sources)
                 finally:
                     mosaic.changed.set()
 
@@ -258,9 +291,9 @@ class _Run:
                     if self._shown and news:
                         window.show(mosaic.picture())
                     if window.closed:
-                        self._stop.set()
+                        self._end(sources)
         finally:
-            self._stop.set()
+            self._end(sources)
             for thread in threads:
                 thread.join()
         if self._errors:
@@ -279,26 +312,38 @@ class _Run:
         drawn = self._shown or outputs.needs_pictures
         taped = outputs.tape is not None
         stream = Stream(spec, source, made, self._settings, self._delay, drawn, self._stopped, taped, report)
-        lost = None
-        with Opened(outputs, stream.about, self._report) as opened, stream.run() as runner:
-            try:
-                for result, image in runner:
-                    opened.take(result, image)
-                    if image is not None and self._shown:
-                        show(image)
-            except (SourceError, GalleryError) as error:
-                lost = f"{error}; ended after {opened.summary.frames} frames"
-            opened.finish()
-        enrolled, interrupted = stream.recogniser.enrolled, self._asked.is_set()
+        lost: str | None = None
+        opened: Opened | None = None
+        try:
+            with Opened(outputs, stream.about, self._report) as opened, stream.run() as runner:
+                try:
+                    for result, image in runner:
+                        opened.take(result, image)
+                        if image is not None and self._shown:
+                            show(image)
+                except (SourceError, GalleryError) as error:
+                    lost = f"{error}; ended after {opened.summary.frames} frames"
+                opened.finish()
+        except SinkError as error:  # the disk of this one may be full: the others have theirs
+            lost = f"{source.name}: {error}"
+        if lost is not None:
+            self._report(f"{lost}; the other sources go on")
+        notes = [*(opened.notes if opened else []), *([source.remark] if source.remark else [])]
         return Ended(
-            opened.summary,
-            stream.dropped,
-            lost or source.complaint,
-            interrupted,
-            enrolled,
-            tuple(opened.notes),
-            stream.recogniser.guarantee,
+            opened.summary if opened else Summary(),
+            dropped=stream.dropped,
+            complaint=lost or source.complaint,
+            interrupted=self._asked.is_set(),
+            exit_code=self._asked.exit_code or 0,
+            enrolled=stream.recogniser.enrolled,
+            notes=tuple(notes),
+            guarantee=stream.recogniser.guarantee,
         )
+
+    def _end(self, sources: Sequence[Source]) -> None:
+        self._stop.set()
+        for source in sources:
+            source.halt()  # it may be waiting for a camera to come back
 
     def _stopped(self) -> bool:
         return self._stop.is_set() or self._asked.is_set()

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pipeline.sources.watchdog import Condition
 from pipeline.types import Frame
 
 
@@ -25,7 +26,9 @@ class Source(ABC):
         size: `(width, height)` of the first frame in pixels; None for a folder, whose pictures vary.
         frame_count: how many frames it promises; an estimate for videos, None for live sources.
         file: the video file behind it, which may have sound; None if there is none.
+        repeatable: it can be opened a second time, and gives the same frames again. A pipe cannot.
         complaint: after iteration, what could not be read, in one line; None if all is well.
+        remark: after iteration, what was lost on the way although the end was reached, in one line.
     """
 
     def __init__(
@@ -43,10 +46,20 @@ class Source(ABC):
         self.size = size
         self.frame_count = frame_count
         self.file: Path | None = None
+        self.repeatable = not live
         self.complaint: str | None = None
+        self.remark: str | None = None
+
+    @property
+    def condition(self) -> Condition | None:
+        """Whether a live source is up, and since when; None for all others. May be read from any thread."""
+        return None
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
+
+    def halt(self) -> None:  # noqa: B027 (what has an end of its own need not do anything)
+        """Have the iteration end soon, even while the source is lost. May be called from any thread."""
 
     def close(self) -> None:  # noqa: B027 (pictures hold nothing open)
         """Let go of the camera, file or connection. May be called again."""

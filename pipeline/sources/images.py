@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.errors import SourceError
 from pipeline.sources import heic
+from pipeline.sources.motion_jpeg import is_motion_jpeg
 from pipeline.sources.quiet import quiet_opencv
 from pipeline.types import Image
 
@@ -91,16 +92,19 @@ def list_photos(folder: str | Path) -> list[Path]:
 
 
 def is_photo(path: str | Path) -> bool:
-    """Whether `path` should be opened as a picture: by its suffix or, failing that, by its first bytes."""
-    path = Path(path)
-    if path.suffix.lower() in PHOTO_SUFFIXES:
-        return True
+    """Whether `path` should be opened as a picture: by its first bytes, never by its suffix.
+
+    A GIF and an AVIF of several pictures are films, and so are JPEGs one after the other in one file.
+    """
     try:
-        with path.open("rb") as file:
-            header = read_header(file.read(1 << 18))
+        with Path(path).open("rb") as file:
+            head = file.read(1 << 18)
+        header = read_header(head)
+        if header is None or header.kind == "gif" or head[4:12] == b"ftypavis":
+            return False
+        return header.kind != "jpeg" or not is_motion_jpeg(Path(path))
     except OSError:
         return False
-    return header is not None and header.kind != "gif"  # a GIF is usually a film; FFmpeg plays it
 
 
 def read_header(data: bytes) -> Header | None:

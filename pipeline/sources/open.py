@@ -9,22 +9,24 @@ if source.complaint:  # what could not be read, in one line
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
-import cv2
-
 from pipeline.config import StreamSettings
 from pipeline.errors import SourceError
 from pipeline.sources.base import Source
-from pipeline.sources.images import MAX_PIXELS, is_photo
+from pipeline.sources.cameras import Camera
+from pipeline.sources.files import open_file
+from pipeline.sources.film import Film
+from pipeline.sources.images import MAX_PIXELS, PHOTO_SUFFIXES, is_photo
+from pipeline.sources.live import Live
 from pipeline.sources.quiet import quiet_opencv
 from pipeline.sources.stills import Photo, Photos
 from pipeline.sources.streams import open_stream
-from pipeline.sources.video import Video
 
 
 def open_source(
@@ -33,64 +35,85 @@ def open_source(
     camera_size: tuple[int, int] | None = None,
     max_pixels: int = MAX_PIXELS,
     stream: StreamSettings | None = None,
+    hardware: str = "",
     report: Callable[[str], None] | None = None,
+    waiting: bool = False,
 ) -> Source:
     """Open what `spec` names and make sure that a first frame can be had.
 
+    A file is taken for what its bytes are, whatever it is called.
+
     Args:
-        spec: a camera's index (`0`, or `/dev/video0`), a video file, a picture, a folder of pictures, or an
-            address (`rtsp://`, `http://`, `https://`, ...). A file whose name is a number is `./0`.
+        spec: a camera's index (`0`, or `/dev/video0`), a video file, a picture, a folder of pictures, a named
+            pipe, `-` for standard input, or an address (`rtsp://`, `http://`, `https://`, ...). A file whose
+            name is a number is `./0`.
         camera_size: `(width, height)` to ask a camera for; it may answer with another.
         max_pixels: pictures with more pixels are refused (JPEGs: reduced).
-        stream: timeouts and patience with network streams; the defaults if None.
-        report: called with one line whenever a stream is lost, stands still, or is back.
+        stream: timeouts and patience with cameras and network streams; the defaults if None.
+        hardware: what decodes films (see `RuntimeSettings.decoder`); the CPU if empty.
+        report: called with one line whenever a camera or stream is lost or is back.
+        waiting: a camera or stream that cannot be reached yet is lost from the start, instead of an error.
 
     Raises:
+        UnreachableError: no frame could be read from a camera or stream.
         SourceError: no such thing, or no frame could be read from it.
     """
     quiet_opencv()
+    settings, say = stream or StreamSettings(), report or (lambda line: None)
     if camera := re.fullmatch(r"(?:/dev/video)?([0-9]{1,4})", spec.strip()):
-        return _open_camera(int(camera[1]), camera_size)
+        index = int(camera[1])
+        return Live(f"camera {index}", lambda: Camera(index, camera_size), settings, say, waiting)
+    if spec == "-":
+        return _open_film("standard input", 0, None, hardware, say)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", spec)
     if scheme and scheme[1].lower() != "file":
-        return open_stream(spec, scheme[1].lower(), stream or StreamSettings(), report or (lambda line: None))
+        return open_stream(spec, scheme[1].lower(), settings, say, waiting)
     path = Path(unquote(spec[len("file://") :]) if scheme else spec).expanduser()
-    if _kind_of(path) == "folder":
+    kind = _kind_of(path)
+    if kind == "folder":
         return Photos(path, max_pixels)
-    return Photo(path, max_pixels) if is_photo(path) else _open_video(path)
+    if kind == "file" and is_photo(path):
+        return Photo(path, max_pixels)
+    return _open_file(path, kind == "file", max_pixels, hardware, say)
 
 
-def _open_camera(index: int, size: tuple[int, int] | None) -> Video:
-    def capture() -> cv2.VideoCapture:
-        camera = cv2.VideoCapture(index)
-        if size and camera.isOpened():
-            camera.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
-            camera.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
-        return camera
-
-    failure = f"camera {index} cannot be opened; is it plugged in, allowed, and not used by another program?"
-    return Video(f"camera {index}", capture, failure, always_live=True)
-
-
-def _open_video(path: Path) -> Video:
+def _open_file(
+    path: Path, repeatable: bool, max_pixels: int, hardware: str, report: Callable[[str], None]
+) -> Source:
+    """A film, or what only its suffix says is a picture."""
     try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
+        file = os.open(path, os.O_RDONLY)  # of a named pipe, this waits for somebody who writes
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
-    if empty:
-        raise SourceError(f"{path} is empty (0 bytes); copy it again")
-    # The absolute path, because FFmpeg takes `a:b.mp4` for an address. FFmpeg by name, because OpenCV's other
-    # backends take `img_01.x` for the first of a numbered series.
-    resolved = str(path.resolve())
-    failure = f"{path} is not a video or picture that can be read, or it is damaged; try playing it elsewhere"
-    video = Video(path.name, lambda: cv2.VideoCapture(resolved, cv2.CAP_FFMPEG), failure, always_live=False)
-    video.file = path
-    return video
+    try:
+        if repeatable and not os.fstat(file).st_size:
+            raise SourceError(f"{path} is empty (0 bytes); copy it again")
+        try:
+            film = _open_film(path.name, file, path if repeatable else None, hardware, report)
+        except SourceError:
+            if repeatable and path.suffix.lower() in PHOTO_SUFFIXES:
+                return Photo(path, max_pixels)  # its error says more
+            raise
+    finally:
+        os.close(file)
+    return film
+
+
+def _open_film(name: str, file: int, path: Path | None, hardware: str, report: Callable[[str], None]) -> Film:
+    """A film from a descriptor, which may be closed afterwards; `path` where it can be read again."""
+    if path is None:
+        failure = f"{name} gives no video that can be read here; an MP4 has to be given by its name"
+    else:
+        failure = (
+            f"{path} is not a video or picture that can be read, or it is damaged; try playing it elsewhere"
+        )
+    film = Film(name, open_file(file, name, failure, hardware, report), failure)
+    film.file, film.repeatable = path, path is not None
+    return film
 
 
 def _kind_of(path: Path) -> str:
-    """`folder` or `file`; SourceError for what does not exist, may not be read or is neither."""
+    """`folder`, `file` or `pipe`; SourceError for what does not exist, may not be read or is none of them."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
@@ -101,4 +124,6 @@ def _kind_of(path: Path) -> str:
         return "folder"
     if stat.S_ISREG(mode):
         return "file"
-    raise SourceError(f"{path} is neither a file nor a folder")  # a pipe would block for ever
+    if stat.S_ISFIFO(mode):
+        return "pipe"
+    raise SourceError(f"{path} is neither a file nor a folder, nor a pipe")

@@ -1,80 +1,43 @@
-"""Network streams: opened with timeouts, and again when lost or standing still; secrets are not shown."""
+"""Network streams and films at an address, through PyAV; secrets are not shown."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 
-import cv2
-import numpy as np
+import av
+import av.error
 
 from pipeline.config import StreamSettings
-from pipeline.errors import SourceError
-from pipeline.sources.video import Video
+from pipeline.errors import SourceError, UnreachableError
+from pipeline.sources.base import Source
+from pipeline.sources.decoder import Decoder
+from pipeline.sources.film import Film
+from pipeline.sources.live import Live
 from pipeline.types import Image
 
 NETWORK_SCHEMES = frozenset({"http", "https", "rtmp", "rtsp", "rtsps", "udp"})
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 8.0  # seconds before an attempt to get a stream back; doubled each time
-_EVERY = 16  # rows of a picture between two that are compared
 
 
-class Stream(Video):
-    """Frames from an address.
+class Stream:
+    """An opened stream."""
 
-    A stream that gives no frame for `settings.timeout` seconds, or the very same picture for
-    `settings.frozen` seconds, is opened again: after 1, 2, 4, 8, 8, ... seconds, for `settings.patience`
-    seconds in all. One that comes back with that picture is left alone until it changes: it shows a still.
-    """
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
 
-    def __init__(
-        self,
-        name: str,
-        open_capture: Callable[[], cv2.VideoCapture],
-        failure: str,
-        settings: StreamSettings,
-        report: Callable[[str], None],
-        *,
-        always_live: bool = True,
-    ) -> None:
-        """Open the stream and read its first frame; SourceError with the text `failure` if there is none."""
-        self._settings, self._report = settings, report
-        self._sample: Image | None = None  # of the latest picture, when it last changed
-        self._changed = time.monotonic()
-        self._is_still = False  # opened again, and still the same
-        super().__init__(name, open_capture, failure, always_live=always_live)
+    @property
+    def fps(self) -> float | None:
+        """Nominal frames a second, if it says so."""
+        return self._decoder.fps
 
-    def _grab(self) -> Image | None:
-        image = super()._grab()
-        return image if image is None or not self._stands_still(image) else None
+    def read(self) -> Image | None:
+        """The next picture; None where none came in time."""
+        picture = self._decoder.read()
+        return None if picture is None else picture.image
 
-    def _stands_still(self, image: Image) -> bool:
-        """Whether the picture has not changed for too long, told once."""
-        now = time.monotonic()
-        sample = image[::_EVERY]
-        if self._sample is None or not np.array_equal(sample, self._sample):
-            self._sample, self._changed, self._is_still = sample.copy(), now, False
-        elif self.live and not self._is_still and now - self._changed > self._settings.frozen:
-            self._is_still = True
-            self._report(f"{self.name} has shown the same picture for {self._settings.frozen:g} s")
-            return True
-        return False
-
-    def _recover(self, frames: int) -> Image | None:
-        """Try to get a lost stream back."""
-        lost, pause = time.monotonic(), FIRST_PAUSE
-        while time.monotonic() - lost + pause <= self._settings.patience:
-            self._report(f"{self.name} was lost after {frames} frames; trying again in {pause:.0f} s")
-            if self._closed.wait(pause):
-                return None
-            with self._reading:
-                self._capture.release()
-                self._capture = self._open_capture()
-            if (image := self._grab()) is not None:
-                self._report(f"{self.name} is back")
-                return image
-            pause = min(2 * pause, LONGEST_PAUSE)
-        return super()._recover(frames)
+    def close(self) -> None:
+        """Hang up. May be called again."""
+        self._decoder.close()
 
 
 def shown_address(url: str) -> str:
@@ -87,27 +50,47 @@ def shown_address(url: str) -> str:
     return f"{scheme}://{'***@' if at else ''}{place}{'?***' if question else ''}"
 
 
-def open_stream(url: str, scheme: str, settings: StreamSettings, report: Callable[[str], None]) -> Stream:
-    """Open an address.
+def open_stream(
+    url: str, scheme: str, settings: StreamSettings, report: Callable[[str], None], waiting: bool = False
+) -> Source:
+    """Open an address: a film where it has a length, as a file on a web server does, else a live stream.
 
     Args:
         scheme: that of `url`, in lower case.
-        report: called with one line whenever something is amiss, and when it is well again.
+        report: called with one line whenever a live stream is lost, and when it is back.
+        waiting: be lost from the start where it cannot be reached, instead of raising.
 
     Raises:
-        SourceError: nothing can be read there. The text holds no secret.
+        UnreachableError: nothing can be read there. The text holds no secret.
+        SourceError: it is no address for this.
     """
     name = shown_address(url)
     if scheme not in NETWORK_SCHEMES:
         known = ", ".join(f"{each}://" for each in sorted(NETWORK_SCHEMES))
         raise SourceError(f"{name}: {scheme}:// is not an address that can be opened here ({known})")
-    milliseconds = int(settings.timeout * 1000)
-    timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-    return Stream(
-        name,
-        lambda: cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts),
-        f"{name} cannot be opened; check the address, the login and that the server is running",
-        settings,
-        report,
-        always_live=not scheme.startswith("http"),  # http may well serve a whole file
-    )
+    failure = f"{name} cannot be opened; check the address, the login and that the server is running"
+
+    def decoder(live: bool) -> Decoder:
+        options = {"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {}
+        try:
+            container = av.open(
+                url,
+                options=options,
+                timeout=(settings.timeout, settings.timeout),
+                metadata_errors="replace",
+            )
+            return Decoder(container, live=live)
+        except (av.error.FFmpegError, OSError, SourceError) as error:
+            raise UnreachableError(failure) from error
+
+    if scheme.startswith("http"):
+        try:
+            opened = decoder(live=False)
+        except UnreachableError:
+            if not waiting:
+                raise
+        else:
+            if opened.length is not None:
+                return Film(name, opened, failure)
+            opened.close()
+    return Live(name, lambda: Stream(decoder(live=True)), settings, report, waiting)

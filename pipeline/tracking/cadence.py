@@ -29,6 +29,7 @@ class Cadence:
         self._interval = math.nan  # seconds between frames
         self._spent = 0.0  # seconds that a detection takes
         self._begun = False
+        self._looked = -math.inf  # seconds of the latest frame that was looked at
 
     @property
     def every(self) -> int:
@@ -42,14 +43,19 @@ class Cadence:
             return min(most, max(1, round(PERIOD / self._interval)))
         return min(most, max(1, math.ceil(self._spent / (_SHARE * self._interval))))
 
-    def due(self, seconds: float, cut: bool) -> bool:
-        """Whether faces should be looked for in the frame of this time; after a cut always."""
+    def due(self, seconds: float, now: bool) -> bool:
+        """Whether faces should be looked for in the frame of this time.
+
+        Args:
+            now: they should in any case, as after a cut.
+        """
+        late = self._every == "auto" and not self._live and seconds - self._looked >= _MOST
         if self._last is not None and seconds > self._last:
             self._interval = _smoothed(self._interval, seconds - self._last)
         self._last = seconds
         self._since += 1
-        if cut or not self._begun or self._since >= self.every:
-            self._since, self._begun = 0, True
+        if now or late or not self._begun or self._since >= self.every:
+            self._since, self._begun, self._looked = 0, True, seconds
             return True
         return False
 

@@ -66,16 +66,18 @@ class Tracker:
         self._next = 0
         self._updated = float("-inf")
 
-    def update(self, detections: Detections, seconds: float) -> Tracks:
+    def update(self, detections: Detections, seconds: float, at_once: bool = False) -> Tracks:
         """The faces among the detections, with the ids of their tracks; weak strays are left out.
 
         Args:
             seconds: time of the frame on the source's clock; must not run backwards.
+            at_once: a track counts from its first sighting on.
         """
         rows = self._associate(detections, seconds)
         kept = [row for row in range(len(detections)) if row in rows]
         self._updated = seconds
-        ids = [self._number(rows[row]) for row in kept]
+        confirm = 1 if at_once else self._settings.confirm
+        ids = [self._number(rows[row], confirm) for row in kept]
         keys = [rows[row].key for row in kept]
         return Tracks(detections[kept], np.array(ids, np.int64), np.array(keys, np.int64), found=True)
 
@@ -140,8 +142,8 @@ class Tracker:
         track.face = None if detections.faces is None else detections.faces[row]
         track.sightings += 1
 
-    def _number(self, track: _Track) -> int:
-        if track.number < 0 and track.sightings >= self._settings.confirm:
+    def _number(self, track: _Track, confirm: int) -> int:
+        if track.number < 0 and track.sightings >= confirm:
             track.number = self._next
             self._next += 1
         return track.number

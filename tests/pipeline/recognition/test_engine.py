@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -28,6 +32,7 @@ from pipeline.recognition import engine
 from pipeline.recognition.engine import recognise
 from pipeline.sources.open import open_source
 from pipeline.types import State
+from siamese.interrupt import stop_requested
 
 FAR = 0.1  # seconds; no clock of a film here is finer
 
@@ -212,6 +217,31 @@ def test_a_picture_is_judged_by_itself_with_all_its_faces(
     assert cv2.imread(str(tmp_path / "out.jpg")).shape == cv2.imread(str(photo)).shape
 
 
+@pytest.mark.parametrize(
+    ("count", "fps"), [(6, 0.5), (3, 1 / 60), (1, 25.0), (50, 1000.0), (8, 25.0)],
+    ids=["every 2 s", "every minute", "one frame", "1000 a second", "a third of a second"],
+)  # fmt: skip
+@pytest.mark.parametrize("every", [5, "auto"])
+def test_everybody_in_a_film_that_is_too_slow_or_too_short_to_follow_is_told(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, count: int, fps: float, every: Any
+) -> None:
+    film, events = tmp_path / "film.mkv", tmp_path / "events.jsonl"
+    with av.open(str(film), "w") as made:
+        stream: Any = made.add_stream("libx264", rate=max(1, round(fps)))
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for number, image in enumerate(world.frames(count, world.RED, world.GREEN)):
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            frame.pts, frame.time_base = round(1000 * number / fps), Fraction(1, 1000)
+            made.mux(stream.encode(frame))
+        made.mux(stream.encode())
+    settings = Settings(det=DetectSettings(every=every))
+    ended = recognise(str(film), Outputs(events=events, window=False), gallery, settings, quiet=True)
+    assert [person.name for person in ended.summary.people] == ["Rosa"]
+    told = [each for each in lines(events) if each["event"] in ("recognised", "unknown")]
+    assert {each.get("name") for each in told} == {"Rosa", None}
+    assert ended.summary.frames == count
+
+
 def test_a_folder_is_a_slow_film_and_nothing_carries_over_to_the_next_picture(
     tmp_path: Path, world: Any, detector: Any, gallery: Path, seen: list[Any]
 ) -> None:
@@ -341,34 +371,101 @@ def test_events_never_go_into_a_file_of_another_kind(
     assert not out.exists()
 
 
-def test_control_c_leaves_a_film_that_plays_and_the_exit_code_130(tmp_path: Path, world: Any) -> None:
+@pytest.fixture
+def long_run(tmp_path: Path, world: Any) -> Iterator[subprocess.Popen[str]]:
+    """A run over a film that is longer than anyone waits, which has begun to write `out.mp4`."""
     film, out = tmp_path / "film.avi", tmp_path / "out.mp4"
     writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
     picture = world.empty(64, 48)
-    for _ in range(20_000):  # longer than anyone waits
+    for _ in range(20_000):
         writer.write(picture)
     writer.release()
     command = [sys.executable, "-c", "from pipeline.cli import main; main()"]
-    options = ["--source", str(film), "--out", str(out), "--set", "det.size=64", "--json"]
-    child = subprocess.Popen(
+    options = ["--source", str(film), "--out", str(out), "--delay", "0", "--json"]
+    options += ["--set", "det.size=64", "--set", "det.every=50", "--events", str(tmp_path / "e.jsonl")]
+    with subprocess.Popen(
         [*command, "run", *options],
         env=os.environ | {"HOME": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 120
-        while not any(path.stat().st_size for path in tmp_path.glob(".out-*.part.mp4")):
-            assert child.poll() is None, child.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        time.sleep(0.3)
-        child.send_signal(2)
-        stdout, stderr = child.communicate(timeout=60)
-    finally:
-        child.kill()
-        child.wait()
-    assert (child.returncode, stderr) == (130, "")
+    ) as child:  # fmt: skip
+        try:
+            deadline = time.monotonic() + 300
+            while not any(path.stat().st_size > 2500 for path in tmp_path.glob(".out-*.part.mp4")):
+                assert child.poll() is None, child.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield child
+        finally:
+            child.kill()
+    film.unlink()  # some megabytes
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_leaves_a_film_that_plays_and_the_exit_code_that_is_its_own(
+    tmp_path: Path, long_run: subprocess.Popen[str], number: int, code: int
+) -> None:
+    long_run.send_signal(number)
+    stdout, stderr = long_run.communicate(timeout=60)
+    assert (long_run.returncode, stderr) == (code, "")
     written = json.loads(stdout)["frames"]
     assert 0 < written < 20_000
-    assert about(out)[0] == pytest.approx(written, abs=1)
+    assert about(tmp_path / "out.mp4")[0] == pytest.approx(written, abs=1)
+    data = (tmp_path / "out.mp4").read_bytes()
+    assert data.find(b"moov") < data.find(b"mdat")  # the index is in front again
+    assert b"moof" not in data
     assert not list(tmp_path.glob(".out-*"))
-    film.unlink()  # some megabytes
+
+
+def test_a_killed_run_leaves_a_film_that_plays_and_the_next_run_names_it(
+    tmp_path: Path, long_run: subprocess.Popen[str], world: Any, detector: Any, gallery: Path, recog: Any
+) -> None:
+    photo, out = world.picture(tmp_path / "a.png", world.RED), tmp_path / "out.jpg"
+    ended = recog("run", "--source", photo, "--gallery", gallery, "--out", out)
+    assert (ended.code, ended.err) == (0, "")  # it is still being written
+    long_run.kill()
+    long_run.wait()
+    (part,) = tmp_path.glob(".out-*.part.mp4")
+    frames, fps, size = about(part)
+    assert frames >= 25
+    assert (fps, size) == (pytest.approx(25, abs=0.1), (64, 48))
+    ended = recog("run", "--source", photo, "--gallery", gallery, "--out", out)
+    assert ended.code == 0
+    assert ended.err.startswith(
+        f"{part} was left behind by a run that was killed: it plays as far as it goes"
+    )
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    script = """
+import time
+from siamese.interrupt import stop_requested
+with stop_requested() as asked:
+    print("ready", flush=True)
+    while not asked.wait(0.1):
+        pass
+    print("asked", flush=True)
+    try:
+        time.sleep(60)
+    finally:
+        print("unwound")
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGTERM)
+        assert child.stdout.readline() == "asked\n"
+        child.send_signal(signal.SIGTERM)
+        assert child.stdout.read() == ""
+        assert child.wait(10) == 143
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_requested() as asked:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not asked.wait(0.1)
+    finally:
+        signal.signal(signal.SIGHUP, before)

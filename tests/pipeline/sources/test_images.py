@@ -227,12 +227,13 @@ def test_listing_what_is_no_folder_is_an_error(tmp_path: Path) -> None:
         list_photos(tmp_path / "nowhere")
 
 
-def test_a_picture_is_known_by_suffix_or_else_by_content(tmp_path: Path) -> None:
+def test_a_picture_is_known_by_its_content_and_never_by_its_suffix(tmp_path: Path) -> None:
     (tmp_path / "jpeg").write_bytes(encode(".jpg", picture()))
     (tmp_path / "film.gif").write_bytes(encode(".gif", picture()))
     (tmp_path / "text").write_text("hello")
     assert is_photo(tmp_path / "jpeg")
-    assert is_photo(tmp_path / "missing.png")
+    (tmp_path / "text").rename(tmp_path / "text.png")
+    assert not is_photo(tmp_path / "missing.png")
     assert not is_photo(tmp_path / "film.gif")
-    assert not is_photo(tmp_path / "text")
+    assert not is_photo(tmp_path / "text.png")
     assert not is_photo(tmp_path / "missing")

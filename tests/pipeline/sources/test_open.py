@@ -1,15 +1,12 @@
 """Sources yield what is there, in order and with its time; what is not there is one line of explanation."""
 
 import itertools
-import math
 import os
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,7 +19,6 @@ from pipeline.errors import SourceError
 from pipeline.sources.base import Source
 from pipeline.sources.open import open_source
 from pipeline.sources.quiet import quiet_opencv
-from pipeline.sources.video import Video
 from pipeline.types import Frame
 
 FPS = 20.0
@@ -128,9 +124,8 @@ def _cut(path: Path) -> None:
         (_text, "not a video or picture"),
         (_cut, "not a video or picture"),
         (lambda path: path.mkdir(), "holds no pictures"),
-        (os.mkfifo, "neither a file nor a folder"),
     ],
-    ids=["missing", "empty", "text", "cut", "folder", "pipe"],
+    ids=["missing", "empty", "text", "cut", "folder"],
 )
 def test_what_is_no_video_is_refused_in_one_line_and_nothing_is_printed(
     tmp_path: Path, make: Callable[[Path], None], message: str, capfd: pytest.CaptureFixture[str]
@@ -196,90 +191,14 @@ def test_a_stream_that_does_not_answer_says_so_without_its_password(
     assert capfd.readouterr().err == ""
 
 
+def test_a_device_that_is_no_camera_is_refused() -> None:
+    with pytest.raises(SourceError, match="neither a file nor a folder, nor a pipe"):
+        open_source("/dev/null")
+
+
 def test_an_unknown_kind_of_address_is_refused() -> None:
     with pytest.raises(SourceError, match="ftp:// is not an address"):
         open_source("ftp://ann:secret@host/a.mp4")
-
-
-class FakeCapture:
-    """A capture that gives `frames` and then nothing; the times are what the container claims."""
-
-    def __init__(
-        self, frames: int, times: list[float] | None = None, count: float = 0, fps: float = 10
-    ) -> None:
-        self._left, self._times, self._read = frames, times or [], 0
-        self._properties = {cv2.CAP_PROP_FRAME_COUNT: count, cv2.CAP_PROP_FPS: fps}
-
-    def isOpened(self) -> bool:  # noqa: N802
-        return True
-
-    def read(self) -> tuple[bool, np.ndarray | None]:
-        if self._left == 0:
-            return False, None
-        self._left -= 1
-        self._read += 1
-        return True, np.zeros((4, 6, 3), np.uint8)
-
-    def get(self, key: int) -> float:
-        if key == cv2.CAP_PROP_POS_MSEC:
-            return self._times[self._read - 1] * 1000
-        return self._properties[key]
-
-    def release(self) -> None:
-        self._left = 0
-
-
-@pytest.mark.parametrize(
-    ("claimed", "times"),
-    [
-        ([0.0, 0.1, 0.2, 0.3], [0.0, 0.1, 0.2, 0.3]),
-        ([0.0, 0.1, 0.1, 0.1], [0.0, 0.1, 0.2, 0.3]),
-        ([0.0, 0.1, -9.2e15, 0.3], [0.0, 0.1, 0.2, 0.3]),
-        ([0.0, 7.0, 7.1, 7.2], [0.0, 7.0, 7.1, 7.2]),  # a picture that stands still for long
-        ([math.nan, math.nan, math.inf, 0.0], [0.0, 0.1, 0.2, 0.3]),
-    ],
-)
-def test_time_always_advances_whatever_the_container_claims(claimed: list[float], times: list[float]) -> None:
-    source = Video("fake", lambda: FakeCapture(4, claimed, count=4), "no", always_live=False)
-    assert [frame.seconds for frame in source] == pytest.approx(times)
-
-
-@pytest.mark.parametrize("fps", [0.0, -1.0, math.nan, math.inf, 90_000.0])
-def test_an_absurd_frame_rate_is_no_frame_rate(fps: float) -> None:
-    times = [0.0] * 3
-    source = Video("fake", lambda: FakeCapture(3, times, count=3, fps=fps), "no", always_live=False)
-    assert source.fps is None
-    assert [frame.seconds for frame in source] == pytest.approx([0.0, 0.04, 0.08])
-
-
-def test_an_absurd_frame_count_is_no_frame_count_and_no_complaint() -> None:
-    source = Video("fake", lambda: FakeCapture(3, count=-2.3e17), "no", always_live=False)
-    assert source.frame_count is None
-    assert source.live
-
-
-def test_a_camera_that_stops_says_so_and_its_time_advances() -> None:
-    source = Video("camera 0", lambda: FakeCapture(3), "no", always_live=True)
-    seconds = [frame.seconds for frame in source]
-    assert seconds == sorted(set(seconds))
-    assert 0 <= seconds[-1] < 5
-    assert source.complaint == "camera 0 gave no more frames after 3; check its connection"
-
-
-def test_frames_of_a_camera_carry_the_time_at_which_each_was_captured_and_a_films_do_not(
-    tmp_path: Path,
-) -> None:
-    opened, begun = datetime.now(UTC), 0
-    camera = Video("camera 0", lambda: FakeCapture(3), "no", always_live=True)
-    time.sleep(0.05)  # other cameras are opened, networks are loaded
-    for frame in camera:
-        assert frame.taken is not None
-        assert frame.taken.tzinfo is not None
-        assert (frame.taken - opened).total_seconds() < 0.04 if begun == 0 else frame.taken > opened
-        begun += 1
-    assert begun == 3
-    with open_source(str(write_video(tmp_path / "a.avi", frames=3))) as film:
-        assert [frame.taken for frame in film] == [None] * 3
 
 
 @pytest.fixture

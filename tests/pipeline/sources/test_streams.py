@@ -1,4 +1,4 @@
-"""A stream that is lost comes back by itself, in order and in time, and no password is ever shown."""
+"""Streams of a real server are read, found again when it was away, and no password is ever shown."""
 
 import itertools
 import socket
@@ -9,48 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 
 from pipeline.config import StreamSettings
 from pipeline.errors import SourceError
 from pipeline.sources.open import open_source
 from pipeline.sources.quiet import quiet_opencv
-from pipeline.sources.streams import Stream, shown_address
+from pipeline.sources.streams import shown_address
 
 quiet_opencv()
 SYSTEM_PYTHON = "/usr/bin/python3"
 SERVER = Path(__file__).with_name("rtsp_server.py")
-
-
-class FakeCapture:
-    """A capture that gives these pictures, by grey level, and then nothing."""
-
-    def __init__(self, *levels: int) -> None:
-        self._levels = list(levels)
-
-    def read(self) -> tuple[bool, np.ndarray | None]:
-        if not self._levels:
-            return False, None
-        return True, np.full((48, 64, 3), self._levels.pop(0), np.uint8)
-
-    def get(self, key: int) -> float:
-        return 0.0
-
-    def release(self) -> None:
-        self._levels = []
-
-
-def stream(
-    *captures: FakeCapture, lines: list[str] | None = None, waits: bool = False, **settings: float
-) -> Stream:
-    """A stream that opens these captures one after the other, and then captures that give nothing."""
-    left = iter(captures)
-    report = (lambda line: None) if lines is None else lines.append
-    made = Stream("rtsp://host", lambda: next(left, FakeCapture()), "no", StreamSettings(**settings), report)
-    if not waits:
-        made._closed.wait = lambda pause: False  # type: ignore[method-assign, misc, assignment]
-    return made
 
 
 @pytest.mark.parametrize(
@@ -67,71 +36,6 @@ def stream(
 )
 def test_an_address_is_shown_without_secrets(url: str, shown: str) -> None:
     assert shown_address(url) == shown
-
-
-def test_a_lost_stream_is_opened_again_and_the_attempt_is_reported() -> None:
-    lines: list[str] = []
-    source = stream(FakeCapture(1, 2), FakeCapture(3, 4, 5), lines=lines, patience=1.5)
-    frames = iter(source)
-    assert [next(frames).index for _ in range(5)] == [0, 1, 2, 3, 4]
-    assert lines == ["rtsp://host was lost after 2 frames; trying again in 1 s", "rtsp://host is back"]
-
-
-def test_attempts_come_at_growing_intervals() -> None:
-    lines: list[str] = []
-    source = stream(FakeCapture(1), *[FakeCapture()] * 5, FakeCapture(2), lines=lines, patience=60)
-    frames = iter(source)
-    assert [next(frames).index for _ in range(2)] == [0, 1]
-    assert [line.split(" in ")[1] for line in lines[:-1]] == ["1 s", "2 s", "4 s", "8 s", "8 s", "8 s"]
-
-
-def test_a_stream_that_does_not_come_back_ends_with_a_complaint() -> None:
-    source = stream(FakeCapture(1, 2), waits=True, patience=1.2)
-    assert len(list(source)) == 2
-    assert source.complaint == "rtsp://host gave no more frames after 2; check its connection"
-
-
-def test_closing_ends_the_wait_for_a_lost_stream() -> None:
-    waiting = threading.Event()
-    captures = iter([FakeCapture(1)])
-    source = Stream(
-        "x",
-        lambda: next(captures, FakeCapture()),
-        "no",
-        StreamSettings(patience=600),
-        lambda line: waiting.set(),
-    )
-    thread = threading.Thread(target=lambda: list(source), daemon=True)
-    thread.start()
-    assert waiting.wait(10)
-    source.close()
-    thread.join(10)
-    assert not thread.is_alive()
-    assert source.complaint is None
-
-
-def test_a_picture_that_stands_still_is_a_lost_stream_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(1000))
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
-    lines: list[str] = []
-    source = stream(FakeCapture(*[7] * 60), FakeCapture(*[7] * 60), lines=lines, frozen=20, patience=100)
-    frames = list(zip(range(60), source, strict=False))
-    assert len(frames) == 60  # with the same picture after it was opened again, it is not lost again
-    assert lines == [
-        "rtsp://host has shown the same picture for 20 s",
-        f"rtsp://host was lost after {lines[1].split()[4]} frames; trying again in 1 s",
-        "rtsp://host is back",
-    ]
-
-
-def test_a_picture_that_changes_now_and_then_does_not_stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(10_000))
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
-    lines: list[str] = []
-    levels = [i // 5 for i in range(200)]
-    source = stream(FakeCapture(*levels), lines=lines, frozen=20, patience=0)
-    assert len(list(source)) == 200
-    assert lines == []
 
 
 class RtspServer:
@@ -182,7 +86,8 @@ def test_a_server_that_is_killed_and_restarted_is_found_again(server: RtspServer
         after = [next(frames) for _ in range(60)]
     shown = f"rtsp://***@127.0.0.1:{server.port}/live"
     assert lines[0].startswith(f"{shown} was lost after ")
-    assert lines[-1] == f"{shown} is back"
+    assert len(lines) == 2
+    assert lines[-1].startswith(f"{shown} is back after ")
     assert [frame.index for frame in before + after] == list(range(65))
     seconds = [frame.seconds for frame in before + after]
     assert seconds == sorted(set(seconds))
@@ -213,7 +118,7 @@ def test_a_still_picture_from_a_real_server_is_told(server: RtspServer) -> None:
     with open_source(f"rtsp://127.0.0.1:{server.port}/still", stream=settings, report=lines.append) as source:
         frames = list(zip(range(60), source, strict=False))
     assert len(frames) == 60
-    assert [line.split(" ", 1)[1] for line in lines][::2] == [
+    assert [line.split(" ", 1)[1].split("; ")[0].split(" after ")[0] for line in lines] == [
         "has shown the same picture for 0.5 s",
         "is back",
     ]
@@ -229,3 +134,37 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up_in_time() -> None:
             )
     assert time.monotonic() - started < 5
     assert "secret" not in str(caught.value)
+
+
+def test_of_several_cameras_one_that_is_away_at_the_start_is_waited_for_and_the_others_run(  # type: ignore[no-untyped-def]
+    tmp_path: Path, world, server: RtspServer, detector, embedder, recog
+) -> None:
+    server.kill()
+    film = world.film(tmp_path / "film.avi", world.RED, count=60)
+
+    def later(frame: int) -> None:
+        if frame == 0:
+            server.start()
+        if frame == 150:
+            server.kill()
+
+    detector.before = later
+    address = f"rtsp://127.0.0.1:{server.port}/live"
+    changed = ["stream.timeout=3", "stream.patience=6", "det.every=1"]
+    options = ["--events", tmp_path / "e.jsonl", *[f"--set={each}" for each in changed]]
+    ended = recog("run", "-s", address, "-s", film, *options)
+    assert ended.code == 1  # it was given up at last
+    assert f"{address} cannot be reached; it is tried again" in ended.out
+    assert f"{address} is back after" in ended.out
+    assert "film.avi: 60 frames" in ended.out
+    assert f"{address} gave no more frames after" in ended.err
+
+
+def test_where_none_can_be_reached_the_run_is_refused(tmp_path: Path, detector, embedder, recog) -> None:  # type: ignore[no-untyped-def]
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        addresses = [f"rtsp://ann:secret@127.0.0.1:{closed.getsockname()[1]}/{name}" for name in "ab"]
+        ended = recog("run", "-s", addresses[0], "-s", addresses[1])
+    ended.refused("/a cannot be opened")
+    assert "/b cannot be opened" in ended.err
+    assert "secret" not in ended.err + ended.out

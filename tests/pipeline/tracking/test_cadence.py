@@ -58,7 +58,7 @@ def test_a_machine_that_gets_faster_is_noticed() -> None:
     looked(cadence, 100, 25, spent=0.1)
     assert cadence.every == 5
     for index in range(100, 300):
-        if cadence.due(index / 25, cut=False):
+        if cadence.due(index / 25, now=False):
             cadence.took(0.01)
     assert cadence.every == 1
 

@@ -1,0 +1,216 @@
+"""Pictures out of a container, by PyAV: deinterlaced, in square pixels, upright, with their times.
+
+A damaged spot is concealed or skipped and counted; decoding goes on behind it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.sidedata.sidedata import Type
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from pipeline.errors import SourceError
+from pipeline.sources.deinterlace import Deinterlacer
+from pipeline.sources.hdr import is_hdr, tone_mapped
+from pipeline.sources.shape import squared, upright
+from pipeline.types import Image
+
+LONGEST_FILM = 86_400.0  # seconds; a container that claims more is not believed
+FASTEST = 1000.0  # frames a second; the same
+_FUTILE = 64  # errors of reading one after the other, after which the rest of a file is given up
+_DISCONTINUOUS = 0x200  # FFmpeg's flag of formats whose clock may jump: MPEG transport and program streams
+
+
+class Picture(NamedTuple):
+    """A picture and its time on the container's clock, if it has one."""
+
+    image: Image  # (height, width, 3) uint8 BGR
+    seconds: float | None
+
+
+class Decoder:
+    """Reads the pictures of one video. It owns the container.
+
+    Attributes:
+        fps: nominal frames a second; None where there is no sane rate.
+        length: seconds that the container claims to hold; None where it does not say, or says nonsense.
+        frame_count: how many pictures that should be.
+        jumps: the clock of this kind of container may jump.
+        reached: seconds of the container that were read so far, whatever they held.
+        damaged: places that were concealed or skipped so far.
+        broken: reading ended by an error, not by the end.
+    """
+
+    def __init__(self, container: InputContainer, live: bool = False) -> None:
+        """
+        Args:
+            live: give each picture as soon as it can be had, at some cost in speed.
+
+        Raises:
+            SourceError: there is no video in it that can be decoded here. The container is closed.
+        """
+        self._container = container
+        try:
+            self._stream = _video_of(container)
+        except SourceError:
+            container.close()
+            raise
+        # Threads that each decode a frame hold back as many frames as there are threads.
+        self._stream.thread_type = "SLICE" if live else "AUTO"
+        self._live = live
+        self._packets: Iterator[Packet[Any]] = iter(container.demux())
+        self._reformatter = VideoReformatter()
+        self._deinterlacer: Deinterlacer | None = None
+        self._ready: deque[Picture] = deque()
+        self._ended, self._errors = False, 0
+        self._begin = (container.start_time or 0) / av.time_base
+        self.jumps = bool(container.format.flags & _DISCONTINUOUS)
+        rate = self._stream.guessed_rate or self._stream.average_rate
+        self.fps = float(rate) if rate and 0 < rate <= FASTEST else None
+        self.length = _length_of(container, self._stream)
+        self.frame_count = self._count()
+        self.reached, self.damaged, self.broken = 0.0, 0, False
+
+    @property
+    def uses_hardware(self) -> bool:
+        """Whether decoding is done by hardware."""
+        return bool(self._stream.codec_context.is_hwaccel)
+
+    def read(self) -> Picture | None:
+        """The next picture; None at the end, or where nothing came in time."""
+        while not self._ready and not self._ended:
+            self._feed()
+        return self._ready.popleft() if self._ready else None
+
+    def close(self) -> None:
+        """Close the container. May be called again."""
+        self._ended = True
+        self._container.close()
+
+    def is_whole(self, tolerance: float) -> bool:
+        """Whether what was claimed has been read, but for this share of it."""
+        if self.broken:
+            return False
+        if (
+            self.length is None or self.jumps
+        ):  # the length of one that jumps is an estimate from the file itself
+            return True
+        return self.length - self.reached <= max(2 / (self.fps or 25.0), tolerance * self.length)
+
+    def _feed(self) -> None:
+        """Read and decode one packet."""
+        try:
+            packet = next(self._packets, None)
+        except av.error.FFmpegError:
+            self._errors += 1
+            if self._live or self._errors > _FUTILE:
+                self.broken = True
+                self._finish()
+            else:  # behind a damaged spot there may be more
+                self.damaged += self._errors == 1
+                self._packets = iter(self._container.demux())
+            return
+        if packet is None:
+            self._finish()
+            return
+        if packet.size:
+            self._errors = 0
+            self._note(packet)
+        if packet.stream.index == self._stream.index:
+            self._decode(packet)
+
+    def _decode(self, packet: Packet[Any] | None) -> None:
+        """Decode a packet; None for what the decoder holds back at the end."""
+        try:
+            frames = self._stream.codec_context.decode(packet)
+        except av.error.EOFError:
+            return
+        except (av.error.FFmpegError, MemoryError):  # a damaged stream can claim a size that cannot be had
+            self.damaged += 1
+            return
+        for frame in frames:
+            self.damaged += bool(frame.is_corrupt)
+            self._take(frame)
+
+    def _take(self, frame: VideoFrame) -> None:
+        if self._deinterlacer is None and frame.interlaced_frame:
+            self._deinterlacer = Deinterlacer()
+        frames = [frame] if self._deinterlacer is None else self._deinterlacer.take(frame)
+        self._ready.extend(self._picture(each) for each in frames)
+
+    def _finish(self) -> None:
+        self._ended = True
+        if not self._live:
+            self._decode(None)
+            if self._deinterlacer is not None:
+                self._ready.extend(self._picture(each) for each in self._deinterlacer.rest())
+
+    def _picture(self, frame: VideoFrame) -> Picture:
+        seconds = None
+        if frame.pts is not None and frame.time_base is not None:
+            seconds = float(frame.pts * frame.time_base)
+        if is_hdr(frame):
+            image = tone_mapped(
+                self._reformatter.reformat(frame, format="rgb48le", threads=1), frame.color_trc
+            )
+        else:
+            # One thread: the others belong to the networks, and a pool of them would be made for every frame.
+            flat = self._reformatter.reformat(frame, format="bgr24", threads=1)
+            image = np.asarray(flat.to_ndarray(), np.uint8)
+        image = upright(squared(image, self._stream.sample_aspect_ratio), _matrix(frame))
+        return Picture(np.ascontiguousarray(image), seconds)
+
+    def _note(self, packet: Packet[Any]) -> None:
+        if packet.pts is not None and packet.time_base is not None:
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - self._begin
+            self.reached = max(self.reached, end)
+
+    def _count(self) -> int | None:
+        rate = self._stream.average_rate
+        if self.length is not None and rate and 0 < rate <= FASTEST:
+            return max(1, round(self.length * float(rate)))
+        return self._stream.frames or None
+
+
+def _video_of(container: InputContainer) -> VideoStream:
+    """The video that is meant: no cover of a song, the one marked as the default, the largest."""
+    found = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
+    found = [each for each in found if each.codec_context is not None]
+    if not found:
+        raise SourceError("it holds no video that can be decoded here")
+    return max(
+        found, key=lambda each: (bool(each.disposition & Disposition.default), each.width * each.height)
+    )
+
+
+def _length_of(container: InputContainer, stream: VideoStream) -> float | None:
+    length = None if container.duration is None else container.duration / av.time_base
+    rate = stream.average_rate
+    if container.format.name == "avi" and stream.frames and rate:  # the length would be that of what is left
+        length = float(stream.frames / rate)
+    if length is None and stream.duration is not None and stream.time_base is not None:
+        length = float(stream.duration * stream.time_base)
+    return length if length is not None and 0 < length <= LONGEST_FILM else None
+
+
+def _matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
+    """a, b, c, d of the frame's display matrix, if it has one that says anything."""
+    found: Any = frame.side_data  # typed as if it had other keys
+    try:
+        data = found[Type.DISPLAYMATRIX]
+    except KeyError:
+        return None
+    values = np.frombuffer(bytes(data), np.int32)
+    a, b, c, d = (int(values[place]) for place in (0, 1, 3, 4))
+    return None if (b, c) == (0, 0) and a > 0 and d > 0 else (a, b, c, d)

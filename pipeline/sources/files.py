@@ -1,0 +1,50 @@
+"""Video files and pipes, opened with PyAV by their descriptor.
+
+FFmpeg never sees a name: none can be taken for an address, a pattern of numbers or a hint at what is in the
+file, and one that is not UTF-8 is as good as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import av
+import av.error
+from av.codec.hwaccel import HWAccel
+
+from pipeline.errors import SourceError
+from pipeline.sources.decoder import Decoder
+
+# A playlist or a script may name other files; nothing on the network is asked because of what a file says.
+_PROTOCOLS = "fd,file,crypto,data"
+
+
+def open_file(file: int, name: str, failure: str, hardware: str, report: Callable[[str], None]) -> Decoder:
+    """A decoder of what is read from a descriptor, which may be closed afterwards.
+
+    Args:
+        hardware: what should decode, by FFmpeg's name; the CPU if empty, or where the hardware cannot.
+        report: called with one line where the CPU takes the place of the hardware.
+
+    Raises:
+        SourceError: there is no video in it; the text is `failure`.
+    """
+    if hardware:
+        try:
+            wanted = HWAccel(device_type=hardware, allow_software_fallback=True)
+            decoder = Decoder(_container(file, wanted))
+        except (av.error.FFmpegError, OSError, RuntimeError, ValueError, SourceError):
+            report(f"{name}: there is no {hardware} that can decode it here; the CPU does")
+        else:
+            if not decoder.uses_hardware:
+                report(f"{name}: {hardware} cannot decode this kind of video; the CPU does")
+            return decoder
+    try:
+        return Decoder(_container(file, None))
+    except (av.error.FFmpegError, OSError, SourceError) as error:
+        raise SourceError(failure) from error
+
+
+def _container(file: int, hardware: HWAccel | None) -> av.container.InputContainer:
+    options = {"fd": str(file), "protocol_whitelist": _PROTOCOLS}
+    return av.open("fd:", options=options, metadata_errors="replace", hwaccel=hardware)
