@@ -219,12 +219,12 @@ class Recog:
             SourceError: a folder without photographs.
             ModelError, DetectorError: a model cannot be used.
         """
-        from gallery import check_name
+        from gallery import check_new_name
         from pipeline import build
         from pipeline.enrolment.photos import Shot, find_photos, look_at
         from pipeline.faces.choose import parse_pick
 
-        name = check_name(name)
+        name = check_new_name(name)
         photos: list[Path | Shot] = []
         for number, picture in enumerate(pictures, 1):
             if isinstance(picture, str | Path):
@@ -324,8 +324,7 @@ class Recog:
         """
         from pipeline.recognition.following import Following
 
-        gallery = self._path if self.path.exists() else None
-        return Following(str(source), self._track(), self._embed(), gallery, self.settings, delay, draw)
+        return Following(str(source), self._track(), self._embed(), self._path, self.settings, delay, draw)
 
     def close(self) -> None:
         """Let go of the models. May be called again; a `Following` in progress goes on to its own end."""

@@ -238,19 +238,23 @@ def enroller(
 
 
 def people(
-    path: Path | None, embedder: Embedder, report: Callable[[str], None] = lambda line: None
+    path: Path | None,
+    embedder: Embedder,
+    report: Callable[[str], None] = lambda line: None,
+    missing_ok: bool = False,
 ) -> Enrolled:
     """The gallery to recognise with; the user's own may yet have to be made.
 
     Args:
         report: is told in a line what keeps a run from following the gallery.
+        missing_ok: the gallery at `path` may yet have to be made, too.
 
     Raises:
         gallery.errors.GalleryError: damaged, made with another model, or asked for by name and missing.
     """
     from gallery.followed import Enrolled
 
-    if path is not None:
+    if path is not None and not missing_ok:
         gallery(path, embedder).close()  # asked for by name, so it must be there
     return Enrolled(gallery_path(path), fingerprint(embedder), embedder.dimension, report)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -16,6 +17,8 @@ from pipeline.recognition.engine import Models, Stream
 from pipeline.sources.open import open_source
 from pipeline.types import Image, Result
 from siamese.runtime import Embedder
+
+_log = logging.getLogger(__name__)
 
 
 class Following:
@@ -38,7 +41,7 @@ class Following:
         """
         Args:
             source: what `--source` takes.
-            gallery: as for `pipeline.build.people`.
+            gallery: the file, which may yet have to be made; None for the user's own.
             delay, draw: as for `pipeline.api.Recog.follow`.
 
         Raises:
@@ -48,11 +51,13 @@ class Following:
         self.picture: Image | None = None
         self._stop = threading.Event()
         with ExitStack() as stack:  # closed here only if something below fails
-            people = build.people(gallery, embedder)
+            people = build.people(gallery, embedder, _log.warning, missing_ok=True)
             stack.callback(people.close)
             self._source = stack.enter_context(open_source(source, stream=settings.stream))
             made = Models(detector, embedder, people)
-            self._stream = Stream(source, self._source, made, settings, delay, draw, self._stop.is_set)
+            self._stream = Stream(
+                source, self._source, made, settings, delay, draw, self._stop.is_set, report=_log.warning
+            )
             self._stack = stack.pop_all()
         self._results = self._read()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,36 @@ def test_who_is_enrolled_while_a_film_is_followed_is_known_in_the_next(
     recognition.enroll("Rosa", [picture(world, tmp_path / "rosa.png", RED)])
     last = list(recognition.follow(film))[-1]
     assert [face.identity.name for face in last.faces] == ["Rosa"]
+
+
+def test_a_gallery_that_does_not_exist_yet_is_not_replaced_by_the_users_own(
+    recognition: Recog, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Recog.open() as own:
+        own.enroll("Rosa", [picture(world, tmp_path / "rosa.png", RED)])
+    film = world.film(tmp_path / "film.mp4", RED, count=20)
+    last = list(recognition.follow(film))[-1]
+    assert [face.identity.name for face in last.faces] == [None]
+    assert not recognition.path.exists()
+
+
+def test_a_gallery_that_goes_while_a_film_is_followed_is_logged(
+    recognition: Recog,
+    world: Any,
+    detector: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("gallery.followed.PAUSE", 0.01)
+    recognition.enroll("Rosa", [picture(world, tmp_path / "rosa.png", RED)])
+    detector.before = lambda frame: time.sleep(0.01)
+    for result in recognition.follow(world.film(tmp_path / "film.mp4", RED, count=60), delay=0):
+        if result.frame.index == 10:
+            recognition.path.unlink()
+    assert result.faces[0].identity.state is State.UNKNOWN
+    assert sum("is gone, so nobody is enrolled" in each for each in caplog.messages) == 1
 
 
 def test_the_gallery_itself_can_be_had(recognition: Recog, world: Any, tmp_path: Path) -> None:
