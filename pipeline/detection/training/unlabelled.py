@@ -15,6 +15,7 @@ import csv
 import hashlib
 import math
 import random
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -53,14 +54,23 @@ class Source:
     heads: Floats | None  # (n, 4); None where its set marks none
 
 
-def is_tenth(content: bytes) -> bool:
-    """Whether a photograph is one of the tenth to test on, by what its file holds."""
-    return int(hashlib.sha256(content).hexdigest()[:8], 16) % 10 == 0
+def digest(path: Path, content: bytes) -> str:
+    """What a photograph is known by: the SHA-256 of its file, or the start of one that it is named by.
+
+    A photograph that was stretched or cut holds other bytes; its name says which one it was.
+    """
+    named = re.fullmatch(r"[0-9a-f]{16,64}", path.stem)
+    return path.stem if named else hashlib.sha256(content).hexdigest()
 
 
-def is_validation(content: bytes) -> bool:
+def is_tenth(known_by: str) -> bool:
+    """Whether a photograph is one of the tenth to test on, by its digest."""
+    return int(known_by[:8], 16) % 10 == 0
+
+
+def is_validation(known_by: str) -> bool:
     """Whether it is one of the twentieth by which a training is judged while it goes on."""
-    return int(hashlib.sha256(content).hexdigest()[:8], 16) % 20 == 1
+    return int(known_by[:8], 16) % 20 == 1
 
 
 def read_set(folder: Path) -> list[Source]:
@@ -112,8 +122,8 @@ def add(
         image: Image = decoded.astype(np.uint8, copy=False)
         looks = [propose(image, size) for size in sizes_for(image.shape)]
         known = facts(agree(looks), source.heads)
-        digest = hashlib.sha256(content).hexdigest()
-        if is_tenth(content):
+        known_by = digest(source.path, content)
+        if is_tenth(known_by):
             if len(known.boxes):
                 (test / "images").mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source.path, test / "images" / source.path.name)
@@ -123,17 +133,22 @@ def add(
             counts["nobody"] += 1
         else:
             whole = Piece(image, known.boxes, known.landmarks).painted(known.unsure)
-            if is_validation(content):
+            if is_validation(known_by):
                 piece = whole.at(min(max(image.shape[:2]), LARGEST))
-                write_image(out, "val", f"{name}_{digest[:12]}", piece.image, piece.boxes, piece.landmarks)
+                write_image(out, "val", f"{name}_{known_by[:12]}", piece.image, piece.boxes, piece.landmarks)
                 counts["val"] += 1
                 progress()
                 continue
-            chance = random.Random(digest)  # noqa: S311 (a choice that stays the same, not a secret)
+            chance = random.Random(known_by)  # noqa: S311 (a choice that stays the same, not a secret)
             for kind, piece in shown(whole, chance):
                 number = counts["train"]
                 write_image(
-                    out, "train", f"{name}_{digest[:12]}_{number}", piece.image, piece.boxes, piece.landmarks
+                    out,
+                    "train",
+                    f"{name}_{known_by[:12]}_{number}",
+                    piece.image,
+                    piece.boxes,
+                    piece.landmarks,
                 )
                 counts["train"] += 1
                 counts["faces"] += len(piece.boxes)
