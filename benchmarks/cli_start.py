@@ -16,7 +16,8 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
+
+from pipeline.outputs.places import output_file
 
 COMMANDS = {
     "import typer": [sys.executable, "-c", "import typer"],
@@ -39,7 +40,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=output_file)
     options = parser.parse_args()
     if options.out is not None:
         options.out.parent.mkdir(parents=True, exist_ok=True)

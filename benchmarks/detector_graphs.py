@@ -21,6 +21,7 @@ from pipeline.detection.evaluation.timing import in_rounds, ratio
 from pipeline.detection.training.export import export, input_shape
 from pipeline.detection.yolo import YoloDetector
 from pipeline.drawing.sheet import letterbox as fit
+from pipeline.outputs.places import output_folder
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256
 
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=320, help="long side of the input, pixels")
     parser.add_argument("--photos", type=int, help="only so many photographs of each test fifth")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the timing")
-    parser.add_argument("--out", type=Path, default=Path("runs/detector-graphs"))
+    parser.add_argument("--out", type=output_folder, default="runs/detector-graphs")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)

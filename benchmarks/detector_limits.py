@@ -30,6 +30,7 @@ from pipeline.detection.training.prepare import Photo
 from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.yolo import YoloDetector
 from pipeline.faces.boxes import iou
+from pipeline.outputs.places import output_file
 from pipeline.types import Detections, Floats
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256
@@ -97,7 +98,7 @@ def main() -> None:
     )
     parser.add_argument("--wild", type=Path, action="append", required=True)
     parser.add_argument("--yunet", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path("runs/detector-limits.json"))
+    parser.add_argument("--out", type=output_file, default="runs/detector-limits.json")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     figures: dict[str, dict[str, Any]] = {}

@@ -33,6 +33,7 @@ from pipeline.config import Settings
 from pipeline.enrolment.photos import find_photos, look_at
 from pipeline.faces.align import SIZE, TEMPLATE
 from pipeline.outputs.outputs import Outputs
+from pipeline.outputs.places import output_folder
 from pipeline.outputs.video import VideoSink
 from pipeline.recognition.bench import Wanted, bench, environment
 from pipeline.recognition.engine import recognise
@@ -228,7 +229,7 @@ def peers() -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of videos/, people/ and models/")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=output_folder, required=True)
     parser.add_argument("--videos", nargs="+", default=list(VIDEOS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(

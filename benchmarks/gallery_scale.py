@@ -35,6 +35,7 @@ from gallery.index import use_threads
 from gallery.large import LARGE
 from gallery.live import Difference, Held
 from gallery.matching import Matcher
+from pipeline.outputs.places import output_file
 
 Floats = npt.NDArray[np.float32]
 SHORTLIST = 128  # that an approximate index hands on to exact L1
@@ -292,7 +293,7 @@ def loading(templates: Floats) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--crops", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, help="keeps LFW's embeddings (.npy)")
+    parser.add_argument("--cache", type=output_file, help="keeps LFW's embeddings (.npy)")
     parser.add_argument("--templates", nargs="*", type=int, default=[1000, 100_000, 1_000_000])
     parser.add_argument("--load", nargs="*", type=int, default=[100_000, 1_000_000])
     parser.add_argument("--in-use", nargs="*", default=["1000x1", "1000x8", "100000x1", "100000x8"],
@@ -302,7 +303,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--index", nargs="*", default=["IVF4096,SQ8"])
     parser.add_argument("--effort", nargs="*", type=int, default=[64, 128, 256, 512, 1024])
-    parser.add_argument("--out", type=Path, help="where the result is written (.json)")
+    parser.add_argument("--out", type=output_file, help="where the result is written (.json)")
     options = parser.parse_args()
     faiss.omp_set_num_threads(options.threads)
     use_threads(options.threads)

@@ -23,6 +23,7 @@ from gallery import Gallery, NewTemplate
 from gallery.calibration import to_people, upper_bound
 from pipeline.enrolment.vetting import copy_distance
 from pipeline.identity.calibrate import calibrate
+from pipeline.outputs.places import output_file
 from siamese.cohort import cohort_path, read
 from siamese.provenance import commit, versions
 from siamese.runtime import DEFAULT, Embedder
@@ -91,7 +92,7 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--target", type=float, default=0.01)
     parser.add_argument("--normalise", action="store_true", help="with everybody's shift")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=output_file)
     given = parser.parse_args()
     embedder = Embedder(given.model)
     cohort = read(given.cohort or cohort_path(given.model), embedder.digest)

@@ -26,6 +26,7 @@ from engine import Ours
 
 from pipeline.config import Settings
 from pipeline.enrolment.photos import find_photos
+from pipeline.outputs.places import output_folder
 from pipeline.recognition.bench import environment, statistics
 from pipeline.recognition.engine import Models, Stream, models
 from pipeline.recognition.several import SharedPeople
@@ -102,7 +103,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of videos/ and people/")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=output_folder, required=True)
     parser.add_argument("--frames", type=int, default=450, help="of each camera")
     parser.add_argument("--rounds", type=int, default=5, help="cold starts of each kind")
     arguments = parser.parse_args()

@@ -26,6 +26,7 @@ from gallery.pooled import pool
 from pipeline.config import EvidenceSettings
 from pipeline.identity.evidence import posterior
 from pipeline.identity.ratios import NEAREST
+from pipeline.outputs.places import output_file
 from siamese.provenance import commit, versions
 from siamese.runtime import DEFAULT, Embedder
 
@@ -102,7 +103,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder of LFW and its aligned crops")
     parser.add_argument("--model", type=Path, default=DEFAULT)
     parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--out", type=Path, default=Path("runs/looks.json"))
+    parser.add_argument("--out", type=output_file, default="runs/looks.json")
     arguments = parser.parse_args()
     embedder = Embedder(arguments.model)
     data = reported_people(embedder, arguments.root)

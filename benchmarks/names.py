@@ -31,6 +31,7 @@ from pipeline import build
 from pipeline.config import Settings, load
 from pipeline.enrolment.photos import find_photos, look_at
 from pipeline.faces.boxes import iou
+from pipeline.outputs.places import output_folder
 from pipeline.recognition.engine import Models, Stream
 from pipeline.sources.open import open_source
 from pipeline.types import Result, State
@@ -188,7 +189,7 @@ def main() -> None:
     parser.add_argument(
         "--others", type=int, nargs="+", default=[0, 1000], help="LFW people enrolled beside the others"
     )
-    parser.add_argument("--out", type=Path, default=Path("runs/names"))
+    parser.add_argument("--out", type=output_folder, default="runs/names")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from lfw_people import Reported, reported_people
 
 from gallery.calibration import to_people
 from pipeline.drawing.lettering import put_text
+from pipeline.outputs.places import output_file
 from siamese.provenance import commit, versions
 from siamese.runtime import DEFAULT, Embedder
 
@@ -102,7 +103,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("data/lfw"))
     parser.add_argument("--model", type=Path, default=DEFAULT)
     parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--out", type=Path, default=Path("runs/open-set"), help="without suffix")
+    parser.add_argument("--out", type=output_file, default="runs/open-set", help="without suffix")
     given = parser.parse_args()
     embedder = Embedder(given.model)
     data = reported_people(embedder, given.root)

@@ -17,7 +17,6 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from gallery.index import ExactIndex
 from pipeline.config import EvidenceSettings
 from pipeline.identity.evidence import bound, posterior
 from pipeline.identity.ratios import NEAREST
+from pipeline.outputs.places import output_file
 from siamese import calibration
 from siamese.calibration import Calibration
 from siamese.metrics import every_pair
@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--looks", type=int, nargs="+", default=[3, 10, 30])
     parser.add_argument("--shared", type=float, nargs="+", default=[0.0, 0.8, 1.0])
     parser.add_argument("--enrolled", type=int, nargs="+", default=[10, 1000, 10_000])
-    parser.add_argument("--out", type=Path, default=Path("runs/strangers.json"))
+    parser.add_argument("--out", type=output_file, default="runs/strangers.json")
     arguments = parser.parse_args()
     settings, tried = EvidenceSettings(), tuple(sorted(arguments.looks))
     began = time.perf_counter()

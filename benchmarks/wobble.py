@@ -20,6 +20,7 @@ import numpy as np
 from pipeline.build import detector_file
 from pipeline.detection.yolo import YoloDetector
 from pipeline.faces.boxes import iou
+from pipeline.outputs.places import output_file
 from pipeline.types import Detections
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument("--detector", type=Path, default=Path("face-n"))
     parser.add_argument("--size", type=int, default=480, help="long side of the input, pixels")
     parser.add_argument("--frames", type=int, default=240, help="how many of each, from the beginning")
-    parser.add_argument("--out", type=Path, default=Path("runs/wobble.json"))
+    parser.add_argument("--out", type=output_file, default="runs/wobble.json")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     model = detector_file(arguments.detector)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.enrolment.photos import Looker
     from pipeline.faces.choose import Pick
     from pipeline.faces.examine import Examiner
+    from pipeline.faces.upright import UprightDetector
     from pipeline.identity.judge import Judge
     from pipeline.protocols import Detector
     from siamese.cohort import Cohort
@@ -95,6 +96,20 @@ def detector_file(model: Path | None) -> Path:
     return model_file(model)
 
 
+def of_photographs(settings: Settings, graphs: Graphs | None = None) -> UprightDetector:
+    """The face detector for photographs, which come turned, and as panoramas.
+
+    Raises:
+        pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
+    """
+    from pipeline.detection.panorama import PanoramaDetector
+    from pipeline.faces.upright import UprightDetector
+
+    settings = settings.of_photographs()
+    wide = PanoramaDetector(detector(settings, graphs), settings.det.overlap, settings.det.max_faces)
+    return UprightDetector(wide)
+
+
 def finder(settings: Settings, faces: Detector, graphs: Graphs | None = None) -> Detector:
     """What finds whom to follow: the face detector itself or, with a model that finds people, people first.
 
@@ -157,10 +172,18 @@ def embedder_path(settings: Settings) -> Path:
     return DEFAULT if settings.emb.model is None else resolve_embedder(settings.emb.model)
 
 
-def looker(settings: Settings, embedder: Embedder, pick: Pick = None, *, quick: bool = False) -> Looker:
+def looker(
+    settings: Settings,
+    embedder: Embedder,
+    pick: Pick = None,
+    *,
+    quick: bool = False,
+    photographs: bool = True,
+) -> Looker:
     """What looks at photographs to enroll.
 
     Args:
+        photographs: False for frames of a film or a camera, which stand upright and are many.
         quick: look at a small size first, and again only where that leaves a doubt; for many portraits.
 
     Raises:
@@ -169,10 +192,11 @@ def looker(settings: Settings, embedder: Embedder, pick: Pick = None, *, quick: 
     from pipeline.enrolment.photos import Looker
 
     settings = settings.of_photographs()
+    find = of_photographs if photographs else detector
     small = settings.model_copy(update={"det": settings.det.model_copy(update={"size": QUICK, "tiles": 1})})
     graphs = Graphs(settings)
-    first = detector(small, graphs) if quick else None
-    full = detector(settings, graphs)
+    first = find(small, graphs) if quick else None
+    full = find(settings, graphs)
     return Looker(full, embedder, settings.enroll, pick, first, QUICK, detector_fingerprint(full))
 
 
@@ -184,7 +208,7 @@ def examiner(settings: Settings, embedder: Embedder) -> Examiner:
     """
     from pipeline.faces.examine import Examiner
 
-    return Examiner(detector(settings.of_photographs()), embedder, settings.enroll, settings.quality)
+    return Examiner(of_photographs(settings), embedder, settings.enroll, settings.quality)
 
 
 def threads(settings: Settings) -> int:

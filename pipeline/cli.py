@@ -93,6 +93,8 @@ class _Commands(MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._built:
+            from pipeline.commands.guard import guarded
+
             module, attribute, _ = COMMANDS[name]
             body = getattr(import_module(f"pipeline.commands.{module}"), attribute)
             around = typer.Typer(rich_markup_mode=None)
@@ -100,7 +102,7 @@ class _Commands(MutableMapping[str, Any]):
                 around.add_typer(body, name=name, cls=_Group)
             else:
                 around.command(name)(body)
-            self._built[name] = typer.main.get_group(around).commands[name]
+            self._built[name] = guarded(typer.main.get_group(around).commands[name])
         return self._built[name]
 
     def __setitem__(self, name: str, command: Any) -> None:

@@ -54,12 +54,15 @@ class Detections:
     scores: Floats  # (n,) 0..1
     landmarks: Floats  # (n, 5, 2) pixels; NaN where the detector gives none
     faces: Floats | None = None  # (n, 4) as boxes, NaN where no face is seen; None where rows are faces
+    doubtful: Bools | None = None  # (n,) nobody can tell which way up the face is; None where that is sure
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
         expected = {"boxes": (n, 4), "scores": (n,), "landmarks": (n, 5, 2)}
-        for name, shape in (expected if self.faces is None else expected | {"faces": (n, 4)}).items():
-            actual = getattr(self, name).shape
+        expected |= {"faces": (n, 4), "doubtful": (n,)}
+        for name, shape in expected.items():
+            value = getattr(self, name)
+            actual = shape if value is None else value.shape
             if actual != shape:
                 raise ValueError(f"Detections.{name} has shape {actual}, expected {shape}")
 
@@ -68,7 +71,8 @@ class Detections:
 
     def __getitem__(self, rows: Bools | Ints | list[int] | slice) -> Detections:
         faces = None if self.faces is None else self.faces[rows]
-        return Detections(self.boxes[rows], self.scores[rows], self.landmarks[rows], faces)
+        doubtful = None if self.doubtful is None else self.doubtful[rows]
+        return Detections(self.boxes[rows], self.scores[rows], self.landmarks[rows], faces, doubtful)
 
     def shown(self) -> Bools:
         """Whether the face of each row can be looked at, (n,)."""
@@ -78,7 +82,13 @@ class Detections:
 
     def as_faces(self) -> Detections:
         """The same rows with the boxes of faces, NaN where none is seen."""
-        return self if self.faces is None else Detections(self.faces, self.scores, self.landmarks)
+        if self.faces is None:
+            return self
+        return Detections(self.faces, self.scores, self.landmarks, doubtful=self.doubtful)
+
+    def unsure(self) -> Bools:
+        """Of which rows nobody can tell which way up the face is, (n,)."""
+        return np.zeros(len(self), np.bool_) if self.doubtful is None else self.doubtful
 
     @classmethod
     def empty(cls) -> Detections:

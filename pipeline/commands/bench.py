@@ -7,11 +7,20 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
+from pipeline.commands.options import (
+    AsJson,
+    Assignments,
+    ConfigFile,
+    DetectorFile,
+    EmbedderFile,
+    GalleryFile,
+    Overwrite,
+)
+from pipeline.outputs.places import Use
 
 
 def bench(
-    source: Annotated[Path, typer.Option("--source", "-s", metavar="FILE", help="A video file.")],
+    source: Annotated[Path, typer.Option("--source", "-s", metavar="FILE", help="A video file."), Use.READ],
     frames: Annotated[
         int | None, typer.Option("--frames", min=1, help="Repeat the video until so many have come.")
     ] = None,
@@ -20,11 +29,16 @@ def bench(
         typer.Option("--live", min=1, metavar="FPS", help="Play it as a camera would, which does not wait."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the annotated video meanwhile.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write the annotated video meanwhile."),
+        Use.NEW,
     ] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write everything measured, as JSON.")
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write everything measured, as JSON."),
+        Use.NEW,
     ] = None,
+    overwrite: Overwrite = False,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,
     model: EmbedderFile = None,

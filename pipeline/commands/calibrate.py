@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.data import LFW, LfwFolder
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
+from pipeline.commands.options import (
+    AsJson,
+    Assignments,
+    ConfigFile,
+    DetectorFile,
+    EmbedderFile,
+    GalleryFile,
+    Overwrite,
+)
+from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
     from pipeline.identity.calibrate import Calibrated
@@ -25,16 +34,20 @@ def calibrate(
     strangers: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Photos of your own strangers, each of somebody else."),
+        Use.READ,
     ] = None,
     cohort: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The model's strangers; by default beside the model.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The model's strangers; by default beside the model."),
+        Use.READ,
     ] = None,
     normalise: Annotated[
         bool, typer.Option("--normalise", help="Shift each person's distances by how near strangers come.")
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the distances, as a picture.")
+        Path | None, typer.Option(metavar="FILE", help="Draw the distances, as a picture."), Use.NEW
     ] = None,
+    overwrite: Overwrite = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would be; store nothing.")] = False,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,
@@ -97,10 +110,12 @@ def cohort(
     people: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Names, one a line, instead of those held out for validation."),
+        Use.READ,
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="By default beside the model.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="By default beside the model."), Use.NEW
     ] = None,
+    overwrite: Overwrite = False,
     detector: DetectorFile = None,
     model: EmbedderFile = None,
     config: ConfigFile = None,
@@ -113,11 +128,13 @@ def cohort(
     """
     from pipeline import build
     from pipeline.commands.shared import print_json, settings_from
+    from pipeline.outputs.places import Output, check_outputs
     from pipeline.training.cohort import build_cohort
     from siamese.cohort import cohort_path
 
     settings = settings_from(config, assignments, detector, model)
     path = out or cohort_path(build.embedder_path(settings))
+    check_outputs([Output(path)], [build.embedder_path(settings)], overwrite)
     made = build_cohort(build.embedder(settings), root, path, settings, people)
     count = len(made.one_each)
     if as_json:

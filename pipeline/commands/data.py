@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile
+from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Bring and prepare the data that the network is trained on.", no_args_is_help=True)
 
-LfwFolder = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where LFW is or shall be.")]
+LfwFolder = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where LFW is or shall be."), Use.READ]
 LFW = Path("data/lfw")
 
 
@@ -25,12 +26,16 @@ def lfw(
     archive: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="lfw-deepfunneled.tgz that you have; without it, download."),
+        Use.READ,
     ] = None,
     protocol: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder with pairs.txt and the like, if not beside the archive."),
+        Use.READ,
     ] = None,
-    root: LfwFolder = LFW,
+    root: Annotated[
+        Path, typer.Option("--root", metavar="DIR", help="Where LFW is or shall be."), Use.FOLDER
+    ] = LFW,
 ) -> None:
     """Bring Labeled Faces in the Wild: from your archive, or by download (about 110 MB). Done once."""
     found = _prepare(root, archive, protocol)
@@ -84,10 +89,14 @@ def _prepare(root: Path, archive: Path | None, protocol: Path | None) -> Lfw:
 def align(
     root: LfwFolder = LFW,
     images: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A folder of face photographs instead of LFW.")
+        Path | None,
+        typer.Option(metavar="DIR", help="A folder of face photographs instead of LFW."),
+        Use.READ,
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the crops go; by default ROOT/crops.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the crops go; by default ROOT/crops."),
+        Use.FOLDER,
     ] = None,
     detector: DetectorFile = None,
     config: ConfigFile = None,
@@ -111,7 +120,9 @@ def align(
 def triplets(
     root: LfwFolder = LFW,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives anchor, positive, negative.")
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="Receives anchor, positive, negative."),
+        Use.FOLDER,
     ] = Path("data"),
     count: Annotated[
         int | None, typer.Option(min=1, help="How many rows; by default one for each fitting image.")
@@ -134,9 +145,11 @@ def triplets(
 
 
 def collect(
-    source: Annotated[str, typer.Option("--source", "-s", help="Camera number, or any other source.")] = "0",
+    source: Annotated[
+        str, typer.Option("--source", "-s", help="Camera number, or any other source."), Use.READ
+    ] = "0",
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives anchor and positive.")
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives anchor and positive."), Use.FOLDER
     ] = Path("data"),
     show: Annotated[
         bool | None,

@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import Assignments, ConfigFile
+from pipeline.outputs.places import Use
 
 
 def demo(
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives everything the demo makes.")
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="Receives everything the demo makes."),
+        Use.FOLDER,
     ] = Path("demo"),
     config: ConfigFile = None,
     assignments: Assignments = None,

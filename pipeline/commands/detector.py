@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import AsJson
+from pipeline.commands.options import AsJson, Overwrite
+from pipeline.outputs.places import Use
 
 app = typer.Typer(help="Train, evaluate and export the face detector.", no_args_is_help=True)
 
@@ -17,9 +18,10 @@ Wild = Annotated[
     typer.Option(
         "--wild", metavar="DIR", help="Photographs with human boxes: boxes.csv and images/; may be repeated."
     ),
+    Use.READ,
 ]
 YunetFile = Annotated[
-    Path, typer.Option("--yunet", metavar="FILE", help="YuNet (.onnx), the independent detector.")
+    Path, typer.Option("--yunet", metavar="FILE", help="YuNet (.onnx), the independent detector."), Use.READ
 ]
 
 
@@ -36,7 +38,9 @@ def prepare(
     wild: Wild,
     yunet: YunetFile,
     lfw: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="LFW's folder (recog data lfw), for large faces.")
+        Path | None,
+        typer.Option(metavar="DIR", help="LFW's folder (recog data lfw), for large faces."),
+        Use.READ,
     ] = None,
     faces: Annotated[int, typer.Option(min=0, help="How many people of LFW, one image each.")] = 1000,
     negatives: Annotated[
@@ -46,6 +50,7 @@ def prepare(
             help="Photographs without faces: animals, hands, patterns. Those in which YuNet sees one are "
             "left out. May be repeated.",
         ),
+        Use.READ,
     ] = None,
     unlabelled: Annotated[
         list[Path] | None,
@@ -55,9 +60,10 @@ def prepare(
             "any, in heads.csv: YuNet at several sizes says where faces are. A tenth goes to test/. "
             "May be repeated.",
         ),
+        Use.READ,
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives the training set.")
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives the training set."), Use.FOLDER
     ] = Path("data/detector"),
 ) -> None:
     """Make the training set: human boxes, proposed landmarks; the test fifth stays out."""
@@ -100,11 +106,11 @@ def prepare(
 @app.command("train")
 def train(
     data: Annotated[
-        Path, typer.Option(metavar="FILE", help="dataset.yaml of `recog detector prepare`.")
+        Path, typer.Option(metavar="FILE", help="dataset.yaml of `recog detector prepare`."), Use.READ
     ] = Path("data/detector/dataset.yaml"),
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")] = Path(
-        "runs/detector"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run."), Use.FOLDER
+    ] = Path("runs/detector"),
     model: Annotated[
         str, typer.Option(help="face-n, face-p, an ultralytics description, or weights (.pt) to go on from.")
     ] = "face-n",
@@ -115,6 +121,7 @@ def train(
             help="An exported detector (.onnx) of this architecture to begin with, or weights (.pt) of a "
             "similar one: layers that differ fade in.",
         ),
+        Use.READ,
     ] = None,
     fade: Annotated[int, typer.Option(help="Passes over which they do.")] = 8,
     teacher: Annotated[
@@ -123,6 +130,7 @@ def train(
             metavar="FILE",
             help="A better exported detector (.onnx) whose every answer is imitated beside the labels.",
         ),
+        Use.READ,
     ] = None,
     share: Annotated[float, typer.Option(help="Of the imitation in the loss.")] = 0.5,
     even: Annotated[
@@ -180,8 +188,12 @@ def export(
             help="Weights (.pt) that ultralytics trained. Repeated: the mean of trainings that went on from "
             "the same weights, often better than any of them.",
         ),
+        Use.READ,
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The .onnx file to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The .onnx file to write."), Use.NEW
+    ],
+    overwrite: Overwrite = False,
     shape: Annotated[
         Shape, typer.Option(help="Shape of its input: any, or fixed to a square or to 16:9 of --size.")
     ] = Shape.DYNAMIC,
@@ -211,6 +223,7 @@ def export(
         typer.Option(
             metavar="FILE", help="dataset.yaml of `recog detector prepare`, for --int8 and --fit-landmarks."
         ),
+        Use.READ,
     ] = Path("data/detector/dataset.yaml"),
 ) -> None:
     """Write trained weights as ONNX, which `--detector` takes and which runs without ultralytics.
@@ -237,6 +250,7 @@ def evaluate(
             metavar="DIR",
             help="Photographs with human boxes, of which the test fifth is shown; may be repeated.",
         ),
+        Use.READ,
     ] = None,
     held_out: Annotated[
         list[Path] | None,
@@ -244,28 +258,35 @@ def evaluate(
             metavar="DIR",
             help="The same, all of whose photographs are shown, as no training saw any of them.",
         ),
+        Use.READ,
     ] = None,
     wider: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="IMAGES LABELS", help="Photographs in WIDER FACE's own format, and their list."),
+        Use.READ,
     ] = None,
     negatives: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Photographs without people: count false alarms.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Photographs without people: count false alarms."),
+        Use.READ,
     ] = None,
     detector: Annotated[
         list[Path] | None,
         typer.Option(
             "--detector", metavar="FILE", help="face-n, face-p, or a YOLO face detector; may be repeated."
         ),
+        Use.READ,
     ] = None,
     yunet: Annotated[
         Path | None,
         typer.Option("--yunet", metavar="FILE", help="YuNet, to stand beside and to propose landmarks."),
+        Use.READ,
     ] = None,
     size: Annotated[list[int] | None, typer.Option(help="Long side of the input; may be repeated.")] = None,
     lfw: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="LFW's folder: count images without a face, compare landmarks."),
+        Use.READ,
     ] = None,
     lfw_images: Annotated[
         int | None, typer.Option(min=1, help="A sample of so many of LFW's images instead of all.")
@@ -273,9 +294,12 @@ def evaluate(
     failures: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Receives pictures of the worst misses and false alarms."),
+        Use.FOLDER,
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives detector.json and the curves.")
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="Receives detector.json and the curves."),
+        Use.FOLDER,
     ] = Path("runs/detector-evaluation"),
     as_json: AsJson = False,
 ) -> None:

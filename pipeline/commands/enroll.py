@@ -14,8 +14,10 @@ from pipeline.commands.options import (
     DetectorFile,
     EmbedderFile,
     GalleryFile,
+    Overwrite,
     PickFace,
 )
+from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
     from pipeline.commands.enroll_report import Report
@@ -24,13 +26,15 @@ if TYPE_CHECKING:
     from siamese.cohort import Cohort
 
 SheetFile = Annotated[
-    Path | None, typer.Option("--sheet", metavar="FILE", help="Write a contact sheet of what was accepted.")
+    Path | None,
+    typer.Option("--sheet", metavar="FILE", help="Write a contact sheet of what was accepted."),
+    Use.NEW,
 ]
 
 
 def enroll(
     more: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Photos, or folders of photos.")
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Photos, or folders of photos."), Use.READ
     ] = None,
     name: Annotated[str | None, typer.Option("--name", "-n", help="Who it is.")] = None,
     images: Annotated[
@@ -38,17 +42,21 @@ def enroll(
         typer.Option(
             "--images", "-i", metavar="PATH", help="A photo or a folder of photos; may be repeated."
         ),
+        Use.READ,
     ] = None,
     video: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A film of one person: the best, most different looks."),
+        Use.READ,
     ] = None,
     webcam: Annotated[
         bool, typer.Option("--webcam", help="A camera, with guidance: straight ahead, left, right, up.")
     ] = False,
-    camera: Annotated[str, typer.Option(help="Which camera, for --webcam.")] = "0",
+    camera: Annotated[str, typer.Option(help="Which camera, for --webcam."), Use.READ] = "0",
     people: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Many people: a folder of photos for each, named so.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Many people: a folder of photos for each, named so."),
+        Use.READ,
     ] = None,
     pick: PickFace = None,
     force: Annotated[
@@ -60,6 +68,7 @@ def enroll(
         typer.Option("--no-crops", help="Keep no face pictures; another model then needs the photos again."),
     ] = False,
     sheet: SheetFile = None,
+    overwrite: Overwrite = False,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,
     model: EmbedderFile = None,
@@ -75,6 +84,7 @@ def enroll(
     from pipeline.commands.enroll_report import Report
     from pipeline.commands.shared import settings_from
     from pipeline.faces.choose import parse_pick
+    from pipeline.sources.images import unused
 
     photos = [*(images or []), *(more or [])]
     if sum((bool(photos), video is not None, webcam, people is not None)) != 1:
@@ -103,11 +113,13 @@ def enroll(
             return
         assert name is not None
         if photos:
+            report.passed_over([each for folder in photos if folder.is_dir() for each in unused(folder)])
             outcomes = _from_photos(name, photos, build.looker(single, embedder, chosen), threads)
         elif video is not None:
-            outcomes = _from_video(video, build.looker(settings, embedder, chosen))
+            outcomes = _from_video(video, build.looker(settings, embedder, chosen, photographs=False))
         else:
-            outcomes = _from_webcam(camera, build.looker(settings, embedder, chosen), quiet=as_json)
+            looker = build.looker(settings, embedder, chosen, photographs=False)
+            outcomes = _from_webcam(camera, looker, quiet=as_json)
         person = enroller.enroll(name, outcomes)
         report.one(person, enroller.enrolled, enroller.keep_guarantee(build.cohort(settings, embedder)))
 
@@ -164,6 +176,7 @@ def _enroll_people(
     with progress() as display:
         task = display.add_task("enrolling people", total=sum(len(folder.photos) for folder in folders))
         for folder, outcomes in look_at_people(folders, looker, threads):
+            report.passed_over(folder.unused)
             report.add(enroller.enroll(folder.name, outcomes), folder.refused)
             display.advance(task, len(folder.photos))
             new += 1

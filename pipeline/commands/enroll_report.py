@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.commands.shared import print_json
@@ -29,7 +30,12 @@ class Report:
         )  # refused now, not after the work
         self._pictures: list[tuple[Image, str]] = []
         self._people: list[tuple[Enrolment, str]] = []
+        self._unused: list[tuple[Path, str]] = []
         self._started = time.perf_counter()
+
+    def passed_over(self, unused: Sequence[tuple[Path, str]]) -> None:
+        """Take in files of a folder that are no photographs, each with the reason."""
+        self._unused += unused
 
     def one(self, person: Enrolment, enrolled: int, calibrated: str) -> None:
         """The report of a single person.
@@ -46,8 +52,9 @@ class Report:
         self._write_sheet()
         if self._as_json:
             about = {"gallery": str(self.gallery), "dry_run": self._dry_run, "calibrated": calibrated or None}
-            print_json(about | person.as_dict())
+            print_json(about | person.as_dict() | {"unused": self._unused_dicts()})
         else:
+            self._tell_unused()
             for outcome in person.outcomes:
                 print(f"{outcome.origin}: {_said(outcome)}")
         if not person.usable:
@@ -86,11 +93,13 @@ class Report:
                     "images": photos, "stored": count[Verdict.ACCEPTED], "duplicates":
                     count[Verdict.DUPLICATE],
                     "held": count[Verdict.HELD], "rejected": count[Verdict.REJECTED],
+                    "unused": self._unused_dicts(),
                     "people": [person.as_dict() | {"refused": why or None} for person, why in self._people],
                 }
             )  # fmt: skip
         else:
             self._tell_troubles()
+            self._tell_unused()
             rate = f", {photos / seconds:.0f} a second" if photos else ""
             stored = "would be stored" if self._dry_run else "stored"
             print(
@@ -112,6 +121,14 @@ class Report:
             for outcome in found[:EXAMPLES]:
                 print(f"{outcome.origin}: {_said(outcome)}")
             _more(len(found), f"photos {verdict.value}")
+
+    def _tell_unused(self) -> None:
+        for path, why in self._unused[:EXAMPLES]:
+            print(f"{path}: not used: {why}")
+        _more(len(self._unused), "files not used")
+
+    def _unused_dicts(self) -> list[dict[str, str]]:
+        return [{"file": str(path), "reason": why} for path, why in self._unused]
 
     def _sum(self, person: Enrolment) -> str:
         said = "would be stored" if self._dry_run else "stored"

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.commands.data import LFW, LfwFolder
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile
+from pipeline.outputs.places import Use
 
 
 def evaluate(
@@ -23,9 +24,12 @@ def evaluate(
     pairs: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Instead of LFW: other pairs, in the format of LFW's pairs.txt."),
+        Use.READ,
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The images of --pairs: DIR/NAME/NAME_0001.jpg.")
+        Path | None,
+        typer.Option(metavar="DIR", help="The images of --pairs: DIR/NAME/NAME_0001.jpg."),
+        Use.READ,
     ] = None,
     model: Annotated[
         Path | None,
@@ -34,10 +38,11 @@ def evaluate(
             help="An embedder that `recog export`, `models adopt` or `train --backbone` made; for view2 a "
             "folder of ten.",
         ),
+        Use.READ,
     ] = None,
     root: LfwFolder = LFW,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives figures and pictures.")
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives figures and pictures."), Use.FOLDER
     ] = Path("runs/evaluation"),
     photos: Annotated[int, typer.Option(min=1, help="open-set: photographs to enrol of each person.")] = 1,
     seed: Annotated[int, typer.Option(help="Draws trials, splits and intervals.")] = 0,

@@ -7,18 +7,24 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import Assignments, ConfigFile, EmbedderFile, GalleryFile, TapeFile
+from pipeline.commands.options import Assignments, ConfigFile, EmbedderFile, GalleryFile, Overwrite, TapeFile
+from pipeline.outputs.places import Use
 
 
 def explain(
     event: Annotated[str, typer.Argument(metavar="EVENT", help="The `id` of an event.")],
     events: Annotated[
-        Path, typer.Option("--events", "-e", metavar="FILE", help="What `recog run --events` wrote.")
+        Path,
+        typer.Option("--events", "-e", metavar="FILE", help="What `recog run --events` wrote."),
+        Use.READ,
     ],
     tape: TapeFile,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write a card (.png), for you only.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write a card (.png), for you only."),
+        Use.NEW,
     ] = None,
+    overwrite: Overwrite = False,
     gallery: GalleryFile = None,
     model: EmbedderFile = None,
     config: ConfigFile = None,

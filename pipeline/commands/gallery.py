@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from pipeline.commands import gallery_exchange, gallery_history, gallery_remove, gallery_upkeep
-from pipeline.commands.options import AsJson, GalleryFile, Name
+from pipeline.commands.options import AsJson, GalleryFile, Name, Overwrite
+from pipeline.outputs.places import Use
 
 app = typer.Typer(help="See, correct and look after who is enrolled.", no_args_is_help=True)
 
@@ -43,7 +44,9 @@ def show(
         typer.Option(
             "--out", "-o", metavar="FILE", help="The contact sheet (.png, .jpg); by default NAME.png."
         ),
+        Use.NEW,
     ] = None,
+    overwrite: Overwrite = False,
     gallery: GalleryFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -52,11 +55,13 @@ def show(
     from pipeline.build import gallery_path
     from pipeline.commands.gallery_sheet import write_person_sheet
     from pipeline.commands.shared import print_json, print_table
+    from pipeline.outputs.places import Output, check_outputs
 
     with Gallery.open(gallery_path(gallery), None, None) as opened:
         photos = list(opened.templates(name))
     if out is not None or not as_json:
         out = out or Path(f"{check_name(name)}.png")
+        check_outputs([Output(out)], [gallery_path(gallery)], overwrite)  # the name may be our own choice
         write_person_sheet(photos, out)
     if as_json:
         print_json(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderFile, GalleryFile
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderFile, GalleryFile, Overwrite
+from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
     from gallery import Gallery
@@ -24,11 +25,15 @@ PassphraseFile = Annotated[
         metavar="FILE",
         help=f"Read the passphrase from the first line; else from {VARIABLE}, else you are asked.",
     ),
+    Use.READ,
 ]
 
 
 def export(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; its mode is 0600.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write; its mode is 0600."), Use.CHECKED
+    ],
+    overwrite: Overwrite = False,
     name: Annotated[
         list[str] | None, typer.Option("--name", "-n", help="Only this person; may be repeated.")
     ] = None,
@@ -44,11 +49,13 @@ def export(
     from gallery.exchange import export_bytes
     from pipeline.build import gallery_path
     from pipeline.errors import SinkError
+    from pipeline.outputs.places import Output, check_outputs
     from pipeline.outputs.private import private_file
 
     path = gallery_path(gallery)
     if out.exists() and path.exists() and out.samefile(path):
         raise SinkError(f"{out} is the gallery itself; choose another file")
+    check_outputs([Output(out)], [path], overwrite)
     secret = passphrase(passphrase_file, twice=True) if encrypt or passphrase_file else None
     with Gallery.open(path, None, None) as opened:
         content = export_bytes(opened, name, crops, secret)
@@ -59,7 +66,7 @@ def export(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote."), Use.READ],
     passphrase_file: PassphraseFile = None,
     gallery: GalleryFile = None,
     model: EmbedderFile = None,

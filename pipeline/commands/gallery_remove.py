@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderFile, GalleryFile, Name
+from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -24,6 +25,7 @@ def remove(
     purge: Annotated[
         list[Path] | None,
         typer.Option("--purge", metavar="TAPE", help="Erase the person from this tape; may be repeated."),
+        Use.READ,
     ] = None,
     gallery: GalleryFile = None,
     model: EmbedderFile = None,

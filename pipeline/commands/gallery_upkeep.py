@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderFile, GalleryFile
+from pipeline.outputs.places import Use
 
 
 def check(
@@ -94,7 +95,9 @@ def migrate(
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy to make; its mode is 0600.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The copy to make; its mode is 0600."), Use.CHECKED
+    ],
     gallery: GalleryFile = None,
     as_json: AsJson = False,
 ) -> None:

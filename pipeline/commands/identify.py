@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
+from pipeline.outputs.places import Use
 
 
 def identify(
-    photo: Annotated[Path, typer.Argument(help="A photo.")],
+    photo: Annotated[Path, typer.Argument(help="A photo."), Use.READ],
     most: Annotated[int, typer.Option("--most", min=1, help="People to rank for each face.")] = 5,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,

@@ -12,6 +12,7 @@ import typer
 from pipeline.commands.data import LFW, LfwFolder, bring_lfw
 from pipeline.commands.fetching import bring
 from pipeline.commands.options import AsJson, Assignments, ConfigFile
+from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
     from pipeline.training.adopt import Adopted
@@ -31,6 +32,7 @@ def adopt(
     archive: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="lfw-deepfunneled.tgz that you have, where LFW is not in --root."),
+        Use.READ,
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before downloading.")] = False,
     config: ConfigFile = None,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.data import LFW, LfwFolder
-from pipeline.commands.options import Assignments, ConfigFile, DetectorFile
+from pipeline.commands.options import Assignments, ConfigFile, DetectorFile, Overwrite
+from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
 
-OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run.")]
+OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run."), Use.FOLDER]
 
 
 def train(
@@ -29,6 +30,7 @@ def train(
             help="Begin with the weights of this checkpoint (.pt), exported network (.onnx) or model of this "
             "name.",
         ),
+        Use.READ,
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the faces.")] = None,
@@ -46,6 +48,7 @@ def train(
             metavar="DIR",
             help="More face photographs, without names; only with --teacher. With --triplets: LFW.",
         ),
+        Use.READ,
     ] = None,
     backbone: Annotated[
         Path | None,
@@ -54,6 +57,7 @@ def train(
             help="An ONNX face embedder to freeze: only a head is fitted, and models are written at once. "
             "Its input is described by --set backbone.scale=128 and the like.",
         ),
+        Use.READ,
     ] = None,
     triplets: Annotated[
         Path | None,
@@ -62,6 +66,7 @@ def train(
             help="Learn from DIR/anchor, positive and negative, as `recog collect` and `recog data triplets` "
             "fill them; with --extra data/lfw beside LFW, else alone.",
         ),
+        Use.READ,
     ] = None,
     hold_out: Annotated[
         str | None,
@@ -75,6 +80,7 @@ def train(
     yunet: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Align the faces learned from by YuNet's landmarks instead."),
+        Use.READ,
     ] = None,
     detector: DetectorFile = None,
     config: ConfigFile = None,
@@ -142,12 +148,13 @@ def _on_triplets(
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Option(metavar="FILE", help="A checkpoint of `recog train`.")] = Path(
-        "runs/siamese/best.pt"
-    ),
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The .onnx file to write.")] = Path(
-        "runs/siamese/siamese.onnx"
-    ),
+    checkpoint: Annotated[
+        Path, typer.Option(metavar="FILE", help="A checkpoint of `recog train`."), Use.READ
+    ] = Path("runs/siamese/best.pt"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The .onnx file to write."), Use.CHECKED
+    ] = Path("runs/siamese/siamese.onnx"),
+    overwrite: Overwrite = False,
     root: LfwFolder = LFW,
     int8: Annotated[
         bool,
@@ -162,9 +169,12 @@ def export(
 ) -> None:
     """Write a trained network as one ONNX file, calibrated on people it did not learn from."""
     from pipeline.commands.shared import settings_from
+    from pipeline.outputs.places import Output, check_outputs
     from pipeline.training.network import export_checkpoint
 
     settings = settings_from(config, assignments, detector)
+    if out.exists():  # its folder is made where it is missing
+        check_outputs([Output(out)], [checkpoint], overwrite)
     calibration = export_checkpoint(checkpoint, out, root, settings, int8)
     genuine, impostor = calibration.genuine, calibration.impostor
     print(f"{out}: calibrated on {genuine:,} pairs of one person and {impostor:,} of two")

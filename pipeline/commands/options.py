@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from pipeline.outputs.places import Use
+
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
         "--config", "-c", metavar="FILE", help="Settings (TOML); only what differs from the defaults."
     ),
+    Use.READ,
 ]
 Assignments = Annotated[
     list[str] | None,
@@ -22,6 +25,7 @@ GalleryFile = Annotated[
     typer.Option(
         "--gallery", "-g", metavar="FILE", help="Gallery file; by default ~/.local/share/recog/gallery.db."
     ),
+    Use.READ,
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 DetectorFile = Annotated[
@@ -31,13 +35,16 @@ DetectorFile = Annotated[
         metavar="FILE|NAME",
         help="face-n, face-p, person (follows people), or a YOLO of faces or people (.onnx, .pt).",
     ),
+    Use.READ,
 ]
 EmbedderFile = Annotated[
     Path | None,
     typer.Option(
         "--model", metavar="NAME|FILE", help="An embedder that `recog models adopt` or `recog export` made."
     ),
+    Use.READ,
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that are there already.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Who it is about.")]
 
 
@@ -50,5 +57,5 @@ PickFace = Annotated[
 
 
 TapeFile = Annotated[
-    Path, typer.Option("--tape", "-t", metavar="FILE", help="What `recog run --tape` wrote.")
+    Path, typer.Option("--tape", "-t", metavar="FILE", help="What `recog run --tape` wrote."), Use.READ
 ]

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
+from pipeline.commands.options import (
+    AsJson,
+    Assignments,
+    ConfigFile,
+    DetectorFile,
+    EmbedderFile,
+    GalleryFile,
+    Overwrite,
+)
 from pipeline.commands.run_report import as_dict, report
+from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -25,6 +34,7 @@ def run(
             "-s",
             help="Camera number, video, image, folder of images, or URL; may be repeated.",
         ),
+        Use.READ,
     ] = None,
     out: Annotated[
         Path | None,
@@ -34,9 +44,12 @@ def run(
             metavar="FILE",
             help="Annotated video (or image) to write; a folder for videos where there are several sources.",
         ),
+        Use.CHECKED,
     ] = None,
     events: Annotated[
-        Path | None, typer.Option("--events", "-e", metavar="FILE", help="Append events as JSON lines.")
+        Path | None,
+        typer.Option("--events", "-e", metavar="FILE", help="Append events as JSON lines."),
+        Use.CHECKED,
     ] = None,
     show: Annotated[
         bool | None, typer.Option("--show/--no-show", help="Show a window; by default for live sources.")
@@ -55,12 +68,15 @@ def run(
     snapshots: Annotated[
         Path | None,
         typer.Option("--snapshots", metavar="DIR", help="Keep one picture of each decided face there."),
+        Use.CHECKED,
     ] = None,
     thumbnails: Annotated[bool, typer.Option("--thumbnails", help="Put small pictures into events.")] = False,
     tape: Annotated[
         Path | None,
         typer.Option("--tape", metavar="FILE", help="Keep embeddings there, to replay and search."),
+        Use.CHECKED,
     ] = None,
+    overwrite: Overwrite = False,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,
     model: EmbedderFile = None,
@@ -76,7 +92,7 @@ def run(
     from pipeline.recognition.engine import recognise
 
     settings = settings_from(config, assignments, detector, model)
-    outputs = Outputs(out, events, show, webhook, snapshots, thumbnails, tape)
+    outputs = Outputs(out, events, show, webhook, snapshots, thumbnails, tape, overwrite)
     specs = source or list(settings.run.sources)
     if not specs:
         raise typer.BadParameter("give at least one, or run.sources in a --config", param_hint="--source")

@@ -17,6 +17,7 @@ from pipeline.commands.options import (
     PickFace,
     TapeFile,
 )
+from pipeline.outputs.places import Use
 
 
 def replay(
@@ -75,7 +76,9 @@ def replay(
 
 
 def search(
-    image: Annotated[Path, typer.Option("--image", "-i", metavar="FILE", help="A picture of one face.")],
+    image: Annotated[
+        Path, typer.Option("--image", "-i", metavar="FILE", help="A picture of one face."), Use.READ
+    ],
     tape: TapeFile,
     pick: PickFace = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many tracks.")] = 10,

@@ -14,20 +14,25 @@ from pipeline.commands.options import (
     DetectorFile,
     EmbedderFile,
     GalleryFile,
+    Overwrite,
     PickFace,
 )
+from pipeline.outputs.places import Use
 
 
 def verify(
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO [PHOTO]", help="Two photos; one with --name.")
+        list[Path], typer.Argument(metavar="PHOTO [PHOTO]", help="Two photos; one with --name."), Use.READ
     ],
     name: Annotated[
         str | None, typer.Option("--name", "-n", help="Compare with this person of the gallery.")
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the faces side by side, with the answer.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the faces side by side, with the answer."),
+        Use.NEW,
     ] = None,
+    overwrite: Overwrite = False,
     pick: PickFace = None,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.detection.yolo import suppress
@@ -49,14 +51,21 @@ class TiledDetector:
             for x1, x2 in spans(width, self.tiles, self.shared):
                 seen = self._detector.detect(image[y1:y2, x1:x2])
                 seen = shifted(seen, x1, y1)
-                found.append(seen[~_cut(seen.boxes, (x1, y1, x2, y2), (width, height))])
-        every = Detections(
-            np.concatenate([each.boxes for each in found]),
-            np.concatenate([each.scores for each in found]),
-            np.concatenate([each.landmarks for each in found]),
-        )
-        once = every[suppress(every.boxes, every.scores, self.overlap)]
-        return once[~nested(once.boxes, self.within)][: self.max_faces]
+                found.append(seen[~cut_by_a_seam(seen.boxes, (x1, y1, x2, y2), (width, height))])
+        return merged(found, self.overlap, self.within, self.max_faces)
+
+
+def merged(
+    found: Sequence[Detections], overlap: float, within: float = 0.8, max_faces: int = 100
+) -> Detections:
+    """What was found in pieces of one frame, each face once, best first. Arguments as of `TiledDetector`."""
+    every = Detections(
+        np.concatenate([each.boxes for each in found]),
+        np.concatenate([each.scores for each in found]),
+        np.concatenate([each.landmarks for each in found]),
+    )
+    once = every[suppress(every.boxes, every.scores, overlap)]
+    return once[~nested(once.boxes, within)][:max_faces]
 
 
 def spans(length: int, count: int, shared: float) -> list[tuple[int, int]]:
@@ -77,7 +86,7 @@ def shifted(found: Detections, x: int, y: int) -> Detections:
     return Detections(found.boxes + both, found.scores, found.landmarks + offset, faces)
 
 
-def _cut(boxes: Floats, tile: tuple[int, int, int, int], frame: tuple[int, int]) -> Bools:
+def cut_by_a_seam(boxes: Floats, tile: tuple[int, int, int, int], frame: tuple[int, int]) -> Bools:
     """Which boxes (n, 4) lie against an edge of the tile that is none of the frame."""
     near = np.abs(boxes - np.array(tile, np.float32)) <= EDGE
     seam = np.array([tile[0] > 0, tile[1] > 0, tile[2] < frame[0], tile[3] < frame[1]])

@@ -10,7 +10,7 @@ from pathlib import Path
 from gallery import GalleryError, check_new_name
 from pipeline.enrolment.photos import Looker, Outcome, look_at
 from pipeline.errors import SourceError
-from pipeline.sources.images import list_photos
+from pipeline.sources.images import list_photos, unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Folder:
     name: str
     photos: tuple[Path, ...]
     refused: str = ""
+    unused: tuple[tuple[Path, str], ...] = ()  # what else is in the folder, and why no photo is made of it
 
 
 def find_people(root: Path) -> list[Folder]:
@@ -56,7 +57,7 @@ def look_at_people(
 def _folder(path: Path) -> Folder:
     try:
         name = check_new_name(path.name)
-        photos = tuple(list_photos(path))
+        photos, others = tuple(list_photos(path)), tuple(unused(path))
     except (GalleryError, SourceError) as error:
         return Folder(path.name, (), str(error))
-    return Folder(name, photos, "" if photos else "no photographs in this folder")
+    return Folder(name, photos, "" if photos else "no photographs in this folder", others)

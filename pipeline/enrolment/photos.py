@@ -109,6 +109,8 @@ class Looker:
         seen, reason = the_one(image, self._detect(image), self.pick)
         if seen is None or (reason := unfit(seen.quality, self.settings)):
             return rejected(origin, reason)
+        if seen.faces.unsure()[0]:
+            return rejected(origin, "cannot tell which way up the face is; turn the photo upright")
         return _Face(origin, seen.crops[0], float(seen.quality.score()[0]), digest)
 
     def _detect(self, image: Image) -> Detections:

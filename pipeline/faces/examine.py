@@ -45,6 +45,9 @@ def the_one(image: Image, found: Detections, pick: Pick = None) -> tuple[Examine
     return (None, reason) if row is None else (examine(image, found[[row]]), "")
 
 
+WHICH_WAY_UP = "perhaps upside down or on its side"  # as a flaw of a face
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """A face of a photograph, with whatever makes it a poor one."""
@@ -96,11 +99,11 @@ class Examiner:
             return []
         rows = zip(seen.crops, self._embedder.embed(seen.crops), strict=True)
         return [
-            Probe(photo, crop, embedding, self._flaws(seen.quality, row))
+            Probe(photo, crop, embedding, self._flaws(seen.quality, row, bool(seen.faces.unsure()[row])))
             for row, (crop, embedding) in enumerate(rows)
         ]
 
-    def _flaws(self, measured: Quality, row: int) -> tuple[str, ...]:
+    def _flaws(self, measured: Quality, row: int, doubtful: bool) -> tuple[str, ...]:
         side, sharpness = float(measured.side[row]), float(measured.sharpness[row])
         flaws = []
         if side < self._enroll.min_face:
@@ -111,4 +114,6 @@ class Examiner:
             flaws.append("turned far aside")
         if measured.cut[row]:
             flaws.append("cut off by the edge")
+        if doubtful:
+            flaws.append(WHICH_WAY_UP)
         return tuple(flaws)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.faces.examine import Probe
+from pipeline.faces.examine import WHICH_WAY_UP, Probe
 from pipeline.identity.evidence import posterior
 from pipeline.identity.judge import NEAREST, Judge
 from pipeline.types import State
@@ -66,7 +66,9 @@ def identify(probes: Sequence[Probe], judge: Judge, most: int = NEAREST) -> list
             Candidate(names[place], float(chances[place]), float(shifted[row, place])) for place in order
         )
         state, name = State.UNDECIDED, None
-        if ranked and ranked[0].probability >= 1 - settings.target_fpir:
+        if WHICH_WAY_UP in probe.flaws:
+            pass  # the embedding of a face that may stand on its head says nothing
+        elif ranked and ranked[0].probability >= 1 - settings.target_fpir:
             state, name = State.NAMED, ranked[0].name
         elif unknown >= settings.unknown_at:
             state = State.UNKNOWN

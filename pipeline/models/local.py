@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.models.catalogue import CATALOGUE, EMBEDDER, Entry
+from pipeline.paths import expanded
 from siamese.errors import ModelError
 from siamese.shipped import listed, sha256
 
@@ -44,7 +45,7 @@ def folder() -> Path:
     """Where pulled models are kept: `recog/models` in the user's data folder (XDG)."""
     data = os.environ.get("XDG_DATA_HOME", "")
     # By the XDG base directory specification a relative path there is to be ignored.
-    base = Path(data) if os.path.isabs(data) else Path("~/.local/share").expanduser()
+    base = Path(data) if os.path.isabs(data) else expanded("~/.local/share")
     return base / "recog" / "models"
 
 
@@ -81,7 +82,7 @@ def resolve(model: str | Path) -> Path:
     Raises:
         ModelError: a model that was not pulled yet, one that is not what was pulled, or a name nobody knows.
     """
-    name, path = str(model), Path(model).expanduser()
+    name, path = str(model), expanded(model)
     local = known(name)
     if local is None:
         if not path.suffix and not path.exists():

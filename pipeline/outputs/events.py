@@ -24,6 +24,7 @@ from typing import Any, Literal, Self
 from pipeline.errors import SinkError
 from pipeline.types import Result, State, TrackedFace
 
+SCHEMA = 1  # of the fields of an event; one more whenever a field goes or means something else
 Kind = Literal["entered", "recognised", "unknown", "left"]
 
 
@@ -55,6 +56,10 @@ class Event:
             if values[name] is not None:
                 values[name] = round(values[name], 3)
         return {name: value for name, value in values.items() if value is not None}
+
+    def as_message(self) -> dict[str, Any]:
+        """As it is written and sent to other programs, with the version of its fields."""
+        return {"schema": SCHEMA} | self.as_dict()
 
 
 @dataclass(slots=True)
@@ -143,7 +148,7 @@ class EventLog:
             return
         for event in events:
             # One write for a whole line: other programs may be reading along.
-            text = json.dumps(event.as_dict(), ensure_ascii=False, allow_nan=False)
+            text = json.dumps(event.as_message(), ensure_ascii=False, allow_nan=False)
             # File names that are not UTF-8 reach Python as lone surrogates; escaped, they are JSON again.
             line = text.encode(errors="backslashreplace") + b"\n"
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from typing import Self
 
 from pipeline.errors import SinkError
 from pipeline.outputs.events import Event, EventLog, Events
+from pipeline.outputs.places import Output, Use, check_outputs
 from pipeline.outputs.snapshots import Snapshots
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.video import check_output, open_sink
@@ -34,14 +35,19 @@ class Outputs:
     snapshots: Path | None = None  # folder for one picture of each decided track
     thumbnails: bool = False  # small pictures inside the events
     tape: Path | None = None
+    overwrite: bool = True  # the video may replace a file, unless that is an input
 
     @property
     def needs_pictures(self) -> bool:
         """Whether anything but a window needs the frames' pictures."""
         return self.video is not None or self.snapshots is not None or self.thumbnails
 
-    def check(self, source: str) -> None:
+    def check(self, source: str, read: Sequence[str | Path] = ()) -> None:
         """Refuse, before any work, what could not be written or would spoil something.
+
+        Args:
+            source: what is recognised in.
+            read: whatever else is read meanwhile, such as other sources and the gallery.
 
         Raises:
             SinkError: in one line, what is wrong.
@@ -54,9 +60,19 @@ class Outputs:
             check_url(self.webhook)
         if self.tape is not None:
             check_tape(self.tape)
-            others = [path.resolve() for path in (self.video, self.events) if path is not None]
-            if self.tape.resolve() in others:
-                raise SinkError(f"{self.tape}: something else goes there; choose another file for the tape")
+        uses = {Use.NEW: [self.video], Use.GROWS: [self.events, self.tape], Use.FOLDER: [self.snapshots]}
+        places = [Output(path, use) for use, paths in uses.items() for path in paths if path is not None]
+        check_outputs(places, [source, *read], overwrite=True)  # what is there already: see `check_new`
+
+    def check_new(self) -> None:
+        """Refuse to replace a file, unless that is meant. Asked once there is something to write: of a source
+        that cannot be read, that is what people have to hear first.
+
+        Raises:
+            SinkError: in one line, what is there already.
+        """
+        if self.video is not None:
+            check_outputs([Output(self.video)], [], self.overwrite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,7 @@ class Opened:
             SinkError: something cannot be written.
         """
         self.summary, self.notes = Summary(), list[str]()
+        self._outputs = outputs
         source, run, now = about.source, secrets.token_hex(6), datetime.now(UTC)
         self._told = Events(run=run)
         self._stack = ExitStack()
@@ -112,6 +129,8 @@ class Opened:
         self._tape.take(result)
         self._tell(self._snapshots.attach(result, self._told.update(result)))
         if image is not None:
+            if not self._sink.frames:
+                self._outputs.check_new()
             self._sink.write(image, result.frame.seconds)
 
     def finish(self) -> None:

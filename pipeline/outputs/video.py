@@ -12,7 +12,8 @@ from pipeline.errors import SinkError
 from pipeline.outputs.encoders import VIDEO_SUFFIXES, open_encoder
 from pipeline.outputs.encoding import Encoder, EncodingError
 from pipeline.outputs.file import OutputFile, check_place
-from pipeline.sources.images import is_photo, list_photos
+from pipeline.outputs.places import Output, check_outputs, paths_of
+from pipeline.sources.images import is_photo
 from pipeline.sources.quiet import quiet_opencv
 from pipeline.types import Image
 
@@ -42,10 +43,9 @@ def check_output(out: str | Path, source: str | None = None) -> None:
             f"{out}: cannot write {suffix or 'a file without a suffix'}; use {known} for a picture"
         )
     check_place(out)
-    inputs = _input_files(source)
-    if out.exists() and any(out.samefile(each) for each in inputs):  # through links as well
-        raise SinkError(f"{out} is the input itself; choose another output")
-    one_photo = len(inputs) == 1 and inputs[0] == Path(source or "") and is_photo(inputs[0])
+    read = [] if source is None else paths_of(source)
+    check_outputs([Output(out)], read, overwrite=True)
+    one_photo = any(each.is_file() and is_photo(each) for each in read)
     if suffix in IMAGE_SUFFIXES and source is not None and not one_photo:
         raise SinkError(f"{out}: {suffix} holds a single picture; use .mp4 for a video, folder or camera")
 
@@ -211,13 +211,3 @@ class ImageSink(OutputFile):
         """Put the picture in place."""
         if self._temporary is not None:
             self._put_in_place()
-
-
-def _input_files(source: str | None) -> list[Path]:
-    """The files that `source` would read; none for cameras and addresses."""
-    if source is None or "://" in source:
-        return []
-    path = Path(source)
-    if path.is_dir():
-        return list_photos(path)
-    return [path] if path.is_file() else []

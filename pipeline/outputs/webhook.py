@@ -2,7 +2,8 @@
 
 Each event is one POST with a JSON body. What cannot be delivered is tried again with growing pauses while the
 run goes on, in order; meanwhile later events wait in a queue that holds `CAPACITY`, of which the oldest are
-dropped and counted. A receiver may therefore see an event twice (its `id` tells); what was dropped is told.
+dropped and counted. A receiver may therefore see an event twice (its `id` tells). Nothing is lost in silence:
+what is dropped is told when that begins, when deliveries work again, and at the end.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pipeline.sources.streams import shown_address
 CAPACITY = 256  # events that wait at most
 TIMEOUT = 5.0  # seconds for one attempt
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts; doubled each time
+_RESERVED = "%/:?#[]@!$&'()*+,;=-._~"  # stands in an address for itself
 LINGER = 5.0  # seconds after the run in which what still waits may be delivered
 
 
@@ -69,6 +71,9 @@ class Webhook:
         self._changed = threading.Condition()
         self._deadline: float | None = None  # set by `close`
         self._failing = False
+        self._broken = False
+        self._told_of = 0  # how many dropped events the user knows of
+        self._in_flight = False
         self._thread: threading.Thread | None = None
         if url is not None:
             self._url, self._headers = check_url(url)
@@ -81,13 +86,21 @@ class Webhook:
         """Queue events for delivery. Returns at once."""
         if self._thread is None:
             return
+        bodies = [json.dumps(event.as_message(), allow_nan=False).encode() for event in events]
         with self._changed:
-            for event in events:
+            before = self.dropped
+            for body in bodies:
+                if self._broken:
+                    self.dropped += 1
+                    continue
                 if len(self._waiting) >= self._capacity:
                     self._waiting.popleft()
                     self.dropped += 1
-                self._waiting.append(json.dumps(event.as_dict(), allow_nan=False).encode())
+                self._waiting.append(body)
+            begins = not before and self.dropped and not self._broken
             self._changed.notify()
+        if begins:
+            self._report(f"{self._name}: {self._capacity} events wait, the oldest are dropped from now on")
 
     def close(self) -> str | None:
         """Deliver what still waits, for some seconds; the rest is dropped. May be called again.
@@ -103,8 +116,9 @@ class Webhook:
             self._changed.notify()
         self._thread.join(max(0.0, self._deadline - time.monotonic()) + TIMEOUT)
         with self._changed:
-            self.dropped += len(self._waiting)
+            self.dropped += len(self._waiting) + self._in_flight
             self._waiting.clear()
+            self._in_flight = False  # the last one may have arrived all the same; nobody knows
         if not self.dropped and not self.rejected:
             return None
         counts = f"{self.delivered} delivered, {self.dropped} dropped, {self.rejected} rejected"
@@ -119,6 +133,18 @@ class Webhook:
         self.close()
 
     def _work(self) -> None:
+        try:
+            self._deliver()
+        except BaseException:
+            with self._changed:  # a defect of ours: nothing more will be sent, and that is said
+                self._broken = True
+                self.dropped += len(self._waiting) + self._in_flight
+                self._waiting.clear()
+                self._in_flight = False
+            self._report(f"{self._name}: stopped by an error in recog; no more events are sent")
+            raise
+
+    def _deliver(self) -> None:
         pause = self._first_pause
         while (body := self._next()) is not None:
             try:
@@ -137,7 +163,11 @@ class Webhook:
                 self.delivered += 1
                 if self._failing:
                     self._failing = False
-                    self._report(f"{self._name} takes events again")
+                    lost, self._told_of = self.dropped - self._told_of, self.dropped
+                    meanwhile = f"; {lost} were dropped meanwhile" if lost else ""
+                    self._report(f"{self._name} takes events again{meanwhile}")
+            with self._changed:
+                self._in_flight = False
             pause = self._first_pause
 
     def _next(self) -> bytes | None:
@@ -145,10 +175,14 @@ class Webhook:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._deadline is not None)
             late = self._deadline is not None and time.monotonic() > self._deadline
-            return None if late or not self._waiting else self._waiting.popleft()
+            if late or not self._waiting:
+                return None
+            self._in_flight = True
+            return self._waiting.popleft()
 
     def _put_back(self, body: bytes) -> None:
         with self._changed:
+            self._in_flight = False
             if len(self._waiting) >= self._capacity:  # it is the oldest
                 self.dropped += 1
             else:
@@ -183,18 +217,19 @@ class Webhook:
 
 
 def check_url(url: str) -> tuple[str, dict[str, str]]:
-    """The address without its login, and the headers to send.
+    """The address as it is sent, in ASCII and without its login, and the headers to send.
 
     Raises:
         SinkError: it is no web address.
     """
     try:
         parts = urllib.parse.urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
+        host = _in_ascii(parts.netloc.rpartition("@")[2])
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
+        path, query = (urllib.parse.quote(part, _RESERVED) for part in (parts.path, parts.query))
+    except ValueError:  # UnicodeError is one
         usable = False
-    if not usable or any(character.isspace() for character in url):
+    if not usable or any(character.isspace() or not character.isprintable() for character in url):
         raise SinkError(
             f"--webhook {shown_address(url)}: give an address that begins with http:// or https://"
         )
@@ -202,7 +237,15 @@ def check_url(url: str) -> tuple[str, dict[str, str]]:
     if parts.username is not None:
         login = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
         headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
-    return parts._replace(netloc=host, fragment="").geturl(), headers
+    return parts._replace(netloc=host, path=path, query=query, fragment="").geturl(), headers
+
+
+def _in_ascii(host: str) -> str:
+    """A host, perhaps with a port, as it travels: such as `xn--bcher-kva.example`. Raises ValueError."""
+    if host.isascii():
+        return host
+    name, colon, port = host.partition(":")  # what is not ASCII is no IPv6 address
+    return name.encode("idna").decode() + colon + port
 
 
 def _reason(error: Exception) -> str:

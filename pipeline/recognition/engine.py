@@ -18,6 +18,7 @@ from pipeline import build
 from pipeline.config import Settings
 from pipeline.drawing.draw import draw
 from pipeline.errors import SinkError
+from pipeline.faces.upright import UprightDetector
 from pipeline.identity import guarantee
 from pipeline.identity.guarantee import Guarantee
 from pipeline.outputs.outputs import About, Opened, Outputs
@@ -83,7 +84,7 @@ def recognise(
     Raises:
         PipelineError, SiameseError, GalleryError: what the user can mend, before any output is touched.
     """
-    outputs.check(spec)
+    outputs.check(spec, [] if gallery is None else [gallery])
     if outputs.window and not can_show():
         raise SinkError("--show: there is no screen here; leave it out, or write a video with --out")
     with (
@@ -221,6 +222,8 @@ class Stream:
         self.fps = 1.0 if isinstance(source, Photos) else source.fps  # pictures are a second apart
         self.about = About(source, self.fps, build.fingerprint(made.embedder), made.embedder.dimension)
         own = for_stills(settings) if stills else for_a_moment(settings, source)
+        if stills:
+            made = made._replace(detector=UprightDetector(made.detector))
         self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped, report=report)
         self._painter = Painter(
             held,

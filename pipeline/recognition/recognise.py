@@ -152,6 +152,7 @@ class Recogniser:
             (measured.side >= limits.min_face)
             & (measured.sharpness >= limits.min_sharpness)
             & (measured.turn <= limits.max_turn)
+            & ~faces.unsure()
         )
         for track in tracks:
             self._attention.looked(int(track), frame.seconds)

@@ -55,7 +55,7 @@ def recognise_all(
         PipelineError, SiameseError, GalleryError: what the user can mend, before any output is touched.
     """
     for spec, wanted in zip(specs, outputs, strict=True):
-        wanted.check(spec)
+        wanted.check(spec, [*specs, *([] if gallery is None else [gallery])])
     if any(each.window for each in outputs) and not can_show():
         raise SinkError("--show: there is no screen here; leave it out, or write videos with --out")
     with ExitStack() as stack:
@@ -117,7 +117,7 @@ def own_videos(folder: Path, specs: Sequence[str]) -> list[Path]:
         place = re.sub(r"[?#].*", "", spec).rpartition("@")[2]  # an address may hold a password
         stem = re.sub(r"[^\w.-]+", "-", Path(place).stem).strip("-.") or "source"
         stem = f"camera-{stem}" if stem.isdigit() else stem
-        same = sum(path.stem.partition("+")[0] == stem for path in paths)
+        same = sum(path.stem.partition("+")[0].casefold() == stem.casefold() for path in paths)
         paths.append(folder / (f"{stem}+{same + 1}.mp4" if same else f"{stem}.mp4"))
     return paths
 

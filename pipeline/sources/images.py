@@ -7,31 +7,27 @@ refused (or, as a JPEG, decoded at a fraction of its size) instead of being trie
 from __future__ import annotations
 
 import re
-import struct
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from pipeline.errors import SourceError
-from pipeline.sources import heic
+from pipeline.sources import other_kinds
+from pipeline.sources.headers import Header, read_header
 from pipeline.sources.motion_jpeg import is_motion_jpeg
 from pipeline.sources.quiet import quiet_opencv
 from pipeline.types import Image
 
 PHOTO_SUFFIXES = frozenset(
-    {
-        *(".avif", ".bmp", ".heic", ".heif", ".jp2", ".jpe", ".jpeg", ".jpg"),
-        *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
-    }
+    {".avif", ".bmp", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".mpo", ".pgm"}
+    | {".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
+# How Matroska, MPEG, Ogg and films of JPEGs begin.
+_FILMS = (b"\x1a\x45\xdf\xa3", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"OggS", b"\xff\xd8\xff")
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 1 << 30  # no sane picture of MAX_PIXELS is larger
 
-# JPEG start-of-frame markers: every SOFn, without DHT (C4), JPG (C8) and DAC (CC), which share the range.
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_SEQUENTIAL = frozenset({0xC0, 0xC1})
 _JPEG_REDUCTIONS = (
     (1, cv2.IMREAD_COLOR),
     (2, cv2.IMREAD_REDUCED_COLOR_2),
@@ -40,20 +36,13 @@ _JPEG_REDUCTIONS = (
 )
 
 
-class Header(NamedTuple):
-    """What a picture file says of itself: size in pixels before EXIF rotation."""
-
-    kind: str
-    width: int
-    height: int
-    reducible: bool = False  # can be decoded at a half, quarter or eighth without the memory of the whole
-
-
 def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image:
     """Read a picture as `(height, width, 3)` uint8 BGR, upright by its EXIF orientation.
 
-    Grey, 16-bit and transparent pictures become plain 8-bit colour. A JPEG of more than `max_pixels` is
-    decoded at a half, a quarter or an eighth of its size, whichever is the largest that fits.
+    Grey, 16-bit, floating-point and transparent pictures become plain 8-bit colour; of several pictures in
+    one file the first is read. AVIF and HEIC are upright by what they say of their own turn. A JPEG of more
+    than `max_pixels` is decoded at a half, a quarter or an eighth of its size, whichever is the largest that
+    fits.
 
     Raises:
         SourceError: no such file, not readable, empty, not a picture, damaged, or too many pixels.
@@ -63,11 +52,12 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image:
     header = read_header(data)
     if header is None:
         raise SourceError(f"{path} is not a picture of a kind that can be read here (JPEG, PNG, WebP, ...)")
+    if header.kind in other_kinds.DECODERS:
+        _decoding(path, header, max_pixels)
+        return other_kinds.decode(path, data, header.kind)
     if header.kind == "png" and b"IEND" not in data:
         raise SourceError(f"{path} is cut short; copy it again")  # libpng would also print a line of its own
     flag = _decoding(path, header, max_pixels)
-    if header.kind == "heic":
-        return np.ascontiguousarray(heic.decode(data, str(path)))
     quiet_opencv()
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
@@ -78,16 +68,50 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image:
     return np.ascontiguousarray(image)
 
 
-def list_photos(folder: str | Path) -> list[Path]:
-    """The pictures directly inside `folder` by file suffix, in natural order (`2.jpg` before `10.jpg`).
+def unused(folder: str | Path) -> list[tuple[Path, str]]:
+    """What is directly inside `folder` and not among `list_photos`, each with the reason; no hidden files.
 
-    Hidden files are left out. Raises SourceError where the folder cannot be listed.
+    Raises:
+        SourceError: the folder cannot be listed.
+    """
+    photos = set(list_photos(folder))
+    others = sorted((each for each in Path(folder).iterdir() if each not in photos), key=_natural)
+    return [(each, _why_unused(each)) for each in others if not each.name.startswith(".")]
+
+
+def _why_unused(path: Path) -> str:
+    if path.is_dir():
+        return "a folder inside it, which is not searched; give it by itself"
+    if not path.is_file():
+        return "no file"
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if not head:
+        return "empty (0 bytes)"
+    film = head[4:8] == b"ftyp" or head.startswith(
+        (b"\x1a\x45\xdf\xa3", b"\0\0\x01\xba", b"OggS", b"\xff\xd8\xff")
+    )
+    if film or (head.startswith(b"RIFF") and head[8:12] == b"AVI "):
+        return "a film; enroll it with --video"
+    return "not a picture of a kind that can be read here"
+
+
+def list_photos(folder: str | Path) -> list[Path]:
+    """The pictures directly inside `folder`, in natural order (`2.jpg` before `10.jpg`).
+
+    What has the suffix of a picture, and whatever else has the content of one. Hidden files are left out.
+
+    Raises:
+        SourceError: the folder cannot be listed.
     """
     try:
         entries = [entry for entry in Path(folder).iterdir() if not entry.name.startswith(".")]
     except OSError as error:
         raise SourceError(f"cannot list {folder}: {error.strerror}") from error
-    photos = [entry for entry in entries if entry.suffix.lower() in PHOTO_SUFFIXES and entry.is_file()]
+    photos = [entry for entry in entries if entry.is_file() and _belongs(entry)]
     return sorted(photos, key=_natural)
 
 
@@ -107,78 +131,15 @@ def is_photo(path: str | Path) -> bool:
         return False
 
 
-def read_header(data: bytes) -> Header | None:
-    """Kind and size of the picture whose file starts with `data`; None if it is none that is known."""
+def _belongs(path: Path) -> bool:
+    """Whether a file of a folder is one of its pictures."""
+    if path.suffix.lower() in PHOTO_SUFFIXES or is_photo(path):
+        return True
     try:
-        if data.startswith(b"\xff\xd8\xff"):
-            return _jpeg_header(data)
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
-            return Header("png", *struct.unpack_from(">II", data, 16))
-        if data.startswith((b"GIF87a", b"GIF89a")):
-            return Header("gif", *struct.unpack_from("<HH", data, 6))
-        if data.startswith(b"BM"):
-            width, height = struct.unpack_from("<ii", data, 18)
-            return Header("bmp", abs(width), abs(height))  # a negative height means top row first
-        if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-            return _webp_header(data)
-        if data.startswith((b"II*\0", b"MM\0*")):
-            return _tiff_header(data)
-        if data.startswith(b"\0\0\0\x0cjP  \r\n"):
-            height, width = struct.unpack_from(">II", data, data.index(b"ihdr") + 4)
-            return Header("jpeg 2000", width, height)
-        if data[4:8] == b"ftyp" and data[8:12] in {b"avif", b"avis", *heic.BRANDS}:
-            # `ispe` boxes give the size of each item, thumbnails and grid tiles included: the largest counts.
-            sizes = [struct.unpack_from(">II", data, match.end() + 4) for match in re.finditer(b"ispe", data)]
-            kind = "avif" if data[8:12] in (b"avif", b"avis") else "heic"
-            return Header(kind, *max(sizes)) if sizes else None
-        if found := re.match(rb"P[1-6]\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s", data):
-            return Header("pnm", int(found[1]), int(found[2]))
-    except (struct.error, ValueError, IndexError):
-        pass  # the header ends too early
-    return None
-
-
-def _jpeg_header(data: bytes) -> Header | None:
-    at = 2
-    while at + 9 <= len(data):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD8:  # padding, and markers without length
-            at += 1 if marker == 0xFF else 2
-            continue
-        if marker in _JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            # A progressive file is held whole in memory as coefficients, however small the result.
-            return Header("jpeg", width, height, reducible=marker in _JPEG_SEQUENTIAL)
-        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-    return None
-
-
-def _webp_header(data: bytes) -> Header | None:
-    match data[12:16]:
-        case b"VP8 ":
-            width, height = struct.unpack_from("<HH", data, 26)
-            return Header("webp", width & 0x3FFF, height & 0x3FFF)
-        case b"VP8L":
-            bits = struct.unpack_from("<I", data, 21)[0]
-            return Header("webp", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
-        case b"VP8X":
-            width = int.from_bytes(data[24:27], "little") + 1
-            return Header("webp", width, int.from_bytes(data[27:30], "little") + 1)
-    return None
-
-
-def _tiff_header(data: bytes) -> Header | None:
-    order = "<" if data.startswith(b"II") else ">"
-    directory = struct.unpack_from(order + "I", data, 4)[0]
-    size: dict[int, int] = {}
-    for i in range(struct.unpack_from(order + "H", data, directory)[0]):
-        at = directory + 2 + 12 * i
-        tag, kind = struct.unpack_from(order + "HH", data, at)
-        if tag in (256, 257):  # ImageWidth, ImageLength: SHORT or LONG
-            size[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
-    return Header("tiff", size[256], size[257]) if len(size) == 2 else None
+        with path.open("rb") as file:
+            return file.read(6) in (b"GIF87a", b"GIF89a")
+    except OSError:
+        return False
 
 
 def _decoding(path: Path, header: Header, max_pixels: int) -> int:

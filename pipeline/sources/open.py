@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from pipeline.config import StreamSettings
 from pipeline.errors import SourceError
+from pipeline.paths import expanded
 from pipeline.sources.base import Source
 from pipeline.sources.cameras import Camera
 from pipeline.sources.files import open_file
@@ -68,7 +69,7 @@ def open_source(
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", spec)
     if scheme and scheme[1].lower() != "file":
         return open_stream(spec, scheme[1].lower(), settings, say, waiting)
-    path = Path(unquote(spec[len("file://") :]) if scheme else spec).expanduser()
+    path = expanded(unquote(spec[len("file://") :]) if scheme else spec)
     kind = _kind_of(path)
     if kind == "folder":
         return Photos(path, max_pixels)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 import re
+import secrets
 import shutil
 import tempfile
 import warnings
@@ -20,6 +22,7 @@ from pipeline.detection.training.landmark_fit import fit_landmarks
 from pipeline.detection.training.ultralytics import quiet_ultralytics, read, unusable
 from pipeline.detection.yolo import STRIDE, letterbox
 from pipeline.errors import ConfigError, DetectorError
+from pipeline.paths import expanded
 from siamese.shipped import sha256
 
 SCALE_IMAGES = 200  # by which the scales of an int8 graph are set
@@ -98,8 +101,19 @@ def export(
         described.pop("description", None)  # it names the path of the training data on this machine
         onnx.helper.set_model_props(graph, described | metadata)
         onnx.save(graph, str(written))
-        shutil.copyfile(written, out)
+        _put(Path(written), out)
     return out
+
+
+def _put(written: Path, out: Path) -> None:
+    """Copy a file to its place, where it is whole from the first moment on. Raises DetectorError."""
+    part = out.with_name(f".{out.name}-{secrets.token_hex(4)}.part")
+    try:
+        shutil.copyfile(written, part)
+        os.replace(part, out)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DetectorError(f"{out}: cannot be written ({error.strerror})") from error
 
 
 def _blend(network: Any, other: Any, share: float, weights: Path) -> None:
@@ -152,15 +166,16 @@ def as_onnx(weights: Path, cache: Path | None = None) -> Path:
     """
     if not weights.is_file():
         raise DetectorError(f"{weights}: no such weights")
-    folder = (cache or CACHE).expanduser()
+    folder = expanded(cache or CACHE)
     exported = folder / f"{sha256(weights)[:16]}.onnx"
-    if exported.is_file():
+    seal = exported.with_suffix(".sha256")  # written last: a file without it may be half a file
+    if exported.is_file() and seal.is_file() and seal.read_text().strip() == sha256(exported):
         return exported
     if importlib.util.find_spec("ultralytics") is None:
         raise DetectorError(
             f"{weights}: .pt weights need ultralytics (install recog[train]); or give an .onnx of them"
         )
-    from pipeline.detection.training.export import export
-
     folder.mkdir(parents=True, exist_ok=True)
-    return export([weights], exported, {})
+    export([weights], exported, {})
+    seal.write_text(f"{sha256(exported)}\n")
+    return exported

@@ -242,3 +242,16 @@ def test_what_does_not_go_together_is_a_usage_error(recog: Any, arguments: list[
     ended = recog("enroll", *arguments)
     assert ended.code == 2
     assert hint in ended.err
+
+
+def test_what_a_folder_holds_besides_photos_is_named_with_the_reason(
+    tmp_path: Path, world: Any, detector: Any, embedder: Any, recog: Any
+) -> None:
+    folder = tmp_path / "people" / "alice"
+    folder.mkdir(parents=True)
+    world.picture(folder / "a.png", world.RED).rename(folder / "photo")
+    (folder / "notes.txt").write_text("hello")
+    for given in (["--name", "alice", folder], ["--people", tmp_path / "people"]):
+        assert "notes.txt: not used: not a picture" in recog("enroll", *given, "--dry-run").out
+        told = json.loads(recog("enroll", *given, "--dry-run", "--json").out)
+        assert [Path(each["file"]).name for each in told["unused"]] == ["notes.txt"]

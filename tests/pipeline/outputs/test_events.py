@@ -258,3 +258,10 @@ def test_a_summary_of_nothing_is_zeros() -> None:
         "unknown_tracks": 0,
         "undecided_tracks": 0,
     }
+
+
+def test_every_line_says_which_version_of_the_fields_it_has(tmp_path: Path) -> None:
+    with EventLog(tmp_path / "events.jsonl") as log:
+        log.write(Events().update(result(0, {7: named("alice")})))
+    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [line["schema"] for line in lines] == [1, 1]

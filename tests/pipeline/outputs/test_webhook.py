@@ -29,6 +29,8 @@ class Receiver:
         self.times: list[float] = []  # at which it was asked
         self.frames: list[int] = []
         self.headers: dict[str, str] = {}
+        self.path = ""
+        self.bodies: list[dict[str, object]] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -37,6 +39,8 @@ class Receiver:
                 receiver.asked += 1
                 receiver.times.append(time.monotonic())
                 receiver.headers = dict(self.headers)
+                receiver.path = self.path
+                receiver.bodies.append(json.loads(body))
                 time.sleep(receiver.delay)
                 if receiver.code == 204:
                     receiver.frames.append(json.loads(body)["frame"])
@@ -194,3 +198,69 @@ def test_without_an_address_nothing_happens() -> None:
         webhook.send([event(0)])
         assert webhook.close() is None
     assert webhook.dropped == 0
+
+
+def test_an_address_with_letters_beyond_ascii_is_delivered_to(receiver: Receiver) -> None:
+    """Such an address used to end the thread, and nothing was sent and nothing said."""
+    with Webhook(f"http://{receiver.place}/tür/gesichter?wo=büro&x=%C3%A4") as webhook:
+        webhook.send([event(0), event(1)])
+        assert webhook.close() is None
+    assert receiver.frames == [0, 1]
+    assert receiver.path == "/t%C3%BCr/gesichter?wo=b%C3%BCro&x=%C3%A4"
+
+
+def test_a_host_beyond_ascii_is_looked_up_by_its_ascii_name() -> None:
+    assert check_url("http://bücher.example:8080/x")[0] == "http://xn--bcher-kva.example:8080/x"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://bü..cher/", f"http://{'ü' * 80}.example/", "http://host/\x07", "http://ho\udce9st/"]
+)
+def test_an_address_that_cannot_be_encoded_is_refused_before_the_run(url: str) -> None:
+    with pytest.raises(SinkError, match="--webhook"):
+        Webhook(url)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_when_the_thread_ends_by_a_defect_everything_that_was_not_sent_is_counted_and_said(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(Webhook, "_post", lambda self, body: 1 / 0)
+    webhook = Webhook(receiver.url, lines.append)
+    webhook.send([event(0), event(1)])
+    wait_until(lambda: lines)
+    webhook.send([event(2)])
+    assert webhook.close() == f"webhook {receiver.url}: of the events, 0 delivered, 3 dropped, 0 rejected"
+    assert lines == [f"webhook {receiver.url}: stopped by an error in recog; no more events are sent"]
+
+
+def test_what_is_dropped_is_said_when_it_begins_and_counted_when_deliveries_work_again(
+    receiver: Receiver,
+) -> None:
+    lines: list[str] = []
+    receiver.code = 500
+    with Webhook(receiver.url, lines.append, capacity=2, first_pause=0.02) as webhook:
+        webhook.send([event(i) for i in range(5)])
+        wait_until(lambda: any("cannot be reached" in line for line in lines))
+        receiver.code = 204
+        wait_until(lambda: any("takes" in line for line in lines))
+    dropped = webhook.dropped
+    assert dropped >= 2
+    assert f"webhook {receiver.url}: 2 events wait, the oldest are dropped from now on" in lines
+    assert lines[-1] == f"webhook {receiver.url} takes events again; {dropped} were dropped meanwhile"
+
+
+def test_an_event_that_hangs_at_the_end_counts_as_lost(receiver: Receiver) -> None:
+    receiver.delay = 30.0
+    webhook = Webhook(receiver.url, linger=0.1)
+    webhook.send([event(0)])
+    wait_until(lambda: receiver.asked)
+    webhook._thread.join = lambda timeout: None  # as if the wait were over
+    assert "0 delivered, 1 dropped" in str(webhook.close())
+
+
+def test_what_is_sent_carries_the_version_of_its_fields(receiver: Receiver) -> None:
+    with Webhook(receiver.url) as webhook:
+        webhook.send([event(0)])
+    assert receiver.bodies[0]["schema"] == 1

@@ -346,7 +346,7 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_there(
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))  # as good as a full disk, for this process
     try:
-        ended = recog("run", "--source", film, "--gallery", gallery, "--out", out)
+        ended = recog("run", "--source", film, "--gallery", gallery, "--out", out, "--overwrite")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert ended.code == 1

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import SourceError
-from pipeline.sources.images import Header, is_photo, list_photos, read_header, read_photo
+from pipeline.sources.headers import Header, read_header
+from pipeline.sources.images import is_photo, list_photos, read_photo, unused
 
 
 def picture(width: int = 60, height: int = 40) -> np.ndarray:
@@ -237,3 +239,125 @@ def test_a_picture_is_known_by_its_content_and_never_by_its_suffix(tmp_path: Pat
     assert not is_photo(tmp_path / "film.gif")
     assert not is_photo(tmp_path / "text.png")
     assert not is_photo(tmp_path / "missing")
+
+
+def saved(path: Path, **options: object) -> Path:
+    """A picture written by Pillow, red on the left."""
+    from PIL import Image
+
+    Image.fromarray(picture()[..., ::-1].copy()).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a", "a.txt", "a.png"])
+def test_a_jpeg_is_read_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(encode(".jpg", picture()))
+    assert list_photos(tmp_path) == [tmp_path / name]
+    assert read_photo(tmp_path / name)[20, 10, 2] > 200
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.gif", {}),
+        ("a.tif", {"big_tiff": True}),
+        ("a.mpo", {}),
+        ("a.avif", {}),
+        ("a.heic", {}),
+    ],
+)
+def test_more_kinds_of_photographs_are_read(tmp_path: Path, name: str, options: dict[str, object]) -> None:
+    if name == "a.heic":
+        pytest.importorskip("pi_heif", reason="needs recog[heic]").register_heif_opener()
+    image = read_photo(saved(tmp_path / name, **options))
+    assert image.shape == (40, 60, 3)
+    assert image[20, 10, 2] > 180
+    assert image[20, 50, 0] > 180
+    assert list_photos(tmp_path) == [tmp_path / name]
+
+
+def test_of_several_pictures_in_one_file_the_first_is_read(tmp_path: Path) -> None:
+    from PIL import Image
+
+    blue = Image.new("RGB", (60, 40), "blue")
+    (tmp_path / "b.mpo").write_bytes(encode(".jpg", picture()) + encode(".jpg", picture()[:, ::-1].copy()))
+    assert read_photo(tmp_path / "b.mpo")[20, 10, 2] > 180
+    for name in ("a.gif", "a.tif"):
+        image = read_photo(saved(tmp_path / name, save_all=True, append_images=[blue]))
+        assert image[20, 10, 2] > 180
+
+
+@pytest.mark.parametrize(
+    ("orientation", "red_at"), [(6, (5, 20)), (3, (20, 55)), (8, (55, 20)), (2, (20, 55))]
+)
+def test_an_avif_is_turned_and_mirrored_as_its_container_says(
+    tmp_path: Path, orientation: int, red_at: tuple[int, int]
+) -> None:
+    """Pillow writes an orientation as `irot` and `imir`, and no EXIF of it stays."""
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    path = saved(tmp_path / "a.avif", exif=exif)
+    assert b"irot" in path.read_bytes() or b"imir" in path.read_bytes()
+    assert read_photo(path)[red_at][2] > 180
+
+
+@pytest.mark.parametrize("white", [1.0, 255.0, 4000.0])
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_tiff_in_floating_point_is_read_whatever_its_white_is(
+    tmp_path: Path, white: float, grey: bool
+) -> None:
+    image = picture().astype(np.float32) * np.float32(white / 255)
+    assert cv2.imwrite(str(tmp_path / "a.tif"), image[..., 2] if grey else image)
+    read = read_photo(tmp_path / "a.tif")
+    assert (read.shape, read.dtype) == ((40, 60, 3), np.uint8)
+    assert read[20, 10].tolist() == ([255, 255, 255] if grey else [0, 0, 255])
+
+
+def test_a_heic_without_its_library_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pi_heif", reason="needs recog[heic]").register_heif_opener()
+    path = saved(tmp_path / "a.heic")
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    with pytest.raises(SourceError, match=r"a\.heic HEIC picture.*recog\[heic\]"):
+        read_photo(path)
+
+
+def test_a_jpeg_xl_is_read_or_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jxl"
+    path.write_bytes(b"\xff\x0a\x41\x24")
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(SourceError, match="save it as JPEG"):
+        read_photo(path)
+    monkeypatch.undo()
+    codecs = pytest.importorskip("imagecodecs", reason="not installed: it is large, and optional")
+    path.write_bytes(codecs.jpegxl_encode(picture()[..., ::-1].copy()))
+    assert read_photo(path)[20, 10, 2] > 180
+
+
+@pytest.mark.parametrize("name", ["a.avif", "a.heic"])
+def test_a_new_kind_that_is_cut_in_half_is_an_error_in_one_line(tmp_path: Path, name: str) -> None:
+    if name == "a.heic":
+        pytest.importorskip("pi_heif", reason="needs recog[heic]").register_heif_opener()
+    path = saved(tmp_path / name)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(SourceError) as caught:
+        read_photo(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_folder_holds_besides_photos_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(".jpg", picture()))
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "empty.dat").touch()
+    (tmp_path / "holiday.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 12)
+    (tmp_path / "more").mkdir()
+    (tmp_path / ".hidden").touch()
+    assert [(path.name, why) for path, why in unused(tmp_path)] == [
+        ("empty.dat", "empty (0 bytes)"),
+        ("holiday.mp4", "a film; enroll it with --video"),
+        ("more", "a folder inside it, which is not searched; give it by itself"),
+        ("notes.txt", "not a picture of a kind that can be read here"),
+    ]

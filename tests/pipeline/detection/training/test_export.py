@@ -160,3 +160,29 @@ def test_integers_need_the_training_set(best: Path, tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="no training images"):
         export([best], tmp_path / "face.onnx", {}, None, (tmp_path / "dataset.yaml", 320))
     assert files(tmp_path) == {"dataset.yaml"}
+
+
+def test_a_conversion_that_was_cut_short_is_made_again_and_a_whole_one_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that a full disk or a killed process left half done must not be believed for ever."""
+    from pipeline.detection.training import export as module
+    from siamese.shipped import sha256
+
+    weights, cache, made = tmp_path / "face.pt", tmp_path / "cache", []
+    weights.write_bytes(b"weights")
+
+    def convert(weights: list[Path], out: Path, metadata: dict[str, str]) -> Path:
+        made.append(out)
+        out.write_bytes(b"a whole graph")
+        return out
+
+    monkeypatch.setattr(module, "export", convert)
+    cache.mkdir()
+    (cache / f"{sha256(weights)[:16]}.onnx").write_bytes(b"a who")
+    assert module.as_onnx(weights, cache).read_bytes() == b"a whole graph"
+    assert module.as_onnx(weights, cache).read_bytes() == b"a whole graph"
+    assert len(made) == 1
+    made[0].write_bytes(b"a who")
+    assert module.as_onnx(weights, cache).read_bytes() == b"a whole graph"
+    assert len(made) == 2

@@ -1,0 +1,70 @@
+"""Every command checks where it will write before it begins to work; none can forget to.
+
+What a parameter is used for stands beside it in its annotation:
+`Annotated[Path | None, typer.Option(...), Use.NEW]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from pipeline.outputs.places import Output, Use, check_outputs
+from pipeline.paths import expanded
+
+
+def guarded(command: Any) -> Any:
+    """A Typer command or group whose every callback checks its outputs first; it is changed in place."""
+    for each in getattr(command, "commands", {}).values():
+        guarded(each)
+    if command.callback is not None:
+        command.callback = _checking(command.callback)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A parameter of a command that is a file, a folder, or a source."""
+
+    use: Use
+    is_path: bool  # else text, such as what --source takes
+
+
+def places(callback: Callable[..., Any]) -> dict[str, Place]:
+    """The parameters of a command that are marked with their use."""
+    found = {}
+    for name, hint in get_type_hints(callback, include_extras=True).items():
+        marks = [each for each in get_args(hint) if isinstance(each, Use)]
+        if get_origin(hint) is Annotated and marks:
+            found[name] = Place(marks[0], holds_paths(hint))
+    return found
+
+
+def holds_paths(hint: Any) -> bool:
+    """Whether a parameter of this type is given paths: `Path`, `Path | None`, `list[Path]`, ..."""
+    return hint is Path or any(holds_paths(each) for each in get_args(hint))
+
+
+def _checking(callback: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(callback)
+    def check_and_call(**values: Any) -> Any:
+        inputs: list[str | Path] = []
+        outputs: list[Output] = []
+        for name, place in places(callback).items():
+            given = values.get(name)
+            several = isinstance(given, list | tuple)
+            each = [] if given is None else list(given) if several else [given]
+            if place.is_path:  # Typer makes paths of them only after this
+                each = [expanded(one) for one in each]
+                values[name] = given if given is None else each if several else each[0]
+            if place.use is Use.READ:
+                inputs += each
+            elif place.use is not Use.CHECKED:
+                outputs += [Output(one, place.use) for one in each]
+        check_outputs(outputs, inputs, bool(values.get("overwrite")))
+        return callback(**values)
+
+    return check_and_call

@@ -1,0 +1,49 @@
+"""What a benchmark measured is not lost in the end: its outputs are checked before it begins."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.outputs.places import output_file, output_folder
+
+SCRIPTS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
+WRITTEN = ("--out", "--cache")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_every_benchmark_checks_its_outputs_before_it_begins(script: Path) -> None:
+    for call in ast.walk(ast.parse(script.read_text())):
+        if not (isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "add_argument"):
+            continue
+        if getattr(call.args[0], "value", None) not in WRITTEN:
+            continue
+        given = {each.arg: each.value for each in call.keywords}
+        assert getattr(given["type"], "id", None) in ("output_file", "output_folder"), script.name
+        # argparse makes what `type` says of a default only where that is text
+        assert isinstance(given.get("default"), ast.Constant | None), (
+            f"{script.name}: the default is not checked"
+        )
+
+
+def test_a_missing_folder_is_made_before_the_work(tmp_path: Path) -> None:
+    assert output_file(str(tmp_path / "a" / "b.json")).parent.is_dir()
+    assert output_folder(str(tmp_path / "c" / "d")).is_dir()
+
+
+@pytest.mark.parametrize("kind", [output_file, output_folder])
+def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path, kind: object) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(argparse.ArgumentTypeError, match="no folder"):
+        kind(str(tmp_path / "file" / "below"))  # type: ignore[operator]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_said_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(argparse.ArgumentTypeError, match="no permission"):
+        output_file(str(tmp_path / "locked" / "a.json"))
