@@ -21,6 +21,7 @@ import numpy as np
 from gallery import Gallery, NewTemplate
 from pipeline.config import Settings
 from pipeline.identity.judge import Judge
+from pipeline.outputs.places import output_file
 from pipeline.tapes.purge import theirs
 from pipeline.tapes.replay import replay
 from pipeline.tapes.tape import Looks, Run, TapedTrack
@@ -77,7 +78,7 @@ def seconds_of(work: Callable[[], object]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--looks", nargs="*", type=int, default=[5_000, 20_000, 80_000])
-    parser.add_argument("--out", type=Path, help="where the result is written (.json)")
+    parser.add_argument("--out", type=output_file, help="where the result is written (.json)")
     options = parser.parse_args()
     chance, result = np.random.default_rng(1), {}
     with (

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config import Settings
+from pipeline.outputs.places import output_file
 from pipeline.training.network import lfw_crops
 from pipeline.training.triplets import train_on_triplets
 from siamese import metrics
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=150, help="triplets of LFW's people")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--rate", type=float, default=1e-4)
-    parser.add_argument("--out", type=Path, default=Path("runs/triplets.json"))
+    parser.add_argument("--out", type=output_file, default="runs/triplets.json")
     given = parser.parse_args()
     settings = Settings()
     update = {"epochs": given.epochs, "rate": given.rate}

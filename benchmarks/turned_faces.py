@@ -30,6 +30,7 @@ from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.yolo import YoloDetector
 from pipeline.faces.align import crop
 from pipeline.faces.turn import turns
+from pipeline.outputs.places import output_file
 from pipeline.protocols import Detector
 from pipeline.types import Detections, Floats, Image
 from siamese.lfw import files as lfw
@@ -115,7 +116,7 @@ def main() -> None:
     parser.add_argument("--yunet", type=Path, required=True)
     parser.add_argument("--detector", type=Path, action="append")
     parser.add_argument("--size", type=int, default=320)
-    parser.add_argument("--out", type=Path, default=Path("runs/turned-faces.json"))
+    parser.add_argument("--out", type=output_file, default="runs/turned-faces.json")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     session = open_session(arguments.embedder, 1)

@@ -153,7 +153,7 @@ def test_a_log_is_one_json_object_a_line_and_is_written_at_once(tmp_path: Path) 
     assert json.loads(lines[1])["name"] == "Jürgen\n李"
     assert len(path.read_text("utf-8").splitlines()) == 3
     assert set(json.loads(lines[1])) == {
-        *("event", "seconds", "frame", "source", "track", "box", "name", "confidence")
+        *("schema", "event", "seconds", "frame", "source", "track", "box", "name", "confidence")
     }
 
 
