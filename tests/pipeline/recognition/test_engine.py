@@ -429,7 +429,7 @@ def test_a_killed_run_leaves_a_film_that_plays_and_the_next_run_names_it(
     frames, fps, size = about(part)
     assert frames >= 25
     assert (fps, size) == (pytest.approx(25, abs=0.1), (64, 48))
-    ended = recog("run", "--source", photo, "--gallery", gallery, "--out", out)
+    ended = recog("run", "--source", photo, "--gallery", gallery, "--out", out, "--overwrite")
     assert ended.code == 0
     assert ended.err.startswith(
         f"{part} was left behind by a run that was killed: it plays as far as it goes"
