@@ -105,7 +105,7 @@ def main() -> None:
     shipped = Embedder().embed
     results: list[dict[str, Any]] = [{"network": "shipped", "accuracy": accuracy(shipped, crops, given.root)}]
     print(json.dumps(results[0]), flush=True)
-    for name in chosen:
+    for number, name in enumerate(chosen, 1):
         own, asked = rows[name][: given.own], rows[name][given.own : given.own + given.asked]
         strangers = [theirs[0] for other, theirs in rows.items() if other != name]
         with tempfile.TemporaryDirectory() as folder:
@@ -119,7 +119,7 @@ def main() -> None:
         trained: Embed = lambda images, network=network: embed(network, np.array(images))  # noqa: E731
         for said, model in (("shipped", shipped), ("trained on triplets", trained)):
             shares = recognised(model, crops, own, asked, strangers)
-            row = {"you": len(results), "network": said, "own": len(own), "asked": len(asked)}
+            row = {"you": number, "network": said, "own": len(own), "asked": len(asked)}
             row |= {"strangers": len(strangers), "named at 0.01 and at 0.001": shares}
             if said != "shipped":
                 row["accuracy"] = round(accuracy(model, crops, given.root), 4)
