@@ -73,7 +73,8 @@ class Decoder:
         self._reformatter = VideoReformatter()
         self._deinterlacer: Deinterlacer | None = None
         self._ready: deque[Picture] = deque()
-        self._ended, self._errors = False, 0
+        self._ended, self._errors, self._begun = False, 0, False
+        self._turn: tuple[int, int, int, int] | None = None  # how the latest key frame has to be turned
         self._begin = (container.start_time or 0) / av.time_base
         self.jumps = bool(container.format.flags & _DISCONTINUOUS)
         rate = self._stream.guessed_rate or self._stream.average_rate
@@ -167,8 +168,10 @@ class Decoder:
         else:
             # One thread: the others belong to the networks, and a pool of them would be made for every frame.
             flat = self._reformatter.reformat(frame, format="bgr24", threads=1)
-            image = np.asarray(flat.to_ndarray(), np.uint8)
-        image = upright(squared(image, self._stream.sample_aspect_ratio), _matrix(frame))
+            image = _without_a_copy(flat)
+        if frame.key_frame or not self._begun:  # asking every frame would take as long as converting it
+            self._begun, self._turn = True, _matrix(frame)
+        image = upright(squared(image, self._stream.sample_aspect_ratio), self._turn)
         return Picture(np.ascontiguousarray(image), seconds)
 
     def _note(self, packet: Packet[Any]) -> None:
@@ -202,6 +205,13 @@ def _length_of(container: InputContainer, stream: VideoStream) -> float | None:
     if length is None and stream.duration is not None and stream.time_base is not None:
         length = float(stream.duration * stream.time_base)
     return length if length is not None and 0 < length <= LONGEST_FILM else None
+
+
+def _without_a_copy(frame: VideoFrame) -> Image:
+    """The pixels of a frame in `bgr24`, (height, width, 3). They live as long as the array does."""
+    plane, row = frame.planes[0], 3 * frame.width
+    lines = np.frombuffer(plane, np.uint8)[: frame.height * plane.line_size].reshape(frame.height, -1)
+    return lines[:, :row].reshape(frame.height, frame.width, 3)  # copies only where lines are padded
 
 
 def _matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
