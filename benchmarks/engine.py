@@ -159,7 +159,7 @@ class Dlib:
 
 
 class Ours:
-    """`recog run --out --events` with everybody enrolled, models loaded anew each time."""
+    """`recog run --out --events` with everybody enrolled, models loaded again each time."""
 
     def __init__(self, folder: Path, photos: dict[str, list[Path]]) -> None:
         self.gallery = folder / "gallery.db"

@@ -180,7 +180,7 @@ def main() -> None:
             acknowledged, cut = acknowledged + done, cut + short
             if (
                 sum(map(len, state["people"].values())) > 400
-            ):  # begin anew, lest checking takes longer than writing
+            ):  # begin again, or checking would take longer than writing
                 path.unlink()
                 Gallery.open(path, "model", 16, create=True).close()
                 state = {"people": {}, "note": None}

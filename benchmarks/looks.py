@@ -5,7 +5,7 @@ several pooled as the looks of a track are: other photographs of the person, tak
 or one photograph distorted as frames of a video differ (landmarks, size, light, noise). A track's looks lie
 between.
 Each probe is judged as a track is: nearest people, log-likelihood ratios, posterior, target. Given are the
-share of strangers who get a name, over all draws, and of the enrolled who get theirs.
+share of strangers who get a name, over all draws, and of the enrolled who get their own.
 
     uv run python benchmarks/looks.py --root data/lfw --out benchmarks/results/looks.json
 """

@@ -5,7 +5,7 @@
 Detection and identification rate (DIR: the right person first, and within the threshold) against
 false-positive identification rate (FPIR: a stranger within the threshold of anybody), for 10, 100 and 1,000
 people enrolled with 1, 2 and 5 photographs each: ISO/IEC 19795-1. Everybody is of those on whom the model is
-reported, and each is a stranger or enrolled, drawn anew in each of ten splits. Photographs that were not
+reported, and each is a stranger or enrolled, drawn again in each of ten splits. Photographs that were not
 enrolled are the probes; they are of the same people whatever the number of photographs, those who have at
 least six. A gallery that needs more people is filled with others, enrolled with as many photographs as they
 have, at most that number.

@@ -2,7 +2,7 @@
 
     python benchmarks/turned.py --root data/lfw --out benchmarks/results/turned.json
 
-Looks at the first photograph of people of LFW's View 1 test half, none of whom took part in choosing the
+Looks at the first photograph of people of LFW's View 1 test half, and none of them took part in choosing the
 limits of `pipeline.faces.upright` (they were chosen on 700 people of the training half).
 """
 

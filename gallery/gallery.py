@@ -82,7 +82,7 @@ class Gallery(Reader):
         that no byte of them is left.
 
         Raises GalleryError for a name nobody has, listing those that come near, and for templates that are
-        not theirs or are all they have.
+        of somebody else, or all that this person has.
         """
         with self._changing() as (opened, db):
             person = self._person(opened, name)
@@ -126,7 +126,7 @@ class Gallery(Reader):
             value: for the gallery; None takes it away. It must not name people: a removed person's name
                 would stay. Refer to them by `Person.id`.
             people: for single people, by name; these go when the person goes. Others have none from now on.
-            undoable: whether `undo` takes it back; not for what is merely derived anew.
+            undoable: whether `undo` takes it back; not for what is merely derived again.
 
         Raises GalleryError for a name nobody has.
         """

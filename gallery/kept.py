@@ -1,4 +1,4 @@
-"""The shortlist of a large gallery in a file beside it, so that not every process builds it anew.
+"""The shortlist of a large gallery in a file beside it, so that not every process builds it again.
 
 It holds embeddings, so it is readable by its owner only, and it is deleted whenever somebody is erased from
 the gallery: it never outlives whom it holds. Where anything is wrong with it, it is built again.

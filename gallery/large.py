@@ -15,7 +15,7 @@ from gallery.types import Floats, Ints
 
 LARGE = 100_000  # templates from which there is a shortlist; a flat scan of so many takes a few milliseconds
 MOST = 1024  # neighbours up to which a shortlist serves; ten people with a hundred photos each need so many
-STALE = 0.1  # share of templates that came or went, from which a kept shortlist is built anew
+STALE = 0.1  # share of templates that came or went, from which a kept shortlist is built again
 SHORTLIST = 256  # candidates whose exact distance is computed, at least
 _SPARE = 4  # candidates for each neighbour asked for
 
@@ -156,7 +156,7 @@ class Building:
 
 
 def brought_up(kept: InvertedFile, ids: Ints, embeddings: Floats) -> bool:
-    """Add to a kept index what came since and take out what went; False where it had better be built anew.
+    """Add to a kept index what came since and take out what went; False where it had better be built again.
 
     Args:
         ids: all there are (t,), with `embeddings` (t, d).

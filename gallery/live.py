@@ -92,7 +92,7 @@ def difference(store: Store, held: Held, made_with: tuple[str, int], live: bool 
 
 
 def _without_newcomers(store: Store, held: Held, marks: Marks, anew: bool, model: str) -> Difference:
-    """What is left of those held. The embeddings of another model cannot be compared with theirs."""
+    """What is left of those held. Embeddings of another model cannot be compared with them."""
     templates, owners = store.owners()
     stays = np.isin(templates, held.templates, assume_unique=True)
     templates, owners = templates[stays], owners[stays]

@@ -33,7 +33,7 @@ class Matcher:
 
     def __init__(self, dimension: int, keeper: Keeper | None = None) -> None:
         self._index = LargeIndex(dimension, keeper)
-        self._pooled: dict[int, Floats] = {}  # by person; of whom it was asked for
+        self._pooled: dict[int, Floats] = {}  # by person; only of people it was asked for
         self.held = NOTHING
         self._by_owner = self._owners = NOTHING.owners
 

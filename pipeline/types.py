@@ -47,7 +47,7 @@ class Frame:
 class Detections:
     """Faces found in one image, or people. Rows select together: `detections[mask]`, `detections[[2, 0]]`.
 
-    Where rows are people, `boxes` are theirs, `faces` and `landmarks` those of the face that each shows.
+    Where rows are people, `boxes` are those of whole people, `faces` and `landmarks` those of their faces.
     """
 
     boxes: Floats  # (n, 4) x1 y1 x2 y2, pixels

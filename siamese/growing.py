@@ -15,7 +15,7 @@ class GrowingRows:
     """An `.npy` file that is written a few rows at a time; until it is whole it is called `NAME.part`.
 
     What was written before is kept, up to the last whole row. Opened with another shape or type it begins
-    anew.
+    again.
     """
 
     def __init__(

@@ -20,6 +20,6 @@ def restrain() -> None:
     cache = os.environ.get("XDG_CACHE_HOME", "")
     # By the XDG base directory specification a relative path there is to be ignored.
     cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")
-    # It keeps a list of fonts, and makes it anew in a second where it may not. Not in a folder that others
+    # It keeps a list of fonts, and makes it again in a second where it may not. Not in a folder that others
     # can write to: matplotlib runs code that it is told of there.
     os.environ.setdefault("MPLCONFIGDIR", str(Path(cache) / "recog" / "matplotlib"))

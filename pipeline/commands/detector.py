@@ -215,7 +215,7 @@ def export(
         bool,
         typer.Option(
             "--fit-landmarks",
-            help="Compute the layer of the landmarks anew from the images of --data: a tenth nearer.",
+            help="Compute the layer of the landmarks again from the images of --data: a tenth nearer.",
         ),
     ] = False,
     data: Annotated[

@@ -35,7 +35,7 @@ class Known:
     embeddings: list[Floats] = field(default_factory=list)  # each (d,)
 
     def add(self, look: NewTemplate | StoredTemplate) -> None:
-        """Take in a look of theirs."""
+        """Take in a look of this person."""
         self.digests.add(look.digest)
         self.embeddings.append(look.embedding)
 

@@ -324,7 +324,7 @@ class _Run:
                 except (SourceError, GalleryError) as error:
                     lost = f"{error}; ended after {opened.summary.frames} frames"
                 opened.finish()
-        except SinkError as error:  # the disk of this one may be full: the others have theirs
+        except SinkError as error:  # the disk of this one may be full: the others may have another disk
             lost = f"{source.name}: {error}"
         if lost is not None:
             self._report(f"{lost}; the other sources go on")

@@ -126,7 +126,7 @@ class Live(Source):
         return image if image is None or not self._stands_still(image) else None
 
     def _reach(self) -> Image | None:
-        """Connect anew and take a first picture; None where that fails."""
+        """Connect again and take a first picture; None where that fails."""
         with self._reading:
             if self._connection is not None:
                 self._connection.close()

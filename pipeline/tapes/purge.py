@@ -1,6 +1,6 @@
 """Taking a person off tapes, while the gallery still knows who that is.
 
-A tape holds no names, so what is theirs has to be decided: every track that a replay with this gallery names
+A tape holds no names, so which looks show the person has to be decided: every track that a replay with this gallery names
 as them, every track that is likelier of them than of anybody else or of a stranger, and every other look that
 by itself is. Whoever wants to be forgotten is served by taking a little too much rather than too little.
 """
@@ -22,7 +22,7 @@ from pipeline.tapes.replay import decide
 from pipeline.tapes.tape import Looks, Tape, TapedTrack
 from pipeline.types import Floats
 
-LIKELIER = 0.5  # probability from which a track or a look is taken for theirs
+LIKELIER = 0.5  # probability from which a track or a look is taken for the person's
 _CHUNK = 1 << 24  # bytes of a file that are searched at once
 
 
@@ -49,7 +49,7 @@ def find(tape: Tape, name: str, judge: Judge) -> Found:
     """What of a tape is of the person enrolled as `name`."""
     by_run = {run.run: tape.looks(run.run) for run in tape.runs()}
     rows = {run: theirs(looks, tape.tracks(run), name, judge) for run, looks in by_run.items()}
-    # What equals a look of theirs to the bit goes with it, whatever its track was taken for.
+    # What equals a look at the person to the bit goes with it, whatever its track was taken for.
     copies = {by_run[run].embeddings[row].tobytes() for run, found in rows.items() for row in found}
     rows = {
         run: [row for row, embedding in enumerate(looks.embeddings) if embedding.tobytes() in copies]

@@ -81,7 +81,7 @@ def align_listed(
         # It keeps the size of its input from call to call: one thread only.
         detector, named_detector, threads = YuNet(yunet, SIZE), f"yunet {sha256(yunet)[:16]}", 1
     alignment = f"{align.VERSION}, {named_detector} at {SIZE}"
-    with contextlib.suppress(DataError):  # none yet, or a damaged one: it is made anew
+    with contextlib.suppress(DataError):  # none yet, or a damaged one: it is made again
         present = crops.read(out)
         if present.alignment == alignment and present.files == tuple(files):
             return present

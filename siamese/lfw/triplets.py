@@ -44,7 +44,7 @@ class Triplet(NamedTuple):
 
 
 def person_of(image: Path) -> str:
-    """Whom an image of a triplet shows: a name as in LFW, YOU, or "" for a stranger of whom no name is known.
+    """Who is in an image of a triplet: a name as in LFW, YOU, or "" for a stranger without a name.
 
     Args:
         image: in one of the three folders.

@@ -2,7 +2,7 @@
 
 An exported network is all that is shipped. Its weights are in integers, its normalisations are folded, and
 what was learned of the teachers is not in it: the first are taken as they are, the second undone, the third
-fitted anew.
+fitted again.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _described(path: Path, model: Any) -> dict[str, str]:
 
 
 def _weights(graph: Any, network: Siamese) -> dict[str, Tensor]:
-    """The graph's weights under the names that `network` has for them; convolutions lost theirs by folding.
+    """The graph's weights under the names that `network` has for them; convolutions lost their names by folding.
 
     Raises:
         KeyError, ValueError: they are not those of such a network.

@@ -104,7 +104,7 @@ def test_nothing_of_an_encrypted_file_can_be_read_without_the_passphrase(
 
 
 def changed(file: Path, **members: Any) -> None:
-    """Write an export anew with other members; a function changes what `gallery.json` says."""
+    """Write an export again with other members; a function changes what `gallery.json` says."""
     with zipfile.ZipFile(file) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     for name, new in members.items():
@@ -210,7 +210,7 @@ def memory_of_importing(file: Path) -> int:
 
 
 def packed(file: Path, member: str, content: bytes, says: int | None = None, method: int = 8) -> None:
-    """Write an export anew with one member packed; `says` is what the archive claims of its size."""
+    """Write an export again with one member packed; `says` is what the archive claims of its size."""
     with zipfile.ZipFile(file) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     contents[member] = content

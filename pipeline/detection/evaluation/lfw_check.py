@@ -45,7 +45,7 @@ class LfwImages:
 
     folder: Path
     searched: frozenset[str]  # for a face at all
-    compared: frozenset[str]  # landmarks of people of whom no detector of ours has seen any image
+    compared: frozenset[str]  # landmarks of people whose images no detector of ours has seen
 
     def files(self) -> list[str]:
         """All of them, in a fixed order."""

@@ -16,7 +16,7 @@ LEAST = 4.0  # what an image weighs at least by: one without a face would else w
 
 
 class Even(nn.Module):
-    """Binary cross-entropy of every place (n, places, classes), weighted anew from image to image.
+    """Binary cross-entropy of every place (n, places, classes), weighted for each image by itself.
 
     Each image's loss is divided by the root of how much of a face its places should see; the whole keeps its
     size. So an image with a hundred faces weighs ten times as much as one with one, not a hundred times.

@@ -60,7 +60,7 @@ def export(
         shape: height and width of its input in pixels; None for a graph that takes any.
         int8: the data set (`dataset.yaml`) whose training images set the scales of a graph in eight-bit
             integers, and their long side in pixels; None for float32.
-        landmarks: the data set on whose training images the layer of the landmarks is fitted anew; None to
+        landmarks: the data set on whose training images the layer of the landmarks is fitted again; None to
             leave it as it was trained.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The layer that gives the landmarks, fitted anew in an exported graph by weighted least squares.
+"""The layer that gives the landmarks, fitted again in an exported graph by weighted least squares.
 
 The end of a training leaves that layer with offsets of a few hundredths of the distance of the eyes, and
 rounding to integers adds others. It is linear: what it should be, given the layers below as they are in the

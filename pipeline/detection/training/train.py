@@ -157,7 +157,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         hsv_s=0.6,
         hsv_v=0.5,
         pose=12.0,
-        # Without it ultralytics builds the network anew and forgets the weights it was given.
+        # Without it ultralytics builds the network again and forgets the weights it was given.
         pretrained=settings.start is not None or settings.model.endswith(".pt"),
         freeze=settings.freeze or None,
         plots=False,

@@ -68,7 +68,7 @@ def test_it_names_the_person_it_enrolled_and_nobody_else(
     assert cv2.imread(str(out / "contact-sheet.png")) is not None
     films = [cv2.VideoCapture(str(out / name)) for name in ("film.mp4", "annotated.mp4")]
     assert [film.get(cv2.CAP_PROP_FRAME_COUNT) for film in films] == [48, 48]
-    # A second time it begins anew.
+    # A second time it begins again.
     again = recog("demo", "--out", out, "--set", "det.every=1")
     assert again.code == 0
     assert len((out / "events.jsonl").read_text().splitlines()) == len(told)

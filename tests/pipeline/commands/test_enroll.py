@@ -75,7 +75,7 @@ def test_a_photo_that_is_already_there_is_said_to_be(
 ) -> None:
     photo = world.picture(tmp_path / "a.png", world.RED)
     shutil.copy(photo, tmp_path / "copy.png")
-    again = world.picture(tmp_path / "again.jpg", world.RED)  # saved anew: other bytes, the same look
+    again = world.picture(tmp_path / "again.jpg", world.RED)  # saved again: other bytes, the same look
     ended = recog("enroll", "--name", "Rosa", "--images", photo, tmp_path / "copy.png", again)
     assert ended.out.splitlines()[1:3] == [
         f"{tmp_path / 'copy.png'}: duplicate: already enrolled",

@@ -22,7 +22,7 @@ def need(script: str) -> None:
 
 @pytest.fixture
 def afresh() -> Iterator[None]:
-    """Fonts are looked for anew, and again after the test."""
+    """Fonts are looked for again, and again after the test."""
     for found in (shaping._font, shaping.shaped):
         found.cache_clear()  # type: ignore[attr-defined]
     yield

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.sources.clock import MediaClock
 
 NAN, INF = math.nan, math.inf
-WRAP = 2**33 / 90_000  # seconds after which the clock of a transport stream begins anew
+WRAP = 2**33 / 90_000  # seconds after which the clock of a transport stream begins again
 
 
 def read(claimed: list[float | None], step: float = 0.1, longest: float = 600.0) -> list[float]:

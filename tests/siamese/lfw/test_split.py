@@ -15,7 +15,7 @@ FOLDS = [[f"Fold{number}_{i}" for i in range(40)] for number in (1, 2, 3)]
 
 @pytest.fixture
 def protocol(tmp_path: Path) -> Path:
-    """Three folds, of whom the first makes View 1's test half and the others its training half."""
+    """Three folds; the first makes View 1's test half and the others its training half."""
     lines = ["3"]
     for fold in FOLDS:
         lines += [str(len(fold)), *(f"{name}\t2" for name in fold)]
