@@ -89,7 +89,7 @@ class Added:
 class Removed:
     """What a removal did.
 
-    The person is gone in any case. `erased` is False while bytes of the person may still lie in the file or its
+    The person is gone in any case. `erased` is False while bytes of them may still lie in the file or its
     log, because another program was reading or the disk was full; the next `Gallery.open` then erases them.
     """
 

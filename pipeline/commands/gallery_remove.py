@@ -55,7 +55,7 @@ def remove(
         if photo is not None:
             ids = dict(enumerate((each.id for each in opened.templates(name)), 1))
             wanted = [ids.get(number, 0) for number in photo]
-        # First: once the person is gone from the gallery, nothing says any more which looks on a tape are of that person.
+        # First: once the person is gone from the gallery, nothing says any more which looks show them.
         purged = _purge(name, purge, path, settings) if purge else []
         removed = opened.remove(name, wanted)
     at = datetime.now(UTC).isoformat(timespec="seconds")

@@ -74,7 +74,7 @@ def center_crop(image: Image, share: float = 0.5) -> Image:
 def _shrunk_region(image: Image, matrix: Floats, scale: float) -> tuple[Image, Floats]:
     """The region of the image that the crop needs, averaged down, with the matrix that fits it."""
     inverse = cv2.invertAffineTransform(matrix)
-    # One pixel of the crop beyond each side, so that its border is not mixed with the black outside the region.
+    # One pixel of the crop beyond each side keeps the black outside the region out of its border.
     low, high = -1, SIZE
     corners = (
         np.array([[low, low, 1], [high, low, 1], [low, high, 1], [high, high, 1]], np.float32) @ inverse.T

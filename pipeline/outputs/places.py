@@ -24,7 +24,7 @@ class Use(Enum):
 
     READ = "read"
     NEW = "written anew"  # needs --overwrite where there is one
-    GROWS = "appended to"  # such as events and tapes, which check by themselves that the file is one of their kind
+    GROWS = "appended to"  # such as events and tapes, which check that the file is of their kind
     FOLDER = "receives files"
     CHECKED = "checked by the command itself"  # with `check_outputs`, as it knows more of it
 

@@ -1,6 +1,6 @@
 """Taking a person off tapes, while the gallery still knows who that is.
 
-A tape holds no names, so which looks show the person has to be decided: every track that a replay with this gallery names
+A tape holds no names, so which looks go has to be decided: every track that a replay with this gallery names
 as them, every track that is likelier of them than of anybody else or of a stranger, and every other look that
 by itself is. Whoever wants to be forgotten is served by taking a little too much rather than too little.
 """

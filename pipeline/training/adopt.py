@@ -1,7 +1,7 @@
 """`recog models adopt`: anybody's face embedder with our head, as a model like every other.
 
 The embedder stays as it is. How it wants its input is known or tried out, the L1 head is fitted to people of
-LFW, calibrated on others, and tried on folds 9 and 10, which nothing else has used. People with one image have
+LFW, calibrated on others, and tried on folds 9 and 10, used for nothing else. People with one image have
 nothing to teach the head; they are the strangers by whom galleries are calibrated.
 
 Everything slow is kept beside LFW, the crops and the embeddings: interrupted, it goes on where it was.

@@ -124,7 +124,7 @@ def _described(path: Path, model: Any) -> dict[str, str]:
 
 
 def _weights(graph: Any, network: Siamese) -> dict[str, Tensor]:
-    """The graph's weights under the names that `network` has for them; convolutions lost their names by folding.
+    """The graph's weights under the names that `network` has for them; convolutions lost them by folding.
 
     Raises:
         KeyError, ValueError: they are not those of such a network.
