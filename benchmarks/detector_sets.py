@@ -4,8 +4,8 @@ A folder for `--unlabelled` has `images/` and, where people marked heads, `heads
 labels in YOLO's text format (`images/` and `labels/` side by side), with points in MATLAB files
 (`ground-truth/GT_IMG_1.mat` beside `images/IMG_1.jpg`), or with nothing. Many hold a photograph several
 times, exported again, mirrored or shrunk, and photographs of sets that are tested on: one of each is kept,
-and none that looks like one of `--not-in`. Some were squashed to squares: `--squashed` stretches each back until
-YuNet's boxes are as wide as faces are.
+and none that looks like one of `--not-in`. Some were squashed to squares: `--squashed` stretches each back
+until YuNet's boxes are as wide as faces are.
 
     uv run python benchmarks/detector_sets.py RAW crowd --heads yolo --squashed --yunet FILE --not-in ilc448
 
