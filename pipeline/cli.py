@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
@@ -82,6 +84,8 @@ COMMANDS = {
     "models": ("models", "app", "List, describe, verify and fetch models."),
 }
 # What the extra `train` brings and the base install lacks.
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # no room behind standard output
+SIGPIPE = 13  # by which the shell names what ends so; not every system has the signal
 TRAINING = frozenset({"matplotlib", "onnx", "sklearn", "tensorboard", "torch", "torchvision", "ultralytics"})
 
 
@@ -182,11 +186,19 @@ def _options(
 def main() -> None:
     """Run the command line; what the user caused ends in one line and exit code 1, a bug in its traceback."""
     libraries.restrain()  # also of what other libraries and programs started by us import
+    if sys.stdout is None:  # closed by whoever started us: what is printed goes nowhere
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (until the end)
     if hasattr(sys.stdout, "reconfigure"):  # a file name that is not UTF-8 can be told, if not shown
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with unwound():
-            app(prog_name="recog")
+        try:
+            with unwound():
+                app(prog_name="recog")
+        finally:
+            sys.stdout.flush()  # now, while what goes wrong with it can still be told
+    except BrokenPipeError:
+        _nothing_more()  # `recog ... | head`: whoever read has seen enough
+        sys.exit(128 + SIGPIPE)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
@@ -201,10 +213,19 @@ def main() -> None:
         )
         sys.exit(1)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
+            _nothing_more()
+            print(f"recog: cannot write to standard output: {error.strerror}", file=sys.stderr)
+            sys.exit(1)
         if not _is_the_users(error):
             raise
         print(f"recog: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(1)
+
+
+def _nothing_more() -> None:
+    """Let the interpreter end without another try to write to standard output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_the_users(error: Exception) -> bool:

@@ -128,7 +128,7 @@ class StreamSettings(Section):
 
 
 class RuntimeSettings(Section):
-    threads: int = Field(0, ge=0, description="CPU threads of the models; 0 for all")
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads of the models; 0 for all")
     decoder: str = Field(
         "",
         description="hardware that decodes films: cuda, vaapi, qsv, videotoolbox, ...; the CPU if empty",
@@ -170,7 +170,7 @@ def load(file: Path | None = None, assignments: Sequence[str] = ()) -> Settings:
     values: dict[str, Any] = {}
     if file is not None:
         try:
-            values = tomllib.loads(file.read_text())
+            values = tomllib.loads(file.read_text("utf-8-sig"))  # some editors put a byte order mark first
         except OSError as error:
             raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

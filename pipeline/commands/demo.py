@@ -59,7 +59,7 @@ def demo(
     print(f"{PERSON} is enrolled from another view: {photo}")
 
     ended = recognise(str(video), Outputs(annotated, events, False), gallery, settings)
-    report(ended, annotated, events, as_json=False)
+    report(ended, annotated, events)
     if ended.interrupted:
         raise typer.Exit(ended.exit_code)
     with open_source(str(annotated)) as frames:

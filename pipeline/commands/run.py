@@ -17,7 +17,7 @@ from pipeline.commands.options import (
     GalleryFile,
     Overwrite,
 )
-from pipeline.commands.run_report import as_dict, report
+from pipeline.commands.run_report import as_dict, report, shown_source
 from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Recognise the enrolled people in a video; everybody else stays unknown."""
-    from pipeline.commands.shared import settings_from
+    from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import SourceError
     from pipeline.outputs.leftovers import left_behind
     from pipeline.outputs.outputs import Outputs
@@ -103,7 +103,11 @@ def run(
         endings = _several(specs, outputs, gallery, settings, as_json, delay)
     else:
         endings = [recognise(specs[0], outputs, gallery, settings, as_json, delay)]
-        report(endings[0], out, events, as_json)
+        if as_json:
+            told = as_dict(endings[0], shown_source(specs[0]), outputs)
+            print_json(told | {"sources": [told]})  # the list is as of several
+        else:
+            report(endings[0], out, events)
     if code := max(ended.exit_code for ended in endings):
         raise typer.Exit(code)
     if complaints := [ended.complaint for ended in endings if ended.complaint]:
@@ -123,19 +127,18 @@ def _several(
 
     from pipeline.commands.shared import print_json
     from pipeline.recognition.several import own_videos, recognise_all
-    from pipeline.sources.streams import shown_address
 
     videos: list[Path] | list[None] = [None] * len(specs)
     if outputs.video is not None:
         videos = own_videos(outputs.video, specs)
     each = [replace(outputs, video=video) for video in videos]
     endings = recognise_all(specs, each, gallery, settings, as_json, delay)
-    names = [shown_address(spec) if "://" in spec else spec for spec in specs]
+    names = [shown_source(spec) for spec in specs]
     if as_json:
-        rows = zip(names, endings, each, strict=True)
-        print_json({"sources": [{"source": name} | as_dict(ended, where) for name, ended, where in rows]})
+        rows = zip(endings, names, each, strict=True)
+        print_json({"sources": [as_dict(*row) for row in rows]})
         return endings
     for name, ended, where in zip(names, endings, each, strict=True):
         print(f"{name}: ", end="")
-        report(ended, where.video, where.events, as_json=False)
+        report(ended, where.video, where.events)
     return endings

@@ -10,25 +10,35 @@ if TYPE_CHECKING:
     from pipeline.recognition.engine import Ended
 
 
-def as_dict(ended: Ended, outputs: Outputs) -> dict[str, Any]:
-    """What a run amounted to, for JSON."""
+def shown_source(spec: str) -> str:
+    """What `--source` was given, without login and query."""
+    from pipeline.sources.streams import shown_address
+
+    return shown_address(spec) if "://" in spec else spec
+
+
+def as_dict(ended: Ended, source: str, outputs: Outputs) -> dict[str, Any]:
+    """What a run over one source amounted to, for JSON; the same whether it was the only one or not.
+
+    Args:
+        source: as it may be shown, without login and query.
+    """
     where = {"out": outputs.video, "events": outputs.events}
-    counts = {"dropped": ended.dropped, "enrolled": ended.enrolled, "complaint": ended.complaint}
-    return (
-        ended.summary.as_dict() | counts | {key: str(path) if path else None for key, path in where.items()}
-    )
+    return {
+        "source": source,
+        **ended.summary.as_dict(),
+        "dropped": ended.dropped,
+        "enrolled": ended.enrolled,
+        "complaint": ended.complaint,
+        "notes": list(ended.notes),
+        "guarantee": None if ended.guarantee is None else ended.guarantee.as_dict(),
+        **{key: str(path) if path else None for key, path in where.items()},
+    }
 
 
-def report(ended: Ended, out: Path | None, events: Path | None, as_json: bool) -> None:
-    """What the run amounted to, as a table or as JSON."""
-    from pipeline.commands.shared import print_json
-
-    values: dict[str, Any] = ended.summary.as_dict()
-    values |= {"dropped": ended.dropped, "enrolled": ended.enrolled, "notes": list(ended.notes)}
-    values |= {"guarantee": None if ended.guarantee is None else ended.guarantee.as_dict()}
-    if as_json:
-        print_json(values | {"out": str(out) if out else None, "events": str(events) if events else None})
-        return
+def report(ended: Ended, out: Path | None, events: Path | None) -> None:
+    """What the run amounted to, as a table."""
+    values = ended.summary.as_dict()
     rate = f", {values['fps']:.1f} frames a second" if values["fps"] else ""
     lost = f", {ended.dropped} dropped" if ended.dropped else ""
     frames = "1 frame" if values["frames"] == 1 else f"{values['frames']} frames"

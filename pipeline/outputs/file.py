@@ -61,12 +61,15 @@ class OutputFile:
             self.discard()
 
     def _make_temporary(self) -> Path:
-        """Create an empty file `.name-xxxx.part.suffix` beside the target, with the target's permissions."""
+        """Create an empty file `.name-xxxx.part.suffix` beside the target.
+
+        It shows people, so it is for its owner alone; a target that is there keeps its permissions.
+        """
         assert self._path is not None
         target = self._path
         temporary = target.with_name(f".{target.stem[:100]}-{secrets.token_hex(4)}.part{target.suffix}")
         try:
-            self._lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+            self._lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             self._temporary = temporary
             lock(self._lock)
             if target.exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.types import Identity, Result, State
@@ -30,8 +30,11 @@ class _Track:
     frames: int = 0
 
 
+KEPT = 4096  # tracks that are kept apart, the newest; who was seen that long ago does not come back as one
+
+
 class Summary:
-    """Collects results.
+    """Collects results, in memory that does not grow with the length of a run.
 
     A track counts as what it was found to be last: frames from before a verdict, or under a verdict that was
     revised, belong to the person whom the track turned out to be.
@@ -41,7 +44,9 @@ class Summary:
         self.frames = 0
         self._clock = clock
         self._started = self._ended = clock()
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: dict[int, _Track] = {}  # those seen last come last
+        self._people: dict[str, Person] = {}  # of tracks that are kept no more
+        self._ended_as = dict.fromkeys(State, 0)  # the same
         self._media: tuple[float, float] | None = None
 
     def update(self, result: Result) -> None:
@@ -53,33 +58,29 @@ class Summary:
         for face in result.faces:
             if face.track < 0:
                 continue
-            track = self._tracks.setdefault(face.track, _Track(face.identity, now, now))
+            track = self._tracks.pop(face.track, None) or _Track(face.identity, now, now)
+            self._tracks[face.track] = track
             track.last_seconds = now
             track.frames += 1
             if face.identity.state is not State.UNDECIDED or track.identity.state is State.UNDECIDED:
                 track.identity = face.identity
+        while len(self._tracks) > KEPT:
+            oldest = self._tracks.pop(next(iter(self._tracks)))
+            self._ended_as[oldest.identity.state] += 1
+            _add(self._people, oldest)
 
     @property
     def people(self) -> list[Person]:
         """Everybody recognised, in the order in which they were first seen."""
-        people: dict[str, Person] = {}
+        people = {name: replace(person) for name, person in self._people.items()}
         for track in self._tracks.values():
-            name = track.identity.name
-            if track.identity.state is not State.NAMED or name is None:
-                continue
-            person = people.get(name)
-            if person is None:
-                person = people[name] = Person(name, track.first_seconds, track.last_seconds, 0, 0, 0.0)
-            person.first_seconds = min(person.first_seconds, track.first_seconds)
-            person.last_seconds = max(person.last_seconds, track.last_seconds)
-            person.frames += track.frames
-            person.tracks += 1
-            person.confidence = max(person.confidence, track.identity.confidence)
+            _add(people, track)
         return sorted(people.values(), key=lambda person: (person.first_seconds, person.name))
 
     def count(self, state: State) -> int:
         """How many tracks ended in `state`."""
-        return sum(track.identity.state is state for track in self._tracks.values())
+        kept = sum(track.identity.state is state for track in self._tracks.values())
+        return self._ended_as[state] + kept
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON or a table; `fps` is frames handled per second of the wall clock."""
@@ -104,3 +105,18 @@ class Summary:
             "unknown_tracks": self.count(State.UNKNOWN),
             "undecided_tracks": self.count(State.UNDECIDED),
         }
+
+
+def _add(people: dict[str, Person], track: _Track) -> None:
+    """Count a track for the person whom it turned out to be, if anybody."""
+    name = track.identity.name
+    if track.identity.state is not State.NAMED or name is None:
+        return
+    person = people.get(name)
+    if person is None:
+        person = people[name] = Person(name, track.first_seconds, track.last_seconds, 0, 0, 0.0)
+    person.first_seconds = min(person.first_seconds, track.first_seconds)
+    person.last_seconds = max(person.last_seconds, track.last_seconds)
+    person.frames += track.frames
+    person.tracks += 1
+    person.confidence = max(person.confidence, track.identity.confidence)

@@ -18,6 +18,7 @@ from pipeline.config import Settings
 from pipeline.outputs.video import open_sink
 from pipeline.recognition.engine import Stream, models
 from pipeline.sources.rehearsal import Rehearsal
+from pipeline.sources.streams import shown_address
 
 WARM = 1000  # frames after which memory is looked at for the first time
 _PACKAGES = ("av", "faiss-cpu", "numpy", "onnxruntime", "opencv-python", "recog", "scipy")
@@ -89,8 +90,16 @@ def bench(wanted: Wanted, gallery: Path | None, settings: Settings) -> dict[str,
         "written": wanted.out.suffix if wanted.out else None,
         "enrolled": enrolled,
         "environment": environment(),
-        "settings": settings.model_dump(mode="json", exclude={"train", "model"}),
+        "settings": _shown(settings),
     }
+
+
+def _shown(settings: Settings) -> dict[str, Any]:
+    """The settings as they may be read by others: addresses without login and query."""
+    values = settings.model_dump(mode="json", exclude={"train", "model"})
+    sources = values["run"]["sources"]
+    values["run"]["sources"] = [shown_address(each) if "://" in each else each for each in sources]
+    return values
 
 
 def statistics(seconds: list[float]) -> dict[str, float] | None:

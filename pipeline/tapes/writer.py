@@ -117,7 +117,7 @@ class TapeWriter:
                 )
             connection.execute(TIMES)
             connection.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?)", (run.run, run.source, run.started, run.live)
+                "INSERT INTO runs VALUES (?, ?, ?, ?)", (run.run, _in_utf8(run.source), run.started, run.live)
             )
 
     def _commit(self) -> None:
@@ -136,6 +136,11 @@ class TapeWriter:
         # Tracks that ended are written and need no more room here.
         newest = max((t.last_seconds for t in self._tracks.values()), default=0.0)
         self._tracks = {i: t for i, t in self._tracks.items() if newest - t.last_seconds < 60}
+
+
+def _in_utf8(name: str) -> str:
+    """A name as SQLite can hold it: bytes that are not UTF-8 become `\\udce9` and the like."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def check_tape(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -192,3 +193,22 @@ def test_collecting_without_a_screen_says_how_to(tmp_path: Path, world: Any, rec
         assert "every" in ended.err
         assert ended.err.count("\n") == 1
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_no_room_behind_standard_output_is_one_line() -> None:
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "models", "list"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "cannot write to standard output: No space left" in done.stderr
+
+
+def test_a_pipe_whose_reader_has_gone_ends_without_a_word() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "models", "list"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert done.returncode in (1, 141)
+    assert done.stderr == ""

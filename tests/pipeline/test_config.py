@@ -162,3 +162,13 @@ def test_a_region_takes_four_numbers() -> None:
 def test_the_cameras_region_means_nothing_in_photographs() -> None:
     settings = load(None, ["det.roi=[0, 0, 0.5, 0.5]", "det.tiles=2", "track.confirm=4"])
     assert settings.of_photographs() == load(None, ["det.tiles=2", "track.confirm=4"])
+
+
+def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbf[det]\nsize = 320\n")
+    assert load(tmp_path / "a.toml").det.size == 320
+
+
+def test_more_threads_than_any_machine_has_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"runtime\.threads"):
+        load(None, ["runtime.threads=100000"])

@@ -265,3 +265,22 @@ def test_every_line_says_which_version_of_the_fields_it_has(tmp_path: Path) -> N
         log.write(Events().update(result(0, {7: named("alice")})))
     lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert [line["schema"] for line in lines] == [1, 1]
+
+
+def test_the_summary_of_a_long_run_counts_every_track_and_keeps_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.outputs import summary as module
+
+    identities = [named("alice"), named("bob", 0.7), UNKNOWN, UNDECIDED]
+
+    def run() -> Summary:
+        made = Summary(lambda: 0.0)
+        for index in range(400):
+            made.update(result(index, {index // 2: identities[index // 2 % 4]}))
+        return made
+
+    whole = run()
+    monkeypatch.setattr(module, "KEPT", 5)
+    bounded = run()
+    assert len(bounded._tracks) == 5
+    assert bounded.as_dict() == whole.as_dict()
+    assert [(person.name, person.tracks) for person in bounded.people] == [("alice", 50), ("bob", 50)]

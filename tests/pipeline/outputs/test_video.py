@@ -300,3 +300,10 @@ def test_a_picture_may_become_a_picture_or_a_film(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "1.png"), grey(1))
     check_output(tmp_path / "2.jpg", str(tmp_path / "1.png"))
     check_output(tmp_path / "2.mp4", str(tmp_path / "1.png"))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.png"])
+def test_what_shows_people_is_for_its_owner_alone(tmp_path: Path, name: str) -> None:
+    with open_sink(tmp_path / name, 25) as sink:
+        sink.write(grey(50))
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o600

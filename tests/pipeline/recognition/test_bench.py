@@ -76,3 +76,13 @@ def test_the_input_is_not_overwritten(film: Path, recog) -> None:  # type: ignor
 def test_nothing_measured_is_no_figure() -> None:
     assert statistics([]) is None
     assert statistics([0.001, 0.003]) == {"median": 2.0, "p95": 2.9, "count": 2}
+
+
+def test_a_report_tells_no_password_of_a_stream() -> None:
+    from pipeline.config import load
+    from pipeline.recognition.bench import _shown
+
+    settings = load(None, ['run.sources=["rtsp://ann:secret@door/live?key=hidden", "0"]'])
+    told = str(_shown(settings))
+    assert "door" in told
+    assert not any(word in told for word in ("secret", "hidden", "ann"))

@@ -469,3 +469,25 @@ def test_what_nohup_ignores_stays_ignored() -> None:
             assert not asked.wait(0.1)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_json_of_one_source_and_of_several_tell_the_same_of_each(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, recog: Any
+) -> None:
+    film = world.film(tmp_path / "a.mp4", world.RED, count=12)
+    one = json.loads(recog("run", "-s", film, "-g", gallery, "--json").out)
+    two = json.loads(recog("run", "-s", film, "-s", film, "-g", gallery, "--json").out)
+    assert [set(each) for each in two["sources"]] == [set(one["sources"][0])] * 2
+    assert set(one) == {*one["sources"][0], "sources"}
+    assert one["source"] == two["sources"][0]["source"] == str(film)
+
+
+def test_a_name_that_is_not_utf8_goes_onto_a_tape_and_into_events(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, recog: Any
+) -> None:
+    film = world.film(tmp_path / "a.mp4", world.RED, count=12)
+    odd = film.rename(tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    outputs = ["--tape", tmp_path / "t.tape", "--events", tmp_path / "e.jsonl", "--out", tmp_path / "o.mp4"]
+    ended = recog("run", "-s", odd, "-g", gallery, *outputs)
+    assert ended.code == 0, ended.err
+    assert json.loads((tmp_path / "e.jsonl").read_text().splitlines()[0])["source"] == odd.name
