@@ -1,34 +1,29 @@
-"""How long something still takes, shown on stderr."""
+"""How the library says how far it is, and what is worth knowing: to its caller, if they listen."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
+Report = Callable[[str], None]  # is told something in a line
 
 
-@contextmanager
-def progress() -> Iterator[Progress]:
-    """A progress display on stderr, gone when done, so that stdout stays for results.
+class Progress(Protocol):
+    """Is called each time that some work has gone on."""
 
-    Where stderr is no terminal, nothing is displayed: it is left to what went wrong.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        """
+        Args:
+            what: is being done. Words after a colon may change meanwhile: `training: epoch 3`.
+            done: how much of it is.
+            total: of how much in all; None if nobody knows.
+        """
+        ...
 
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),  # else what is printed meanwhile would miss the file it goes to
-        disable=not console.is_terminal,
-    ) as display:
-        yield display
+
+def silent(what: str, done: int, total: int | None) -> None:
+    """Nobody wants to know."""
+
+
+def unheard(line: str) -> None:
+    """Nobody wants to know."""

@@ -127,6 +127,7 @@ def cohort(
     They took no part in training, and are not among those on whom figures are reported.
     """
     from pipeline import build
+    from pipeline.commands.display import shown
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.outputs.places import Output, check_outputs
     from pipeline.training.cohort import build_cohort
@@ -135,7 +136,8 @@ def cohort(
     settings = settings_from(config, assignments, detector, model)
     path = out or cohort_path(build.embedder_path(settings))
     check_outputs([Output(path)], [build.embedder_path(settings)], overwrite)
-    made = build_cohort(build.embedder(settings), root, path, settings, people)
+    with shown() as progress:
+        made = build_cohort(build.embedder(settings), root, path, settings, people, progress)
     count = len(made.one_each)
     if as_json:
         print_json({"out": str(path), "people": count, "faces": len(made.people), "source": made.source})

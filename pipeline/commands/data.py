@@ -11,8 +11,6 @@ from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorF
 from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from siamese.lfw.archive import Lfw
 
 app = typer.Typer(help="Bring and prepare the data that the network is trained on.", no_args_is_help=True)
@@ -71,18 +69,11 @@ def bring_lfw(root: Path, archive: Path | None, yes: bool) -> None:
 
 def _prepare(root: Path, archive: Path | None, protocol: Path | None) -> Lfw:
     """Bring LFW, and show how far it is."""
-    from pipeline.progress import progress
+    from pipeline.commands.display import shown
     from siamese.lfw.archive import prepare
 
-    with progress() as display:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, total: int | None) -> None:
-            if what not in tasks:
-                tasks[what] = display.add_task(what, total=total)
-            display.update(tasks[what], completed=done, total=total)
-
-        return prepare(root, archive, protocol, show)
+    with shown() as progress:
+        return prepare(root, archive, protocol, progress)
 
 
 @app.command("align")
@@ -103,13 +94,17 @@ def align(
     assignments: Assignments = None,
 ) -> None:
     """Detect and align the subject of every photograph, once, for training and evaluation."""
+    from pipeline.commands.display import shown
     from pipeline.commands.shared import settings_from
     from pipeline.training.data import align_folder
     from siamese.lfw.files import FOLDER
 
     settings = settings_from(config, assignments, detector)
     target = out or (images or root) / "crops"
-    crops = align_folder(images or root / FOLDER, target, settings, named=images is None)
+    with shown() as progress:
+        crops = align_folder(
+            images or root / FOLDER, target, settings, named=images is None, progress=progress
+        )
     missed = int((~crops.found).sum())
     print(
         f"{target}: {len(crops):,} faces aligned; in {missed} images none was found, their centre stands in"
@@ -130,7 +125,7 @@ def triplets(
     seed: Annotated[int, typer.Option(help="Chooses the images.")] = 0,
 ) -> None:
     """Fill data/anchor, data/positive and data/negative from LFW, in the layout of the original project."""
-    from pipeline.progress import progress
+    from pipeline.commands.display import progress
     from siamese.lfw.files import FOLDER, view1_split
     from siamese.lfw.triplets import make_triplets
 

@@ -23,12 +23,12 @@ def demo(
     """Make a short film, enroll one person, recognise: one is named, the others stay unknown."""
     from pipeline import build
     from pipeline.commands.demo_film import PERSON, make_film, other_view, photographs
+    from pipeline.commands.display import progress, shown
     from pipeline.commands.run_report import report
     from pipeline.commands.shared import settings_from
     from pipeline.drawing.sheet import contact_sheet
     from pipeline.errors import SinkError, SourceError
     from pipeline.outputs.outputs import Outputs
-    from pipeline.progress import progress
     from pipeline.recognition.engine import recognise
     from pipeline.sources.open import open_source
 
@@ -58,7 +58,8 @@ def demo(
         people.add(PERSON, [outcome.template])
     print(f"{PERSON} is enrolled from another view: {photo}")
 
-    ended = recognise(str(video), Outputs(annotated, events, False), gallery, settings)
+    with shown() as told:
+        ended = recognise(str(video), Outputs(annotated, events, False), gallery, settings, progress=told)
     report(ended, annotated, events)
     if ended.interrupted:
         raise typer.Exit(ended.exit_code)

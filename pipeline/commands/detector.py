@@ -70,11 +70,11 @@ def prepare(
     import random
     from functools import cache
 
+    from pipeline.commands.display import progress
     from pipeline.detection.training import prepare as preparing
     from pipeline.detection.training import unlabelled as adding
     from pipeline.detection.training.agreement import SUSPECTED
     from pipeline.detection.training.yunet import YuNet
-    from pipeline.progress import progress
     from pipeline.sources.images import list_photos
     from siamese.lfw.files import FOLDER, image_name, view1_split
 

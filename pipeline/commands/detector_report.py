@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 
 from pipeline.build import detector_file
+from pipeline.commands.display import progress
 from pipeline.commands.shared import print_json
 from pipeline.detection.evaluation import alarms, figures, lfw_check, timing
 from pipeline.detection.evaluation import evaluate as evaluating
@@ -25,7 +26,6 @@ from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.yolo import YoloDetector
 from pipeline.drawing.sheet import letterbox
 from pipeline.errors import DetectorError, SinkError
-from pipeline.progress import progress
 from pipeline.protocols import Detector
 from pipeline.sources.images import list_photos
 from pipeline.sources.quiet import quiet_opencv

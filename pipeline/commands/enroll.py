@@ -125,8 +125,8 @@ def enroll(
 
 
 def _from_photos(name: str, paths: list[Path], looker: Looker, threads: int) -> list[Outcome]:
+    from pipeline.commands.display import progress
     from pipeline.enrolment.photos import find_photos, look_at
-    from pipeline.progress import progress
 
     photos, outcomes = find_photos(paths), []
     with progress() as display:
@@ -138,9 +138,9 @@ def _from_photos(name: str, paths: list[Path], looker: Looker, threads: int) -> 
 
 
 def _from_video(video: Path, looker: Looker) -> list[Outcome]:
+    from pipeline.commands.display import progress
     from pipeline.enrolment.film import from_film
     from pipeline.errors import SourceError
-    from pipeline.progress import progress
     from pipeline.sources.open import open_source
 
     if not video.is_file():
@@ -167,9 +167,9 @@ def _enroll_people(
     root: Path, looker: Looker, threads: int, enroller: Enroller, report: Report, strangers: Cohort | None
 ) -> str:
     """Enroll everybody; what became of the gallery's calibration, in a line."""
+    from pipeline.commands.display import progress
     from pipeline.enrolment.people import find_people, look_at_people
     from pipeline.identity.guarantee import GROWTH
-    from pipeline.progress import progress
 
     folders = find_people(root)
     calibrated, new = "", 0

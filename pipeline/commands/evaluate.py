@@ -61,6 +61,7 @@ def evaluate(
     figures.json, curves, the most wrong pairs and a map of embeddings in --out; without recog[train], only
     figures.json.
     """
+    from pipeline.commands.display import shown
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import ConfigError
     from pipeline.training.evaluation import evaluate_on_lfw, evaluate_on_pairs, missing_for_pictures
@@ -70,10 +71,12 @@ def evaluate(
     chosen = EvaluationSettings(photos=photos, seed=seed)
     if (pairs is None) != (images is None):
         raise ConfigError("--pairs FILE and --images DIR belong together: give both")
-    if pairs is not None and images is not None:
-        report, paths = evaluate_on_pairs(pairs, images, out, settings, chosen)
-    else:
-        report, paths = evaluate_on_lfw(protocol, root, out, settings, chosen, even_seen)
+    with shown() as progress:
+        if pairs is not None and images is not None:
+            report, paths = evaluate_on_pairs(pairs, images, out, settings, chosen, progress)
+        else:
+            note = lambda line: print(f"recog: {line}", file=sys.stderr)  # noqa: E731
+            report, paths = evaluate_on_lfw(protocol, root, out, settings, chosen, even_seen, progress, note)
     if missing := missing_for_pictures():
         print(
             f"recog: no pictures, for they need {' and '.join(missing)}: install recog[train]",

@@ -19,8 +19,8 @@ def bring(entry: Entry, folder: Path, yes: bool) -> Path:
         ModelError: nobody can be asked, or the answer was no.
         DataError: it cannot be had.
     """
+    from pipeline.commands.display import progress
     from pipeline.models.pull import pull as fetch
-    from pipeline.progress import progress
 
     if (folder / entry.file).exists():
         return fetch(entry, folder)  # verified

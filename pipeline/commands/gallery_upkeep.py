@@ -59,9 +59,9 @@ def migrate(
     """Bring a gallery over to another model: embed the kept crops again, all in one step or not at all."""
     from gallery import Gallery
     from pipeline import build
+    from pipeline.commands.display import progress
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.enrolment import reembed
-    from pipeline.progress import progress
 
     embedder = build.embedder(settings_from(config, assignments, model=model))
     path = build.gallery_path(gallery)

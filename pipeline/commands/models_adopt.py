@@ -44,6 +44,7 @@ def adopt(
     Learns from LFW's people of folds 1 to 8 and tries on folds 9 and 10. How the embedder wants its input is
     tried out, unless it is known or said with --set backbone.scale=128 and the like. Interrupted, it goes on.
     """
+    from pipeline.commands.display import shown
     from pipeline.commands.shared import settings_from
     from pipeline.errors import ConfigError
     from pipeline.models import describe, local
@@ -66,7 +67,8 @@ def adopt(
         print(f"licence: {licence}{'; ask whoever made it' if licence == describe.UNSTATED else ''}")
     chosen = name or (entry.name if entry else path.stem)
     bring_lfw(root, archive, yes)
-    made = make(path, chosen, root, settings, entry.wants if entry else None, licence)
+    with shown() as progress:
+        made = make(path, chosen, root, settings, entry.wants if entry else None, licence, progress)
     _report(made, chosen, licence, as_json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
+    from pipeline.progress import Report
 
 OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run."), Use.FOLDER]
 
@@ -91,6 +93,7 @@ def train(
     Learns from nine tenths of the people who are not held out and chooses the best epoch by the tenth.
     Watch with: tensorboard --logdir runs
     """
+    from pipeline.commands.display import shown
     from pipeline.commands.shared import settings_from
     from pipeline.errors import ConfigError
     from pipeline.models.local import resolve
@@ -107,7 +110,8 @@ def train(
 
         if teacher or extra or start or resume:
             raise ConfigError("--backbone: nothing but a head is fitted; leave --teacher and the like away")
-        models = train_heads(backbone, root, out, settings, hold_out or VIEW1)
+        with shown() as progress:
+            models = train_heads(backbone, root, out, settings, hold_out or VIEW1, progress)
         for model in models:
             print(f"{model}: written")
         protocol, tested = ("view2", out) if len(models) > 1 else (hold_out or VIEW1, models[0])
@@ -115,10 +119,25 @@ def train(
         return
     if epochs is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": epochs})})
+    report = partial(print, flush=True)  # a run of hours is followed in a file
     if triplets is not None:
-        _on_triplets(triplets, extra, root, out, settings, resume, start, device, hold_out)
+        _on_triplets(triplets, extra, root, out, settings, resume, start, device, hold_out, report)
         return
-    best = train_on_lfw(root, out, settings, resume, start, device, teacher or [], extra, hold_out, yunet)
+    with shown() as progress:
+        best = train_on_lfw(
+            root,
+            out,
+            settings,
+            resume,
+            start,
+            device,
+            teacher or [],
+            extra,
+            hold_out,
+            yunet,
+            progress,
+            report,
+        )
     print(f"{best}: the best checkpoint; next: recog export --checkpoint {best} --out my-model.onnx")
 
 
@@ -132,14 +151,19 @@ def _on_triplets(
     start: Path | None,
     device: str,
     hold_out: str | None,
+    told: Report,
 ) -> None:
+    from pipeline.commands.display import shown
     from pipeline.errors import ConfigError
     from pipeline.training.triplets import train_on_triplets
     from siamese.lfw.files import FOLDER
 
     if extra is not None and not (extra / FOLDER).is_dir():
         raise ConfigError(f"--extra {extra}: with --triplets it is the folder of LFW, such as data/lfw")
-    best, report = train_on_triplets(folder, extra, root, out, settings, resume, start, device, hold_out)
+    with shown() as progress:
+        best, report = train_on_triplets(
+            folder, extra, root, out, settings, resume, start, device, hold_out, progress, told
+        )
     for line in report.lines() if report else ["too few pairs were held out to judge the network by"]:
         print(line)
     if report:
@@ -168,6 +192,7 @@ def export(
     assignments: Assignments = None,
 ) -> None:
     """Write a trained network as one ONNX file, calibrated on people it did not learn from."""
+    from pipeline.commands.display import shown
     from pipeline.commands.shared import settings_from
     from pipeline.outputs.places import Output, check_outputs
     from pipeline.training.network import export_checkpoint
@@ -175,6 +200,7 @@ def export(
     settings = settings_from(config, assignments, detector)
     if out.exists():  # its folder is made where it is missing
         check_outputs([Output(out)], [checkpoint], overwrite)
-    calibration = export_checkpoint(checkpoint, out, root, settings, int8)
+    with shown() as progress:
+        calibration = export_checkpoint(checkpoint, out, root, settings, int8, progress)
     genuine, impostor = calibration.genuine, calibration.impostor
     print(f"{out}: calibrated on {genuine:,} pairs of one person and {impostor:,} of two")

@@ -85,6 +85,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Recognise the enrolled people in a video; everybody else stays unknown."""
+    from pipeline.commands.display import shown
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import SourceError
     from pipeline.outputs.leftovers import left_behind
@@ -102,7 +103,8 @@ def run(
     if len(specs) > 1:
         endings = _several(specs, outputs, gallery, settings, as_json, delay)
     else:
-        endings = [recognise(specs[0], outputs, gallery, settings, as_json, delay)]
+        with shown(visible=not as_json) as progress:
+            endings = [recognise(specs[0], outputs, gallery, settings, as_json, delay, progress)]
         if as_json:
             told = as_dict(endings[0], shown_source(specs[0]), outputs)
             print_json(told | {"sources": [told]})  # the list is as of several

@@ -24,7 +24,7 @@ from pipeline.identity.guarantee import Guarantee
 from pipeline.outputs.outputs import About, Opened, Outputs
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
-from pipeline.progress import progress
+from pipeline.progress import Progress, silent
 from pipeline.protocols import Detector, Embedder, People
 from pipeline.recognition.paint import SETTLE, WHOLE, Painter, painted, with_pictures
 from pipeline.recognition.recognise import Recogniser
@@ -69,6 +69,7 @@ def recognise(
     settings: Settings,
     quiet: bool = False,
     delay: float | None = None,
+    progress: Progress = silent,
 ) -> Ended:
     """Run over a source until it ends, its window is closed, or a signal; what was written stays playable.
 
@@ -80,6 +81,7 @@ def recognise(
         quiet: print nothing.
         delay: seconds by which frames are held back for names to reach them; by default none for live
             sources, and for files as long as their tracks need.
+        progress: is told of the frames.
 
     Raises:
         PipelineError, SiameseError, GalleryError: what the user can mend, before any output is touched.
@@ -107,16 +109,14 @@ def recognise(
         with (
             Opened(outputs, stream.about, report) as opened,
             Window("recog", enabled=wanted) as window,
-            progress() as display,
             stream.run() as runner,
         ):
-            task = display.add_task(source.name, total=source.frame_count, visible=not quiet)
             try:
                 for result, image in runner:
                     opened.take(result, image)
                     if image is not None:
                         window.show(image)
-                    display.advance(task)
+                    progress(source.name, opened.summary.frames, source.frame_count)
                     if window.closed:
                         stop.set()
                         source.halt()

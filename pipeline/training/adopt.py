@@ -16,6 +16,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
 from pipeline.models import local
 from pipeline.models.catalogue import find
-from pipeline.progress import progress
+from pipeline.progress import Progress, silent
 from pipeline.training.cohort import TWO_NAMES
 from pipeline.training.data import align_listed, make_folder
 from pipeline.training.frozen import KEPT, Fitted, card_of, embedded, fit_and_calibrate
@@ -78,7 +79,13 @@ class Adopted:
 
 
 def adopt(
-    model: Path, name: str, root: Path, settings: Settings, wants: BackboneSettings | None, licence: str
+    model: Path,
+    name: str,
+    root: Path,
+    settings: Settings,
+    wants: BackboneSettings | None,
+    licence: str,
+    progress: Progress = silent,
 ) -> Adopted:
     """Make a model of an embedder, under this name in the local catalogue.
 
@@ -102,16 +109,22 @@ def adopt(
     people = split(root, HOLD_OUT)
     needed = needed_of(root, people)
     crops = align_listed(
-        root / FOLDER, needed.files(), root / CROPS, settings, named=True, whole=root / "crops"
+        root / FOLDER,
+        needed.files(),
+        root / CROPS,
+        settings,
+        named=True,
+        whole=root / "crops",
+        progress=progress,
     )
     row_of = {file: row for row, file in enumerate(crops.files)}
     fit, held, alone = (_rows(row_of, files) for files in (needed.fit, needed.held, needed.alone))
-    trials = _find_out(model, [wants] if wants else None, crops, fit, root / KEPT, settings)
+    trials = _find_out(model, [wants] if wants else None, crops, fit, settings, progress)
     chosen = trials[0].settings.model_dump(include={"colour", "mean", "scale"})
     frozen = Backbone(model, settings.backbone.model_copy(update=chosen), threads=1)
 
     threads, rows = build.threads(settings), _rows(row_of, needed.files())
-    embeddings = embedded(frozen, frozen.fed, crops, root / KEPT, threads, rows)
+    embeddings = embedded(frozen, frozen.fed, crops, root / KEPT, threads, rows, progress)
     fitted = fit_and_calibrate(frozen, embeddings, crops, fit, held)
     accuracy = _accuracy(fitted.head.apply(embeddings), row_of, needed.pairs)
     shipped = _accuracy(_by_shipped(crops, row_of, needed, root, threads), row_of, needed.pairs)
@@ -187,8 +200,8 @@ def _find_out(
     ways: list[BackboneSettings] | None,
     crops: CropSet,
     fit: Ints,
-    kept: Path,
     settings: Settings,
+    progress: Progress,
 ) -> list[Trial]:
     """The ways to feed an embedder, the best first, tried on people who may be learned from."""
     from siamese.frozen.backbone import Backbone
@@ -201,20 +214,16 @@ def _find_out(
     rows = np.array([row for theirs in list(seen.values())[:TRIAL_PEOPLE] for row in theirs[:2]], np.int64)
     if ways is None and settings.backbone.model_fields_set & {"colour", "mean", "scale"}:
         ways = [settings.backbone]
-    with progress() as display:
-        task = display.add_task("trying ways to feed it", total=None)
-        try:
-            return find_out(
-                lambda way: Backbone(
-                    model, way.model_copy(update={"mirror": False}), settings.runtime.threads
-                ),
-                ways or list(usual()),
-                np.asarray(crops.images[rows]),
-                labels_of(crops, rows),
-                lambda done, total: display.update(task, completed=done, total=total),
-            )
-        except ModelError as error:
-            raise ModelError(f"{model.name}: {error}") from error
+    try:
+        return find_out(
+            lambda way: Backbone(model, way.model_copy(update={"mirror": False}), settings.runtime.threads),
+            ways or list(usual()),
+            np.asarray(crops.images[rows]),
+            labels_of(crops, rows),
+            partial(progress, "trying ways to feed it"),
+        )
+    except ModelError as error:
+        raise ModelError(f"{model.name}: {error}") from error
 
 
 def _accuracy(embeddings: Floats, row_of: dict[str, int], pairs: Sequence[Sequence[Pair]]) -> float:

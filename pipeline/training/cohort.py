@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.config import Settings
 from pipeline.errors import SinkError, SourceError
+from pipeline.progress import Progress, silent
 from siamese.cohort import Cohort, write
 from siamese.errors import DataError
 from siamese.lfw.split import VIEW1, split
@@ -33,7 +34,12 @@ IMAGES = 4  # of each person; the bound takes the first, the others are for whoe
 
 
 def build_cohort(
-    embedder: Embedder, root: Path, out: Path, settings: Settings, people: Path | None = None
+    embedder: Embedder,
+    root: Path,
+    out: Path,
+    settings: Settings,
+    people: Path | None = None,
+    progress: Progress = silent,
 ) -> Cohort:
     """Embed the faces of people the model never saw, and write them to `out`.
 
@@ -50,7 +56,7 @@ def build_cohort(
     parts = split(root, str(embedder.card.get("held out", VIEW1)))
     chosen = _names(people) if people is not None else parts.validation
     kept = sorted(set(chosen) - set(parts.test) - TWO_NAMES)
-    crops = lfw_crops(root, settings)
+    crops = lfw_crops(root, settings, progress)
     found = crops.rows(np.flatnonzero(crops.found)).of_people(kept).at_most(IMAGES)
     if not len(found):
         raise DataError(f"none of the {len(chosen)} people is left for a cohort")

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from pipeline import build
@@ -13,7 +14,7 @@ from pipeline.config import Settings
 from pipeline.detection.training.yunet import YuNet
 from pipeline.errors import SinkError, SourceError
 from pipeline.faces import align
-from pipeline.progress import progress
+from pipeline.progress import Progress, silent
 from pipeline.protocols import Detector
 from pipeline.sources.images import PHOTO_SUFFIXES
 from pipeline.training.align_set import align_into
@@ -26,7 +27,12 @@ SIZE = 320  # of the detector's input: in pictures of one person the face is lar
 
 
 def align_folder(
-    root: Path, out: Path, settings: Settings, named: bool, yunet: Path | None = None
+    root: Path,
+    out: Path,
+    settings: Settings,
+    named: bool,
+    yunet: Path | None = None,
+    progress: Progress = silent,
 ) -> CropSet:
     """Align the subject of every picture below `root` into the crop set `out`; one that fits is kept.
 
@@ -50,7 +56,7 @@ def align_folder(
     )
     if not files:
         raise SourceError(f"{root}: no pictures in this folder")
-    return align_listed(root, files, out, settings, named, yunet)
+    return align_listed(root, files, out, settings, named, yunet, progress=progress)
 
 
 def align_listed(
@@ -61,6 +67,7 @@ def align_listed(
     named: bool,
     yunet: Path | None = None,
     whole: Path | None = None,
+    progress: Progress = silent,
 ) -> CropSet:
     """As `align_folder`, of these files below `root`. Interrupted, it goes on where it was.
 
@@ -93,9 +100,9 @@ def align_listed(
     make_folder(out)  # before the work, not after it
     people = [Path(file).parts[0] if named else "" for file in files]
     try:
-        with progress() as display, closing(GrowingCrops(out, files, people, alignment)) as growing:
-            task = display.add_task("aligning faces", total=len(files))
-            align_into(growing, root, detector, threads, lambda done: display.update(task, completed=done))
+        with closing(GrowingCrops(out, files, people, alignment)) as growing:
+            told = partial(progress, "aligning faces", total=len(files))
+            align_into(growing, root, detector, threads, told)
     except OSError as error:
         raise SinkError(
             f"{out}: cannot be written ({error.strerror or error}); what is aligned so far is kept"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import build
 from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
-from pipeline.progress import progress
+from pipeline.progress import Progress, silent
 from pipeline.training.data import align_folder, make_folder
 from pipeline.training.network import lfw_crops
 from siamese.errors import ModelError
@@ -22,8 +20,6 @@ from siamese.lfw import seen
 DRAWING = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}  # modules, and what they are installed as
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from siamese.crops import CropSet
     from siamese.protocols.evaluate import EvaluationSettings
     from siamese.protocols.report import Report
@@ -37,12 +33,14 @@ def evaluate_on_lfw(
     settings: Settings,
     chosen: EvaluationSettings,
     allow_seen: bool,
+    progress: Progress = silent,
+    note: Callable[[str], None] = lambda line: None,
 ) -> tuple[Report, list[Path]]:
     """Evaluate the model of the settings; return the report and the files it was written to.
 
     Args:
         protocol: as `siamese.protocols.evaluate.parse` reads it; None: the people whom the model's card says
-            were held out of it, which is then told.
+            were held out of it, which `note` is then told in a line.
 
     Raises:
         ConfigError: no such protocol.
@@ -69,17 +67,21 @@ def evaluate_on_lfw(
         protocol = own_protocol(models)
         if all(model.split for model in models):
             which = f"{files[0].name}, as its card says" if len(files) == 1 else f"these {len(files)} models"
-            print(f"recog: protocol {protocol}, the people held out of {which}", file=sys.stderr)
-    crops = lfw_crops(root, settings)
-    with _told() as tell:
-        report = evaluate_lfw(
-            protocol, models, crops, root, chosen, files=files, allow_seen=allow_seen, progress=tell
-        )
+            note(f"protocol {protocol}, the people held out of {which}")
+    crops = lfw_crops(root, settings, progress)
+    report = evaluate_lfw(
+        protocol, models, crops, root, chosen, files=files, allow_seen=allow_seen, progress=progress
+    )
     return report, write(report, crops, out)
 
 
 def evaluate_on_pairs(
-    pairs: Path, images: Path, out: Path, settings: Settings, chosen: EvaluationSettings
+    pairs: Path,
+    images: Path,
+    out: Path,
+    settings: Settings,
+    chosen: EvaluationSettings,
+    progress: Progress = silent,
 ) -> tuple[Report, list[Path]]:
     """As `evaluate_on_lfw`, on the pairs of a file in LFW's format with images `images/NAME/NAME_0001.*`."""
     from siamese.lfw import files as lfw
@@ -92,10 +94,9 @@ def evaluate_on_pairs(
     if len(files) > 1:
         raise ConfigError(f"--model {settings.emb.model}: several models; --pairs takes one of them")
     (embedder,) = _embedders(files, settings)
-    crops = align_folder(images, images / "crops", settings, named=True)
+    crops = align_folder(images, images / "crops", settings, named=True, progress=progress)
     model = Model(embedder, embedder.card, None, embedder.calibration)
-    with _told() as tell:
-        report = evaluate_pairs(model, embedder.calibration, crops, pairs, chosen, files=files, progress=tell)
+    report = evaluate_pairs(model, embedder.calibration, crops, pairs, chosen, files=files, progress=progress)
     return report, write(report, crops, out)
 
 
@@ -157,20 +158,6 @@ def _pictures(report: Report, crops: CropSet, out: Path) -> list[Callable[[], Pa
     if embeddings is not None and len(shown):
         drawn.append(lambda: scatter.embedding_map(embeddings, crops, shown, out / "map.png", title))
     return drawn
-
-
-@contextmanager
-def _told() -> Iterator[Callable[[str, int, int], None]]:
-    """A display of what an evaluation is doing."""
-    with progress() as display:
-        tasks: dict[str, TaskID] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = display.add_task(what, total=total)
-            display.update(tasks[what], completed=done, total=total)
-
-        yield tell
 
 
 def _embedders(files: list[Path], settings: Settings) -> list[Embedder]:

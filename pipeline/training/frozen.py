@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pipeline import build
 from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
-from pipeline.progress import progress
+from pipeline.progress import Progress, silent
 from pipeline.training.data import make_folder
 from pipeline.training.network import CALIBRATION_IMAGES, lfw_crops
 from siamese.crops import CropSet
@@ -37,7 +37,9 @@ KEPT = "embeddings"  # folder beside LFW's crops
 BATCH = 32  # faces that one thread embeds at once
 
 
-def train_heads(backbone: Path, root: Path, out: Path, settings: Settings, hold_out: str) -> list[Path]:
+def train_heads(
+    backbone: Path, root: Path, out: Path, settings: Settings, hold_out: str, progress: Progress = silent
+) -> list[Path]:
     """Fit the head for one split of LFW's people, or for all ten folds; return the models.
 
     Args:
@@ -61,11 +63,13 @@ def train_heads(backbone: Path, root: Path, out: Path, settings: Settings, hold_
         wanted = [split(root, hold_out)]
     make_folder(out)
     frozen = Backbone(backbone, settings.backbone, threads=1)
-    crops = lfw_crops(root, settings)
-    embeddings = embedded(frozen, frozen.fed, crops, root / KEPT, build.threads(settings))
-    with progress() as display:
-        each = display.track(wanted, description="fitting heads")
-        return [_fit(frozen, embeddings, crops, people, out) for people in each]
+    crops = lfw_crops(root, settings, progress)
+    embeddings = embedded(frozen, frozen.fed, crops, root / KEPT, build.threads(settings), progress=progress)
+    made: list[Path] = []
+    for people in wanted:
+        progress("fitting heads", len(made), len(wanted))
+        made.append(_fit(frozen, embeddings, crops, people, out))
+    return made
 
 
 def _fit(frozen: Backbone, embeddings: Floats, crops: CropSet, people: Split, out: Path) -> Path:
@@ -159,6 +163,7 @@ def embedded(
     folder: Path,
     threads: int,
     rows: Ints | None = None,
+    progress: Progress = silent,
 ) -> Floats:
     """Embeddings (n, d) of a crop set, computed once and kept in `folder`. Interrupted, it goes on.
 
@@ -178,7 +183,7 @@ def embedded(
     if not kept.is_file():
         make_folder(folder)
         try:
-            _embed_into(kept, embedder, crops, chosen, threads)
+            _embed_into(kept, embedder, crops, chosen, threads, progress)
         except OSError as error:
             raise SinkError(
                 f"{kept}: cannot be written ({error.strerror or error}); what is embedded so far is kept"
@@ -188,11 +193,12 @@ def embedded(
     return embeddings
 
 
-def _embed_into(kept: Path, embedder: Embeds, crops: CropSet, rows: Ints, threads: int) -> None:
+def _embed_into(
+    kept: Path, embedder: Embeds, crops: CropSet, rows: Ints, threads: int, progress: Progress
+) -> None:
     # Faces can be told from embeddings: nobody else's to read.
     growing = GrowingRows(kept, len(rows), (embedder.dimension,), np.float32, mode=0o600)
-    with progress() as display, closing(growing), ThreadPoolExecutor(threads) as pool:
-        task = display.add_task("embedding", total=len(rows), completed=growing.done)
+    with closing(growing), ThreadPoolExecutor(threads) as pool:
         step = BATCH * threads
         for start in range(growing.done, len(rows), step):
             portion = rows[start : start + step]
@@ -201,5 +207,5 @@ def _embed_into(kept: Path, embedder: Embeds, crops: CropSet, rows: Ints, thread
             ]
             for embeddings in pool.map(embedder.embed, batches):
                 growing.append(embeddings)
-            display.update(task, completed=growing.done)
+            progress("embedding", growing.done, len(rows))
         growing.finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
-from pipeline.progress import progress
+from pipeline.progress import Progress, Report, silent, unheard
 from pipeline.training.data import align_folder, make_folder
 from siamese.crops import CropSet
 from siamese.lfw.files import FOLDER
@@ -28,9 +29,9 @@ SCALE_IMAGES = 400  # by which the scales of an int8 graph are set
 CALIBRATION_IMAGES = 8  # of each person: LFW has people with a hundred, whose pairs would be all that counts
 
 
-def lfw_crops(root: Path, settings: Settings) -> CropSet:
+def lfw_crops(root: Path, settings: Settings, progress: Progress = silent) -> CropSet:
     """All of LFW, aligned; done once."""
-    return align_folder(root / FOLDER, root / "crops", settings, named=True)
+    return align_folder(root / FOLDER, root / "crops", settings, named=True, progress=progress)
 
 
 def train_on_lfw(
@@ -44,11 +45,14 @@ def train_on_lfw(
     extra: Path | None,
     hold_out: str | None = None,
     yunet: Path | None = None,
+    progress: Progress = silent,
+    report: Report = unheard,
 ) -> Path:
     """Train; return the best checkpoint.
 
     Args:
         hold_out: as `siamese.lfw.split` reads it; None: as the beginning was, else View 1's test half.
+        report: is told in a line how good each epoch made the network.
 
     Raises:
         ConfigError: a device that is not there, extra faces without a teacher, or `hold_out` is not what the
@@ -67,10 +71,13 @@ def train_on_lfw(
     people = split(root, held_out_of(began_with, hold_out))
     make_folder(out)
     kept = "crops" if yunet is None else "crops-yunet"
-    lfw = align_folder(root / FOLDER, root / kept, settings, True, yunet)
-    more = align_folder(extra, extra / kept, settings, False, yunet) if extra else None
+    lfw = align_folder(root / FOLDER, root / kept, settings, True, yunet, progress)
+    more = align_folder(extra, extra / kept, settings, False, yunet, progress) if extra else None
     taught = [
-        (ask(model, lfw, root / kept), ask(model, more, extra / kept) if extra and more else None)
+        (
+            ask(model, lfw, root / kept, progress),
+            ask(model, more, extra / kept, progress) if extra and more else None,
+        )
         for model in models
     ]
     faces, left_out = assemble(lfw, people.fit, more, taught, tuple(model.weight for model in models))
@@ -86,7 +93,9 @@ def train_on_lfw(
         "began with": began_with,
     }
     held_out = lfw.of_people(people.validation).at_most(CALIBRATION_IMAGES)
-    return fit_network(faces, held_out, settings, out, resume, start, chosen, provenance)
+    return fit_network(
+        faces, held_out, settings, out, resume, start, chosen, provenance, None, progress, report
+    )
 
 
 def held_out_of(began_with: dict[str, Any] | None, hold_out: str | None) -> str:
@@ -132,43 +141,35 @@ def fit_network(
     device: str,
     provenance: dict[str, Any],
     pairs: Pairs | None = None,
+    progress: Progress = silent,
+    report: Report = unheard,
 ) -> Path:
-    """Train and show how it goes; return the best checkpoint.
+    """Train; return the best checkpoint.
+
+    Args:
+        report: is told in a line how good each epoch made the network.
 
     Raises:
         SiameseError: as `siamese.training.train.train`.
     """
     from siamese.training.train import Step, train
 
-    with progress() as display:
-        task = display.add_task("training", total=None)
-        speeds: list[float] = []  # of the steps of this epoch
+    speeds: list[float] = []  # of the steps of this epoch
 
-        def show(step: Step) -> None:
-            speeds.append(step.speed)
-            description = f"epoch {step.epoch}, loss {step.loss:.2f}, {step.speed:.0f} images/s"
-            display.update(task, completed=step.step, total=step.steps, description=description)
-            if step.validation is not None:
-                print(
-                    f"epoch {step.epoch}: area under ROC on validation people {step.validation:.4f}, "
-                    f"{statistics.median(speeds):.0f} images a second",
-                    flush=True,  # a run of hours is followed in a file
-                )
-                speeds.clear()
+    def show(step: Step) -> None:
+        speeds.append(step.speed)
+        now = f"training: epoch {step.epoch}, loss {step.loss:.2f}, {step.speed:.0f} images/s"
+        progress(now, step.step, step.steps)
+        if step.validation is not None:
+            report(
+                f"epoch {step.epoch}: area under ROC on validation people {step.validation:.4f}, "
+                f"{statistics.median(speeds):.0f} images a second"
+            )
+            speeds.clear()
 
-        return train(
-            faces,
-            held_out,
-            settings.model,
-            settings.train,
-            out,
-            resume,
-            start,
-            device,
-            provenance,
-            show,
-            pairs,
-        )
+    return train(
+        faces, held_out, settings.model, settings.train, out, resume, start, device, provenance, show, pairs
+    )
 
 
 def read_teacher(given: str, threads: int) -> Teacher:
@@ -193,15 +194,18 @@ def read_teacher(given: str, threads: int) -> Teacher:
     return Teacher(Path(file), threads, numbers["weight"], numbers["divisor"])
 
 
-def ask(teacher: Teacher, crops: CropSet, folder: Path) -> Floats:
+def ask(teacher: Teacher, crops: CropSet, folder: Path, progress: Progress = silent) -> Floats:
     """What a teacher says of a crop set; asked once, then read from the set's folder."""
-    with progress() as display:
-        task = display.add_task(f"asking {teacher.path.name}", total=len(crops))
-        return teacher.cached(crops, folder, lambda done: display.update(task, completed=done))
+    return teacher.cached(crops, folder, partial(progress, f"asking {teacher.path.name}", total=len(crops)))
 
 
 def export_checkpoint(
-    checkpoint: Path, out: Path, root: Path, settings: Settings, int8: bool = True
+    checkpoint: Path,
+    out: Path,
+    root: Path,
+    settings: Settings,
+    int8: bool = True,
+    progress: Progress = silent,
 ) -> Calibration:
     """Export a checkpoint, calibrated on the validation people. Returns the calibration.
 
@@ -230,7 +234,7 @@ def export_checkpoint(
     network = build(state)
     # Checkpoints of before there was a choice hold out View 1's test half.
     people = split(root, state["provenance"].get("held out", VIEW1))
-    faces = lfw_crops(root, settings)
+    faces = lfw_crops(root, settings, progress)
     with tempfile.TemporaryDirectory() as folder:
         bare = traced(network, Path(folder) / "bare.onnx")
         if int8:

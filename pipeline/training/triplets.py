@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.config import Settings
+from pipeline.progress import Progress, silent, unheard
+from pipeline.progress import Report as Note
 from pipeline.training.data import align_listed, make_folder
 from pipeline.training.evaluation import write
 from pipeline.training.network import CALIBRATION_IMAGES, device_of, fit_network, held_out_of, lfw_crops
@@ -72,6 +74,8 @@ def train_on_triplets(
     start: Path | None,
     device: str,
     hold_out: str | None,
+    progress: Progress = silent,
+    note: Note = unheard,
 ) -> tuple[Path, Report | None]:
     """Train; return the best checkpoint, and how it judges the pairs that were held out, if there are any.
 
@@ -82,6 +86,7 @@ def train_on_triplets(
         start: a checkpoint or exported network to begin with; it says what the network looks like, where the
             settings do not.
         hold_out: as `siamese.lfw.split` reads it; None: as the beginning was, else View 1's test half.
+        note: is told in a line how good each epoch made the network.
 
     Raises:
         ConfigError: a device that is not there, or `hold_out` is not what the beginning held out.
@@ -99,7 +104,7 @@ def train_on_triplets(
     known = beside is not None or any(person_of(path) not in ("", YOU) for row in triplets for path in row)
     people = _split(beside or root, known, hold_out, began_with)
     make_folder(out)
-    material = prepare(folder, triplets, settings, people)
+    material = prepare(folder, triplets, settings, people, progress)
     provenance: dict[str, Any] = {
         "data": f"{len(material.fit.same)} pairs of triplets",
         "held out": people.hold_out,
@@ -116,7 +121,7 @@ def train_on_triplets(
         settings = settings.model_copy(update={"train": settings.train.model_copy(update=update)})
         faces = Faces(material.crops.images, np.where(material.named, material.crops.labels(), -1))
     else:
-        lfw = lfw_crops(beside, settings)
+        lfw = lfw_crops(beside, settings, progress)
         faces, added = _beside(lfw, people, material)
         held_out = _together(lfw.of_people(people.validation).at_most(CALIBRATION_IMAGES), held_out)
         provenance["data"] = f"LFW, {len(people.fit)} people, and {added} pictures of triplets"
@@ -125,11 +130,19 @@ def train_on_triplets(
             f"{folder}: too few pictures to hold some out, by which the best pass is chosen: collect twenty "
             "of each kind or more, or train beside LFW with --extra data/lfw"
         )
-    best = fit_network(faces, held_out, settings, out, resume, start, chosen, provenance, pairs)
+    best = fit_network(
+        faces, held_out, settings, out, resume, start, chosen, provenance, pairs, progress, note
+    )
     return best, evaluate(best, material, out / "evaluation")
 
 
-def prepare(folder: Path, triplets: Sequence[Triplet], settings: Settings, people: Split) -> Material:
+def prepare(
+    folder: Path,
+    triplets: Sequence[Triplet],
+    settings: Settings,
+    people: Split,
+    progress: Progress = silent,
+) -> Material:
     """Align the images of triplets, each once, and part their pairs by who is learned from.
 
     Raises:
@@ -145,7 +158,7 @@ def prepare(folder: Path, triplets: Sequence[Triplet], settings: Settings, peopl
             image = path.name
         of[path] = str(first.setdefault(image, path).relative_to(folder))
     files = sorted(set(of.values()))
-    crops = align_listed(folder, files, folder / "crops", settings, named=False)
+    crops = align_listed(folder, files, folder / "crops", settings, named=False, progress=progress)
     who = [person_of(folder / file) for file in files]
     part = _parts(files, who, people)
     crops = replace(

@@ -1,0 +1,51 @@
+"""How long something still takes, shown on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from pipeline import progress as told
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress display on stderr, gone when done, so that stdout stays for results.
+
+    Where stderr is no terminal, nothing is displayed: it is left to what went wrong.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # else what is printed meanwhile would miss the file it goes to
+        disable=not console.is_terminal,
+    ) as display:
+        yield display
+
+
+@contextmanager
+def shown(visible: bool = True) -> Iterator[told.Progress]:
+    """Shows what the library reports of its progress, a line for each kind of work."""
+    with progress() as display:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int | None) -> None:
+            kind = what.partition(":")[0]
+            if kind not in tasks:
+                tasks[kind] = display.add_task(what, total=total, visible=visible)
+            display.update(tasks[kind], completed=done, total=total, description=what)
+
+        yield show
