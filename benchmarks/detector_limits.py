@@ -23,6 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.config import DetectSettings
 from pipeline.detection.evaluation.evaluate import held_out, read_image
 from pipeline.detection.evaluation.precision import average_precision, match
 from pipeline.detection.files import model_file
@@ -111,7 +112,9 @@ def main() -> None:
                 if name == "yunet":
                     detector: Any = YuNet(arguments.yunet, size, 0.01)
                 else:
-                    detector = YoloDetector(model_file(Path(name)), size, 0.01)
+                    detector = YoloDetector(
+                        model_file(Path(name)), DetectSettings(size=size, confidence=0.01)
+                    )
                 found = [detector.detect(read_image(photo.path)) for photo in photos]
                 row = {
                     "ap50": precision(found, photos, none),

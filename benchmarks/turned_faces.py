@@ -23,6 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.config import DetectSettings
 from pipeline.detection.evaluation.evaluate import read_image
 from pipeline.detection.files import model_file
 from pipeline.detection.training.prepare import SCALES, propose
@@ -138,7 +139,8 @@ def main() -> None:
     }
     for name in arguments.detector or [Path("face-n"), Path("face-p")]:
         file = model_file(name)
-        detectors[name.stem] = (file, YoloDetector(file, arguments.size, CONFIDENCE))
+        det = DetectSettings(size=arguments.size, confidence=CONFIDENCE)
+        detectors[name.stem] = (file, YoloDetector(file, det))
     figures: dict[str, Any] = {}
     least, reference = 0.0, np.zeros(0)
     for name, (_, detector) in detectors.items():

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from pipeline.build import detector_file
+from pipeline.config import DetectSettings
 from pipeline.detection.yolo import YoloDetector
 from pipeline.faces.boxes import iou
 from pipeline.outputs.places import output_file
@@ -73,7 +74,7 @@ def main() -> None:
         seen = frames(video, arguments.frames)
         films[video.name] = {}
         for name, average in (("surest", False), ("mean", True)):
-            detector = YoloDetector(model, arguments.size, average=average)
+            detector = YoloDetector(model, DetectSettings(size=arguments.size), average=average)
             found = [detector.detect(frame) for frame in seen]
             threes = zip(found, found[1:], found[2:], strict=False)
             values = np.array([value for three in threes for value in wobble(*three)])

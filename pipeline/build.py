@@ -71,9 +71,9 @@ def detector(settings: Settings, graphs: Graphs | None = None) -> Detector:
     det, graphs = settings.det, graphs or Graphs(settings)
     inside_people = _people_model(settings, graphs) is not None
     graph = graphs(det.person_faces if inside_people else det.model)
-    found: Detector = YoloDetector(graph, det.size, det.confidence, det.overlap, det.max_faces)
+    found: Detector = YoloDetector(graph, det)
     if det.tiles > 1:
-        found = TiledDetector(found, det.tiles, overlap=det.overlap, max_faces=det.max_faces)
+        found = TiledDetector(found, det)
     return found if det.roi is None or inside_people else RegionDetector(found, det.roi)
 
 
@@ -125,7 +125,7 @@ def finder(settings: Settings, faces: Detector, graphs: Graphs | None = None) ->
     from pipeline.detection.person import PersonDetector
     from pipeline.detection.region import RegionDetector
 
-    found = PersonDetector(model, faces, det.person_size, det.person_confidence, det.max_faces)
+    found = PersonDetector(model, faces, det)
     return found if det.roi is None else RegionDetector(found, det.roi)
 
 

@@ -17,6 +17,7 @@ import cv2
 from pipeline.build import detector_file
 from pipeline.commands.display import progress
 from pipeline.commands.shared import print_json
+from pipeline.config import load
 from pipeline.detection.evaluation import alarms, figures, lfw_check, timing
 from pipeline.detection.evaluation import evaluate as evaluating
 from pipeline.detection.evaluation.failures import failures, write_sheet
@@ -190,7 +191,8 @@ def _makers(
 
     def ours(file: Path, size: int) -> Detector:
         cv2.setNumThreads(1)  # as `pipeline.build` sets it: the cores are onnxruntime's
-        return YoloDetector(file, size, confidence, max_faces=1000)
+        settings = load(None, [f"det.size={size}", f"det.confidence={confidence}", "det.max_faces=1000"])
+        return YoloDetector(file, settings.det)
 
     def yunet(file: Path, size: int) -> Detector:
         cv2.setNumThreads(os.cpu_count() or 1)  # here OpenCV is what runs the network

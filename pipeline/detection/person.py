@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.config import DetectSettings
 from pipeline.detection.tiles import shifted
 from pipeline.detection.yolo import Graph, YoloDetector
 from pipeline.faces.assignment import pairs
@@ -31,10 +32,9 @@ class PersonDetector:
         self,
         model: Path | Graph,
         faces: Detector,
-        size: int = 480,
-        confidence: float = 0.4,
-        max_people: int = 100,
+        settings: DetectSettings = DetectSettings(),  # noqa: B008 (frozen)
         threads: int = 0,
+        *,
         overlap: float = 0.7,
     ) -> None:
         """
@@ -42,8 +42,7 @@ class PersonDetector:
             model: YOLO of ultralytics in ONNX, or one that is open, with a class named `person`, such as
                 those trained on COCO.
             faces: what looks for faces, given the part of the frame where people are.
-            size: long side of the network's input, in pixels; a multiple of 32.
-            confidence: score from which a box is a person.
+            settings: person_size, person_confidence, and max_faces, which is the most people, count here.
             threads: CPU threads; 0 for all.
             overlap: IoU above which the weaker of two boxes is dropped; people overlap more than faces do.
 
@@ -54,10 +53,13 @@ class PersonDetector:
         # A child before its mother is a box inside a box: none is dropped for being nested.
         self._people = YoloDetector(
             model,
-            size,
-            confidence,
-            overlap,
-            max_people,
+            settings.model_copy(
+                update={
+                    "size": settings.person_size,
+                    "confidence": settings.person_confidence,
+                    "overlap": overlap,
+                }
+            ),
             threads,
             nested=2.0,
             target="person",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.config import DetectSettings
 from pipeline.detection.yolo import suppress
 from pipeline.faces.boxes import nested
 from pipeline.protocols import Detector
@@ -25,22 +26,20 @@ class TiledDetector:
     def __init__(
         self,
         detector: Detector,
-        tiles: int = 2,
+        settings: DetectSettings,
+        *,
         shared: float = 0.2,
-        overlap: float = 0.5,
         within: float = 0.8,
-        max_faces: int = 100,
     ) -> None:
         """
         Args:
-            tiles: how many along each side of the frame; tiles have the frame's proportions.
+            settings: tiles, how many along each side of the frame, of its proportions; and overlap and
+                max_faces, as for one detector.
             shared: share of a tile that its neighbour sees too; faces up to this size are safe from seams.
-            overlap: IoU above which the weaker of two boxes of different pieces is dropped.
             within: share of a box inside a stronger one from which it is dropped.
-            max_faces: most faces of a frame, the best.
         """
-        self._detector, self.tiles, self.shared = detector, tiles, shared
-        self.overlap, self.within, self.max_faces = overlap, within, max_faces
+        self._detector, self.tiles, self.shared = detector, settings.tiles, shared
+        self.overlap, self.within, self.max_faces = settings.overlap, within, settings.max_faces
         self.digest = detector.digest
 
     def detect(self, image: Image) -> Detections:

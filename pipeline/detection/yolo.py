@@ -15,6 +15,7 @@ from typing import Any, Self
 import cv2
 import numpy as np
 
+from pipeline.config import DetectSettings
 from pipeline.detection.files import model_file
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import iou, nested
@@ -57,11 +58,9 @@ class YoloDetector:
     def __init__(
         self,
         model: Path | Graph = DEFAULT,
-        size: int = 480,
-        confidence: float = 0.4,
-        overlap: float = 0.5,
-        max_faces: int = 100,
+        settings: DetectSettings = DetectSettings(),  # noqa: B008 (frozen)
         threads: int = 0,
+        *,
         nested: float = 0.8,
         target: str = "face",
         spin: bool = True,
@@ -71,10 +70,7 @@ class YoloDetector:
         Args:
             model: `.onnx`, or one that is open, with a class named as `target`, or for faces with one class
                 only, not `person`.
-            size: long side of the network's input, in pixels; a multiple of 32.
-            confidence: score from which a box is a face.
-            overlap: IoU above which two boxes are of one face, and become one.
-            max_faces: most faces of an image, the best.
+            settings: size, confidence, overlap and max_faces count here.
             threads: CPU threads; 0 for all. Of a model that is open, they are settled.
             nested: share of a box inside a stronger one from which it is dropped: a face has no face in it.
             target: name of the class to find.
@@ -102,7 +98,8 @@ class YoloDetector:
         if "end2end" not in described:  # older exports do not say; only finished boxes come in rows of six
             self._finished |= self._session.get_outputs()[0].shape[-1] == 6
         self.has_landmarks = described["task"] == "pose" and described["kpt_shape"] in ("[5, 3]", "(5, 3)")
-        self.size, self.confidence, self.overlap, self.max_faces = size, confidence, overlap, max_faces
+        self.size, self.confidence = settings.size, settings.confidence
+        self.overlap, self.max_faces = settings.overlap, settings.max_faces
         self.nested, self.average = nested, average
         inputs = self._session.get_inputs()[0]
         self._input, shape = inputs.name, inputs.shape

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from pipeline.commands.demo_film import photographs
+from pipeline.config import DetectSettings
 from pipeline.detection.evaluation import timing
 from pipeline.detection.yolo import DEFAULT, YoloDetector
 
@@ -28,7 +29,7 @@ def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
 def sets(tmp_path: Path) -> list[Path]:
     """Two data sets of two photographs of the test fifth each, with boxes that our own detector drew."""
     photo = photographs().known
-    faces = YoloDetector(size=320)
+    faces = YoloDetector(settings=DetectSettings(size=320))
     folders = []
     for name in ("one", "two"):
         folder = tmp_path / name

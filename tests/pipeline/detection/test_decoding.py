@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from pipeline.config import DetectSettings
 from pipeline.detection.yolo import YoloDetector, agreement, letterbox, suppress
 from pipeline.faces.boxes import iou
 from pipeline.types import Floats, Image
@@ -74,7 +75,7 @@ def test_a_face_is_found_wherever_in_the_output_of_every_stride(head: Head, stri
     output = nothing()
     part = places()[stride]
     output[:, range(part.start, part.stop)[end]] = face(60, 50, 2 * stride, 0.9)
-    found = YoloDetector(head(output), WIDTH).detect(grey())
+    found = YoloDetector(head(output), DetectSettings(size=WIDTH)).detect(grey())
     np.testing.assert_allclose(found.boxes, [[60 - stride, 50 - stride, 60 + stride, 50 + stride]])
     np.testing.assert_allclose(found.scores, [0.9], rtol=1e-6)
     np.testing.assert_allclose(found.landmarks[0, 0], [60 - stride / 2, 50 - stride / 2])
@@ -85,13 +86,13 @@ def test_faces_of_all_strides_come_together_best_first(head: Head) -> None:
     output = nothing()
     for (stride, part), score in zip(places().items(), (0.5, 0.9, 0.7), strict=True):
         output[:, part.start] = face(stride * 3, 40, stride, score)
-    found = YoloDetector(head(output), WIDTH).detect(grey())
+    found = YoloDetector(head(output), DetectSettings(size=WIDTH)).detect(grey())
     np.testing.assert_allclose(found.scores, [0.9, 0.7, 0.5], rtol=1e-6)
     np.testing.assert_allclose(found.landmarks[:, 2, 0], [48, 96, 24])
 
 
 def test_an_empty_picture_has_no_faces(head: Head) -> None:
-    detector = YoloDetector(head(nothing()), WIDTH)
+    detector = YoloDetector(head(nothing()), DetectSettings(size=WIDTH))
     for image in (grey(), grey(0, WIDTH), grey(HEIGHT, 0), grey(0, 0)):
         found = detector.detect(image)
         assert (found.boxes.shape, found.landmarks.shape) == ((0, 4), (0, 5, 2))
@@ -102,7 +103,7 @@ def test_coordinates_are_those_of_the_frame_whatever_its_size(head: Head) -> Non
     output[:, 3] = face(64, 48, 32, 0.9)  # the middle of the network's input
     model = head(output, side="side")
     for height, width in [(96, 128), (720, 960), (30, 40), (9, 12)]:
-        found = YoloDetector(model, WIDTH).detect(grey(height, width))
+        found = YoloDetector(model, DetectSettings(size=WIDTH)).detect(grey(height, width))
         middle = np.array([width, height], np.float32) / 2
         np.testing.assert_allclose(found.landmarks[0, 2], middle, atol=0.2)
         np.testing.assert_allclose(found.boxes[0, 2:] - found.boxes[0, :2], np.full(2, width / 4), atol=0.2)
@@ -112,7 +113,7 @@ def test_a_picture_smaller_than_a_stride_is_searched(head: Head) -> None:
     output = nothing()
     output[:, 3] = face(64, 64, 64, 0.9)
     for side in (1, 2, 7, 31):
-        found = YoloDetector(head(output), WIDTH).detect(grey(side, side))
+        found = YoloDetector(head(output), DetectSettings(size=WIDTH)).detect(grey(side, side))
         np.testing.assert_allclose(found.boxes, [[side / 4, side / 4, side * 3 / 4, side * 3 / 4]], rtol=1e-4)
 
 
@@ -120,7 +121,7 @@ def test_a_picture_smaller_than_a_stride_is_searched(head: Head) -> None:
 def test_an_extreme_aspect_ratio_keeps_boxes_inside_the_frame(head: Head, height: int, width: int) -> None:
     output = nothing()
     output[:, 3] = face(WIDTH / 2, 16, 30, 0.9) if width > height else face(16, WIDTH / 2, 30, 0.9)
-    (box,) = YoloDetector(head(output), WIDTH).detect(grey(height, width)).boxes
+    (box,) = YoloDetector(head(output), DetectSettings(size=WIDTH)).detect(grey(height, width)).boxes
     assert box[0] >= 0
     assert box[1] >= 0
     assert box[2] <= width
@@ -132,26 +133,26 @@ def test_a_face_in_the_padding_is_none(head: Head) -> None:
     output = nothing()
     output[:, 3] = face(64, 2, 3, 0.9)  # 128 x 64 is padded to 128 x 64 + 2 x 16 where the input is fixed
     model = head(output, side=128)
-    assert len(YoloDetector(model, 128).detect(grey(64, 128))) == 0
-    assert len(YoloDetector(model, 128).detect(grey(128, 128))) == 1
+    assert len(YoloDetector(model, DetectSettings(size=128)).detect(grey(64, 128))) == 0
+    assert len(YoloDetector(model, DetectSettings(size=128)).detect(grey(128, 128))) == 1
 
 
 @pytest.mark.parametrize("shape", [(96, 128), (96, 128, 1), (96, 128, 4), (96, 128, 2), (1, 96, 128, 3)])
 def test_what_is_no_bgr_picture_is_refused_with_what_to_do(head: Head, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"takes BGR images \(height, width, 3\) uint8.*cv2\.cvtColor"):
-        YoloDetector(head(nothing()), WIDTH).detect(np.zeros(shape, np.uint8))
+        YoloDetector(head(nothing()), DetectSettings(size=WIDTH)).detect(np.zeros(shape, np.uint8))
 
 
 def test_a_picture_of_floats_is_refused(head: Head) -> None:
     with pytest.raises(ValueError, match=r"not .* float32"):
-        YoloDetector(head(nothing()), WIDTH).detect(np.zeros((96, 128, 3), np.float32))  # type: ignore[arg-type]
+        YoloDetector(head(nothing()), DetectSettings(size=WIDTH)).detect(np.zeros((96, 128, 3), np.float32))  # type: ignore[arg-type]
 
 
 def test_what_overlaps_becomes_its_mean_weighted_by_squared_score_with_that_of_the_surest(head: Head) -> None:
     output = nothing()
     output[:, 5], output[:, 9] = face(60, 50, 30, 0.8), face(66, 46, 33, 0.4)
     output[:, 11], output[:, 12] = face(20, 30, 20, 0.6), face(60, 50, 30, 0.3)  # another, and too unsure
-    found = YoloDetector(head(output), WIDTH, confidence=0.35).detect(grey())
+    found = YoloDetector(head(output), DetectSettings(size=WIDTH, confidence=0.35)).detect(grey())
     np.testing.assert_allclose(found.scores, [0.8, 0.6], rtol=1e-6)
     np.testing.assert_allclose(found.boxes, [[45.9, 33.9, 76.5, 64.5], [10, 20, 30, 40]], atol=1e-2)
     np.testing.assert_allclose(found.landmarks[:, 2], [[61.2, 49.2], [20, 30]], atol=1e-2)
@@ -161,7 +162,7 @@ def test_what_overlaps_becomes_its_mean_weighted_by_squared_score_with_that_of_t
 def test_without_averaging_the_surest_is_given_and_of_equals_the_first(head: Head) -> None:
     output = nothing()
     output[:, 5], output[:, 9] = face(60, 50, 30, 0.8), face(62, 50, 30, 0.8)
-    found = YoloDetector(head(output), WIDTH, average=False).detect(grey())
+    found = YoloDetector(head(output), DetectSettings(size=WIDTH), average=False).detect(grey())
     np.testing.assert_allclose(found.landmarks[:, 2], [[60, 50]])
 
 
@@ -169,13 +170,13 @@ def test_a_box_that_is_inside_out_suppresses_nobody(head: Head) -> None:
     output = nothing()
     output[:, 5], output[:, 9] = face(60, 50, 30, 0.8), face(60, 50, 30, 0.9)
     output[2:4, 9] = -30
-    found = YoloDetector(head(output), WIDTH).detect(grey())
+    found = YoloDetector(head(output), DetectSettings(size=WIDTH)).detect(grey())
     np.testing.assert_allclose(found.scores, [0.8], rtol=1e-6)
 
 
 def test_thousands_of_sure_candidates_are_one_face(head: Head) -> None:
     output = np.repeat(face(60, 50, 30, 0.8)[:, None], 6000, axis=1)
-    assert len(YoloDetector(head(output), WIDTH).detect(grey())) == 1
+    assert len(YoloDetector(head(output), DetectSettings(size=WIDTH)).detect(grey())) == 1
 
 
 def slow_suppress(boxes: Floats, scores: Floats, overlap: float) -> list[int]:

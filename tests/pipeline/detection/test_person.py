@@ -75,7 +75,12 @@ def test_people_are_those_that_ultralytics_finds(
     # Warming up does no more than import torchvision, for an NMS that equals ultralytics' own.
     monkeypatch.setattr(ultralytics.nn.autobackend.AutoBackend, "warmup", lambda *_, **__: None)
     predictor = ultralytics.YOLO(models[layout], task="detect")
-    detector = PersonDetector(models[layout], NoFaces(), 128, CONFIDENCE, 300, overlap=OVERLAP)
+    detector = PersonDetector(
+        models[layout],
+        NoFaces(),
+        DetectSettings(person_size=128, person_confidence=CONFIDENCE, max_faces=300),
+        overlap=OVERLAP,
+    )
     size = 128 if "any size" in layout else (96, 128)
     people = 0
     for height, width in [(96, 128), (90, 70), (150, 200)]:
@@ -104,8 +109,12 @@ def test_finished_boxes_are_known_even_if_an_older_export_does_not_say(
 ) -> None:
     old_model = relabelled(models["26, end to end"], tmp_path / "old.onnx", end2end="", args="")
     image = picture(96, 128)
-    old = PersonDetector(old_model, NoFaces(), 128, CONFIDENCE).detect(image)
-    new = PersonDetector(models["26, end to end"], NoFaces(), 128, CONFIDENCE).detect(image)
+    old = PersonDetector(
+        old_model, NoFaces(), DetectSettings(person_size=128, person_confidence=CONFIDENCE)
+    ).detect(image)
+    new = PersonDetector(
+        models["26, end to end"], NoFaces(), DetectSettings(person_size=128, person_confidence=CONFIDENCE)
+    ).detect(image)
     assert len(old) > 3
     np.testing.assert_array_equal(old.boxes, new.boxes)
 
@@ -155,7 +164,7 @@ def test_where_nobody_is_no_face_is_looked_for(world: Any, find: Any, detector: 
 
 def test_faces_are_looked_for_once_and_only_where_people_are(world: Any, people_model: Path) -> None:
     faces = NoFaces()
-    finder = PersonDetector(people_model, faces, 320)
+    finder = PersonDetector(people_model, faces, DetectSettings(person_size=320))
     finder.detect(scene(world, (40, 30, None)))
     finder.detect(scene(world, (40, 30, None), (230, 60, None)))
     (one, tall), (two, taller) = faces.looked  # all that is looked at, a little larger than the people

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.commands.demo_film import photographs
+from pipeline.config import DetectSettings
 from pipeline.detection.region import RegionDetector
 from pipeline.detection.tiles import TiledDetector, spans
 from pipeline.detection.yolo import YoloDetector
@@ -64,7 +65,7 @@ def test_pieces_cover_a_side_are_equally_long_and_overlap(length: int, count: in
 def test_a_face_too_small_for_the_whole_frame_is_found_in_a_tile() -> None:
     small = frame((100, 60, 24))
     assert len(Bright(0.05).detect(small)) == 0
-    found = TiledDetector(Bright(0.05), 2).detect(small)
+    found = TiledDetector(Bright(0.05), DetectSettings(tiles=2)).detect(small)
     assert in_order(found.boxes) == [[100, 60, 124, 84]]
     np.testing.assert_array_equal(found.landmarks[0, 0], [112, 72])
 
@@ -72,28 +73,30 @@ def test_a_face_too_small_for_the_whole_frame_is_found_in_a_tile() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 600), st.integers(0, 320), st.integers(6, 40), st.sampled_from([2, 3, 4]))
 def test_a_face_is_found_once_and_whole_wherever_the_seams_run(x: int, y: int, side: int, tiles: int) -> None:
-    found = TiledDetector(Bright(), tiles).detect(frame((x, y, side)))
+    found = TiledDetector(Bright(), DetectSettings(tiles=tiles)).detect(frame((x, y, side)))
     assert in_order(found.boxes) == [[x, y, min(x + side, 640), min(y + side, 360)]]
 
 
 def test_a_face_larger_than_what_tiles_share_is_taken_from_the_whole_frame() -> None:
-    found = TiledDetector(Bright(), 2).detect(frame((200, 60, 240)))
+    found = TiledDetector(Bright(), DetectSettings(tiles=2)).detect(frame((200, 60, 240)))
     assert in_order(found.boxes) == [[200, 60, 440, 300]]
 
 
 def test_a_face_at_the_edge_of_the_frame_is_cut_by_no_seam() -> None:
-    found = TiledDetector(Bright(), 2).detect(frame((0, 0, 20), (620, 340, 20)))
+    found = TiledDetector(Bright(), DetectSettings(tiles=2)).detect(frame((0, 0, 20), (620, 340, 20)))
     assert in_order(found.boxes) == [[0, 0, 20, 20], [620, 340, 640, 360]]
 
 
 def test_the_best_faces_of_all_tiles_are_kept_and_come_first() -> None:
-    found = TiledDetector(Bright(), 2, max_faces=2).detect(frame((10, 10, 20), (500, 20, 30), (40, 300, 25)))
+    found = TiledDetector(Bright(), DetectSettings(tiles=2, max_faces=2)).detect(
+        frame((10, 10, 20), (500, 20, 30), (40, 300, 25))
+    )
     assert [box[2] - box[0] for box in found.boxes.tolist()] == [30, 25]
 
 
 def test_each_tile_has_the_frames_proportions_and_the_whole_is_looked_at_once() -> None:
     bright = Bright()
-    TiledDetector(bright, 3).detect(frame())
+    TiledDetector(bright, DetectSettings(tiles=3)).detect(frame())
     assert bright.shapes[0] == (360, 640, 3)
     assert len(bright.shapes) == 10
     for height, width, _ in bright.shapes[1:]:
@@ -101,7 +104,7 @@ def test_each_tile_has_the_frames_proportions_and_the_whole_is_looked_at_once() 
 
 
 def test_no_face_anywhere_is_an_empty_answer() -> None:
-    found = TiledDetector(Bright(), 2).detect(frame())
+    found = TiledDetector(Bright(), DetectSettings(tiles=2)).detect(frame())
     assert (found.boxes.shape, found.landmarks.shape) == ((0, 4), (0, 5, 2))
 
 
@@ -126,9 +129,9 @@ def test_real_faces_that_are_tiny_in_a_large_frame_are_found_in_tiles() -> None:
     corners = [(200, 150), (1600, 800), (912, 200), (300, 492), (912, 492)]
     for x, y in corners:
         large[y : y + 96, x : x + 96] = face
-    whole = YoloDetector(size=320)
+    whole = YoloDetector(settings=DetectSettings(size=320))
     assert len(whole.detect(large)) < len(corners)
-    found = TiledDetector(whole, 3).detect(large)
+    found = TiledDetector(whole, DetectSettings(tiles=3)).detect(large)
     assert len(found) == len(corners)
     height, width = photographs().known.shape[:2]
     alone = whole.detect(photographs().known).boxes[0] * np.tile([96 / width, 96 / height], 2)

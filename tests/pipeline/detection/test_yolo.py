@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.config import DetectSettings
 from pipeline.detection.training.export import export
 from pipeline.detection.yolo import YoloDetector, letterbox
 from pipeline.errors import DetectorError
@@ -98,7 +99,12 @@ def test_faces_are_those_that_ultralytics_finds(
     monkeypatch.setattr(ultralytics.nn.autobackend.AutoBackend, "warmup", lambda *_, **__: None)
     pose = layout != "11, boxes only"
     predictor = ultralytics.YOLO(models[layout], task="pose" if pose else "detect")
-    detector = YoloDetector(models[layout], 128, CONFIDENCE, OVERLAP, max_faces=300, nested=2, average=False)
+    detector = YoloDetector(
+        models[layout],
+        DetectSettings(size=128, confidence=CONFIDENCE, overlap=OVERLAP, max_faces=300),
+        nested=2,
+        average=False,
+    )
     assert detector.has_landmarks == pose
     size, face = ((96, 128), 1) if layout == "11, two classes, fixed" else (128, 0)
     for height, width in [(96, 128), (90, 70), (150, 200)]:
@@ -118,33 +124,48 @@ def test_faces_are_those_that_ultralytics_finds(
 @pytest.mark.parametrize("layout", ["26, landmarks", "26, end to end"])
 def test_a_narrow_strip_is_searched_too(models: dict[str, Path], layout: str) -> None:
     # 128 x 32 has fewer places than an end-to-end head lists.
-    assert len(YoloDetector(models[layout], 128, 0.01).detect(picture(20, 128))) > 0
+    assert (
+        len(YoloDetector(models[layout], DetectSettings(size=128, confidence=0.01)).detect(picture(20, 128)))
+        > 0
+    )
 
 
 def test_a_box_inside_a_stronger_one_is_dropped(models: dict[str, Path]) -> None:
     image = picture(90, 125)
-    every = YoloDetector(models["26, landmarks"], 128, 0.05, 0.9, max_faces=1000, nested=2).detect(image)
-    apart = YoloDetector(models["26, landmarks"], 128, 0.05, 0.9, max_faces=1000, nested=0.5).detect(image)
+    every = YoloDetector(
+        models["26, landmarks"],
+        DetectSettings(size=128, confidence=0.05, overlap=0.9, max_faces=1000),
+        nested=2,
+    ).detect(image)
+    apart = YoloDetector(
+        models["26, landmarks"],
+        DetectSettings(size=128, confidence=0.05, overlap=0.9, max_faces=1000),
+        nested=0.5,
+    ).detect(image)
     inside = nested(every.boxes, 0.5)
     assert inside.any()
     np.testing.assert_array_equal(apart.boxes, every.boxes[~inside])
 
 
 def test_boxes_lie_in_the_frame_and_the_best_come_first(models: dict[str, Path]) -> None:
-    found = YoloDetector(models["26, landmarks"], 128, 0.05, 0.9, nested=2).detect(picture(90, 125))
+    found = YoloDetector(
+        models["26, landmarks"], DetectSettings(size=128, confidence=0.05, overlap=0.9), nested=2
+    ).detect(picture(90, 125))
     assert len(found) == 100
     assert (found.boxes >= 0).all()
     assert (found.boxes <= np.array([125, 90, 125, 90])).all()
     assert (np.diff(found.scores) <= 0).all()
-    some = YoloDetector(models["26, landmarks"], 128, 0.05, 0.9, max_faces=7, nested=2).detect(
-        picture(90, 125)
-    )
+    some = YoloDetector(
+        models["26, landmarks"], DetectSettings(size=128, confidence=0.05, overlap=0.9, max_faces=7), nested=2
+    ).detect(picture(90, 125))
     np.testing.assert_array_equal(some.scores, found.scores[:7])
 
 
 def test_no_face_is_an_empty_answer(models: dict[str, Path]) -> None:
     for layout in LAYOUTS:
-        found = YoloDetector(models[layout], 128, 1.5).detect(picture(96, 128))
+        found = YoloDetector(models[layout], DetectSettings(size=128, confidence=0.999)).detect(
+            picture(96, 128)
+        )
         assert len(found) == 0
         assert found.landmarks.shape == (0, 5, 2)
 

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
+from pipeline.config import DetectSettings
 from pipeline.detection.training.export import export, input_shape
 from pipeline.detection.training.train import description
 from pipeline.detection.yolo import YoloDetector, letterbox
@@ -47,7 +48,7 @@ def test_trained_weights_become_a_detector(best: Path, tmp_path: Path) -> None:
     written = export([best], tmp_path / "face.onnx", {"recog.kind": "face detector"})
     assert files(best.parent) == before
     assert files(tmp_path) == {"face.onnx"}
-    detector = YoloDetector(written, 64, confidence=1e-6, max_faces=5, nested=2)
+    detector = YoloDetector(written, DetectSettings(size=64, confidence=1e-06, max_faces=5), nested=2)
     assert detector.has_landmarks
     assert len(detector.detect(np.zeros((48, 64, 3), np.uint8))) == 5
 
@@ -104,7 +105,7 @@ def test_fixed_inputs_are_squares_or_sixteen_to_nine_in_whole_strides() -> None:
 
 def test_a_graph_of_a_fixed_shape_takes_any_frame(best: Path, tmp_path: Path) -> None:
     written = export([best], tmp_path / "face.onnx", {}, (64, 96))
-    detector = YoloDetector(written, 320, confidence=1e-6, max_faces=5, nested=2)
+    detector = YoloDetector(written, DetectSettings(size=320, confidence=1e-06, max_faces=5), nested=2)
     assert detector._fixed == (64, 96)
     found = detector.detect(np.zeros((100, 70, 3), np.uint8))
     assert 1 <= len(found) <= 5
