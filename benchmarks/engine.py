@@ -173,7 +173,7 @@ class Ours:
 
     def __call__(self, video: Path, out: Path, frames: int) -> None:
         events = out.with_suffix(".jsonl")
-        recognise(str(video), Outputs(out, events, window=False), self.gallery, self.settings, quiet=True)
+        recognise(str(video), Outputs(out, events, window=False), self.gallery, self.settings)
         events.unlink()
 
 

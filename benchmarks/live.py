@@ -49,7 +49,7 @@ main()
 
 def four(video: Path, frames: int, rate: float, gallery: Path, settings: Settings) -> dict[str, Any]:
     """Four live sources at once."""
-    with models(gallery, settings, quiet=True) as made:
+    with models(gallery, settings) as made:
         shared = SharedPeople(made.people)
         sources = [Rehearsal(video, frames, rate) for _ in range(4)]
         streams = [

@@ -25,7 +25,7 @@ from gallery.calibration import to_people
 from gallery.pooled import pool
 from pipeline.config import EvidenceSettings
 from pipeline.identity.evidence import posterior
-from pipeline.identity.ratios import NEAREST
+from pipeline.identity.judge import NEAREST
 from pipeline.outputs.places import output_file
 from siamese.provenance import commit, versions
 from siamese.runtime import DEFAULT, Embedder

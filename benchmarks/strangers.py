@@ -24,7 +24,7 @@ import numpy as np
 from gallery.index import ExactIndex
 from pipeline.config import EvidenceSettings
 from pipeline.identity.evidence import bound, posterior
-from pipeline.identity.ratios import NEAREST
+from pipeline.identity.judge import NEAREST
 from pipeline.outputs.places import output_file
 from siamese import calibration
 from siamese.calibration import Calibration

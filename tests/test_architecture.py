@@ -58,3 +58,20 @@ def test_the_glossary_has_the_words_that_are_ours_and_the_fields() -> None:
         assert re.search(rf"\b{word}\b", words)
     for word in ("gallery", "probe", "embedding", "FAR", "FRR", "FPIR", "FNIR", "TAR@FAR"):
         assert word in words
+
+
+def test_only_commands_print() -> None:
+    """The library returns, raises, logs, and reports to whoever called it."""
+    library = [
+        path
+        for package in ("pipeline", "siamese", "gallery")
+        for path in (ROOT / package).rglob("*.py")
+        if "commands" not in path.parts and path.name != "cli.py"
+    ]
+    prints = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in library
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Name) and node.id == "print"
+    ]
+    assert not prints

@@ -23,7 +23,7 @@ def demo(
     """Make a short film, enroll one person, recognise: one is named, the others stay unknown."""
     from pipeline import build
     from pipeline.commands.demo_film import PERSON, make_film, other_view, photographs
-    from pipeline.commands.display import progress, shown
+    from pipeline.commands.display import heard, progress, shown
     from pipeline.commands.run_report import report
     from pipeline.commands.shared import settings_from
     from pipeline.drawing.sheet import contact_sheet
@@ -59,7 +59,9 @@ def demo(
     print(f"{PERSON} is enrolled from another view: {photo}")
 
     with shown() as told:
-        ended = recognise(str(video), Outputs(annotated, events, False), gallery, settings, progress=told)
+        ended = recognise(
+            str(video), Outputs(annotated, events, False), gallery, settings, None, *heard(), told
+        )
     report(ended, annotated, events)
     if ended.interrupted:
         raise typer.Exit(ended.exit_code)

@@ -1,4 +1,4 @@
-"""How long something still takes, shown on stderr."""
+"""What the library reports, shown to a person: how far it is, on stderr, and what it says."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline import progress as told
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-    from pipeline import progress as told
 
 
 @contextmanager
@@ -49,3 +49,13 @@ def shown(visible: bool = True) -> Iterator[told.Progress]:
             display.update(tasks[kind], completed=done, total=total, description=what)
 
         yield show
+
+
+def heard(as_json: bool = False) -> tuple[told.Report, told.Report]:
+    """What prints a run's reports, and what prints its warnings.
+
+    Where stdout is for JSON, reports are left out; warnings go to stderr, for nobody should miss them.
+    """
+    if as_json:
+        return told.unheard, lambda line: print(line, file=sys.stderr)
+    return print, print

@@ -85,7 +85,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Recognise the enrolled people in a video; everybody else stays unknown."""
-    from pipeline.commands.display import shown
+    from pipeline.commands.display import heard, shown
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import SourceError
     from pipeline.outputs.leftovers import left_behind
@@ -104,7 +104,7 @@ def run(
         endings = _several(specs, outputs, gallery, settings, as_json, delay)
     else:
         with shown(visible=not as_json) as progress:
-            endings = [recognise(specs[0], outputs, gallery, settings, as_json, delay, progress)]
+            endings = [recognise(specs[0], outputs, gallery, settings, delay, *heard(as_json), progress)]
         if as_json:
             told = as_dict(endings[0], shown_source(specs[0]), outputs)
             print_json(told | {"sources": [told]})  # the list is as of several
@@ -127,6 +127,7 @@ def _several(
     """Run over several sources, and say of each what its run amounted to."""
     from dataclasses import replace
 
+    from pipeline.commands.display import heard
     from pipeline.commands.shared import print_json
     from pipeline.recognition.several import own_videos, recognise_all
 
@@ -134,7 +135,7 @@ def _several(
     if outputs.video is not None:
         videos = own_videos(outputs.video, specs)
     each = [replace(outputs, video=video) for video in videos]
-    endings = recognise_all(specs, each, gallery, settings, as_json, delay)
+    endings = recognise_all(specs, each, gallery, settings, delay, *heard(as_json))
     names = [shown_source(spec) for spec in specs]
     if as_json:
         rows = zip(endings, names, each, strict=True)

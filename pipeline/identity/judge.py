@@ -79,6 +79,10 @@ class Judge:
         """Distances (n, k) of matches, with everybody's shift in a gallery that was calibrated so."""
         return matches.distances.astype(np.float64) if self.claim is None else self.claim.shifted(matches)
 
+    def claimed(self) -> str | None:
+        """What the gallery is calibrated for, or why it is not any more, in a line; None if it never was."""
+        return guarantee.lapsed(self._people) if self.claim is None else f"calibrated: {self.claim}"
+
     def nobody_why(self) -> str | None:
         """Why nobody will be named, where too many are enrolled without a calibration; else None."""
         if self.claim is not None:

@@ -53,7 +53,7 @@ def bench(wanted: Wanted, gallery: Path | None, settings: Settings) -> dict[str,
     delays: list[float] = []
     memory: list[tuple[int, float]] = []
     source = Rehearsal(wanted.video, wanted.frames, wanted.rate)
-    with models(gallery, settings, quiet=True) as made:
+    with models(gallery, settings) as made:
         stream = Stream("", source, made, settings, 0.0, True, lambda: False)
         count, first = 0, 0.0
         with open_sink(wanted.out, stream.fps) as sink, stream.run() as runner:

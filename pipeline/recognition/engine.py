@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -19,12 +19,11 @@ from pipeline.config import Settings
 from pipeline.drawing.draw import draw
 from pipeline.errors import SinkError
 from pipeline.faces.upright import UprightDetector
-from pipeline.identity import guarantee
 from pipeline.identity.guarantee import Guarantee
 from pipeline.outputs.outputs import About, Opened, Outputs
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
-from pipeline.progress import Progress, silent
+from pipeline.progress import Progress, Report, silent, unheard
 from pipeline.protocols import Detector, Embedder, People
 from pipeline.recognition.paint import SETTLE, WHOLE, Painter, painted, with_pictures
 from pipeline.recognition.recognise import Recogniser
@@ -36,6 +35,7 @@ from pipeline.tracking.shots import marked
 from pipeline.types import Frame, Image, Result
 from siamese.interrupt import stop_requested
 
+_log = logging.getLogger(__name__)
 MOMENT = 0.75  # seconds of a film in which a face is not looked at often enough to be decided
 PIPED = 3.0  # seconds for which the pictures of a pipe are held at most; a second of 1080p takes 190 MB
 
@@ -67,8 +67,9 @@ def recognise(
     outputs: Outputs,
     gallery: Path | None,
     settings: Settings,
-    quiet: bool = False,
     delay: float | None = None,
+    report: Report = unheard,
+    warn: Report = _log.warning,
     progress: Progress = silent,
 ) -> Ended:
     """Run over a source until it ends, its window is closed, or a signal; what was written stays playable.
@@ -78,9 +79,10 @@ def recognise(
     Args:
         spec: what `--source` takes.
         gallery: the gallery file; None for the user's own, which counts as empty while it is missing.
-        quiet: print nothing.
         delay: seconds by which frames are held back for names to reach them; by default none for live
             sources, and for files as long as their tracks need.
+        report: is told in lines what is worth knowing of gallery, source and outputs.
+        warn: is told in a line what nobody should miss: the gallery cannot be followed any more.
         progress: is told of the frames.
 
     Raises:
@@ -90,12 +92,12 @@ def recognise(
     if outputs.window and not can_show():
         raise SinkError("--show: there is no screen here; leave it out, or write a video with --out")
     with (
-        models(gallery, settings, quiet) as made,
+        models(gallery, settings, report, warn) as made,
         open_source(
             spec,
             stream=settings.stream,
             hardware=settings.runtime.decoder,
-            report=None if quiet else print,
+            report=report,
         ) as source,
         stop_requested(source.halt) as asked,
     ):
@@ -103,7 +105,6 @@ def recognise(
         stop = threading.Event()
         drawn = wanted or outputs.needs_pictures
         stopped = lambda: stop.is_set() or asked.is_set()  # noqa: E731
-        report: Callable[[str], None] = (lambda line: None) if quiet else print
         stream = Stream(spec, source, made, settings, delay, drawn, stopped, outputs.tape is not None, report)
         interrupted, lost = False, None
         with (
@@ -135,26 +136,27 @@ def recognise(
 
 
 @contextmanager
-def models(gallery: Path | None, settings: Settings, quiet: bool) -> Iterator[Models]:
-    """The models and the gallery, ready for the first frame; closes the gallery at the end."""
+def models(
+    gallery: Path | None, settings: Settings, report: Report = unheard, warn: Report = _log.warning
+) -> Iterator[Models]:
+    """The models and the gallery, ready for the first frame; closes the gallery at the end.
+
+    Args:
+        report, warn: as for `recognise`.
+    """
     embedder = build.embedder(settings)
-    # Somebody who reads JSON from stdout must not miss that the gallery cannot be followed.
-    people = build.people(gallery, embedder, lambda line: print(line, file=sys.stderr if quiet else None))
+    people = build.people(gallery, embedder, warn)
     try:
         detector = build.tracking_detector(settings)
-        if not people.people_count and not quiet:
+        judge = build.judge(people, embedder, settings)
+        if people.people_count:
+            judge.matches(np.zeros((1, embedder.dimension), np.float32), 1)  # builds the index
+        else:
             how = "recog enroll --name NAME --images DIR"
-            print(f"nobody is enrolled, so everybody is unknown; enroll with: {how}")
-        elif people.people_count:  # build the index before the first frame
-            people.search(np.zeros((1, embedder.dimension), np.float32), 1)
-        claim, lapsed = guarantee.of(people), guarantee.lapsed(people)
-        if claim is not None and not quiet:
-            print(f"calibrated: {claim}")
-        if lapsed is not None and not quiet:
-            print(lapsed)
-        many = guarantee.too_many(people.people_count, embedder.calibration, settings.evidence)
-        if claim is None and many and not quiet:
-            print(many)
+            report(f"nobody is enrolled, so everybody is unknown; enroll with: {how}")
+        for line in (judge.claimed(), judge.nobody_why()):
+            if line is not None:
+                report(line)
         yield Models(detector, embedder, people)
     finally:
         people.close()
@@ -200,7 +202,7 @@ class Stream:
         drawn: bool,
         stopped: Callable[[], bool],
         taped: bool = False,
-        report: Callable[[str], None] = lambda line: None,
+        report: Report = unheard,
     ) -> None:
         """
         Args:

@@ -11,10 +11,8 @@ import numpy as np
 from pipeline.config import Settings
 from pipeline.faces import assignment
 from pipeline.faces.examine import examine
-from pipeline.identity import guarantee
-from pipeline.identity.evidence import Evidence
 from pipeline.identity.guarantee import Guarantee
-from pipeline.identity.ratios import ratios_of
+from pipeline.identity.judge import Judge
 from pipeline.protocols import Detector, Embedder, People
 from pipeline.tracking.attention import Attention
 from pipeline.tracking.cadence import Cadence
@@ -40,7 +38,6 @@ class Recogniser:
 
     Attributes:
         enrolled: how many people are in the gallery, as far as is known.
-        guarantee: what the gallery was calibrated for, if it was.
     """
 
     def __init__(
@@ -62,15 +59,20 @@ class Recogniser:
         if live:
             assignment.prepare()
         self._keep_looks, self._report = keep_looks, report
-        self._detector, self._embedder, self._people = detector, embedder, people
-        self._settings = settings
+        self._detector, self._embedder = detector, embedder
+        self._judge = Judge(people, embedder.calibration, settings.evidence)
+        self._quality = settings.quality
         self._cuts = CutDetector()
         self._cadence = Cadence(settings.det.every, live)
         self._tracker = Tracker(settings.track, settings.det.confidence)
         self._attention = Attention(settings.attention)
-        self._evidence = Evidence(settings.evidence)
-        self.enrolled = people.people_count
-        self.guarantee = guarantee.of(people)
+        self._evidence = self._judge.evidence()
+        self.enrolled = self._judge.people_count
+
+    @property
+    def guarantee(self) -> Guarantee | None:
+        """What the gallery was calibrated for, if it was."""
+        return self._judge.claim
 
     def __call__(self, frame: Frame) -> Result:
         """Both stages in turn."""
@@ -147,7 +149,7 @@ class Recogniser:
         With nobody enrolled a look needs no embedding, and none is returned unless looks are kept.
         """
         seen = examine(frame.image, faces)
-        measured, limits = seen.quality, self._settings.quality
+        measured, limits = seen.quality, self._quality
         usable = (
             (measured.side >= limits.min_face)
             & (measured.sharpness >= limits.min_sharpness)
@@ -175,14 +177,7 @@ class Recogniser:
 
     def _weigh(self, tracks: list[int], pooled: list[Floats]) -> None:
         """Search the gallery for the looks at each of these tracks, each (d,)."""
-        found = ratios_of(
-            np.stack(pooled),
-            self._people,
-            self._embedder.calibration,
-            self._settings.evidence,
-            self.guarantee,
-        )
-        for track, ratios in zip(tracks, found, strict=True):
+        for track, ratios in zip(tracks, self._judge.ratios(np.stack(pooled)), strict=True):
             self._evidence.weigh(track, ratios)
 
     def _take_in_enrollments(self) -> None:
@@ -191,20 +186,14 @@ class Recogniser:
         What was concluded rests on people who may be gone, and lacks those who are new. The looks themselves
         are what they were: they are judged again, so that nobody loses a name to somebody else's enrolment.
         """
-        if not self._people.refresh():
+        before = self.guarantee
+        if not self._judge.refresh():
             return
-        before, self.enrolled = self.guarantee, self._people.people_count
-        self.guarantee = guarantee.of(self._people)
+        self.enrolled = self._judge.people_count
         if (before is None) != (self.guarantee is None):
-            self._report(_of_claim(self.guarantee, self._people))
+            self._report(self._judge.claimed() or "the gallery is not calibrated any more")
         self._evidence.forget_glances()
         tracks, pooled = self._evidence.pooled()
         self._attention.forget(frozenset(tracks))  # of the others nothing is known yet
         if tracks:
             self._weigh(tracks, pooled)
-
-
-def _of_claim(claim: Guarantee | None, people: People) -> str:
-    if claim is not None:
-        return f"calibrated: {claim}"
-    return guarantee.lapsed(people) or "the gallery is not calibrated any more"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import threading
@@ -21,6 +22,7 @@ from pipeline.errors import SinkError, SourceError, UnreachableError
 from pipeline.outputs.outputs import Opened, Outputs
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
+from pipeline.progress import Report, unheard
 from pipeline.protocols import People
 from pipeline.recognition.engine import Ended, Models, Stream, models
 from pipeline.sources.base import Source
@@ -29,6 +31,7 @@ from pipeline.sources.open import open_source
 from pipeline.types import Floats, Image
 from siamese.interrupt import StopRequest, stop_requested
 
+_log = logging.getLogger(__name__)
 _CELL = (640, 360)  # width and height of a source in the window
 _LOOK = 0.1  # seconds between looks at the window where no source has anything new
 
@@ -38,8 +41,9 @@ def recognise_all(
     outputs: Sequence[Outputs],
     gallery: Path | None,
     settings: Settings,
-    quiet: bool = False,
     delay: float | None = None,
+    report: Report = unheard,
+    warn: Report = _log.warning,
 ) -> list[Ended]:
     """Run over several sources at once until all have ended, the window is closed, or a signal.
 
@@ -49,7 +53,7 @@ def recognise_all(
 
     Args:
         specs, outputs: what `--source` takes, and where the results of each go.
-        gallery, settings, quiet, delay: as for `pipeline.recognition.engine.recognise`.
+        gallery, settings, delay, report, warn: as for `pipeline.recognition.engine.recognise`.
 
     Raises:
         PipelineError, SiameseError, GalleryError: what the user can mend, before any output is touched.
@@ -59,8 +63,7 @@ def recognise_all(
     if any(each.window for each in outputs) and not can_show():
         raise SinkError("--show: there is no screen here; leave it out, or write videos with --out")
     with ExitStack() as stack:
-        made = stack.enter_context(models(gallery, settings, quiet))
-        report: Callable[[str], None] = (lambda line: None) if quiet else print
+        made = stack.enter_context(models(gallery, settings, report, warn))
         sources = _opened(specs, settings, report, stack)
 
         def halt() -> None:
@@ -269,7 +272,7 @@ class _Run:
                         sources[place],
                         outputs[place],
                         lambda image: mosaic.put(place, image),
-                        self._report if place == 0 else lambda line: None,  # of the gallery, that all share
+                        self._report if place == 0 else unheard,  # of the gallery, that all share
                     )
                 except BaseException as error:  # re-raised in the caller's thread
                     self._errors.append(error)

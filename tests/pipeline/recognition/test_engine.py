@@ -76,7 +76,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, world: Any) -> list[tuple[int, tuple[i
 def run(source: Path, gallery: Path | None, delay: float | None = None, **outputs: Any) -> engine.Ended:
     outputs = {"video": None, "events": None, "window": False} | outputs
     settings = Settings(det=DetectSettings(every=1))
-    return recognise(str(source), Outputs(**outputs), gallery, settings, quiet=True, delay=delay)
+    return recognise(str(source), Outputs(**outputs), gallery, settings, delay=delay)
 
 
 def about(path: Path) -> tuple[int, float, tuple[int, int]]:
@@ -130,7 +130,7 @@ def test_between_detections_every_frame_has_its_face(
     film = world.film(tmp_path / "film.mp4", world.RED, world.GREEN)
     settings = Settings(det=DetectSettings(every=4))
     outputs = Outputs(tmp_path / "out.mp4", window=False)
-    ended = recognise(str(film), outputs, gallery, settings, quiet=True)
+    ended = recognise(str(film), outputs, gallery, settings)
     assert detector.frames == 10
     assert [name for _, colour, name in seen if colour == world.RED] == ["Rosa"] * 40
     assert {name for _, colour, name in seen if colour == world.GREEN} == {None}

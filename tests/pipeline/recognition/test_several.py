@@ -118,7 +118,7 @@ def test_a_bug_in_one_stops_all_and_keeps_its_traceback(
     detector.before = fail
     films = [str(world.film(tmp_path / f"{name}.avi", world.RED, count=30)) for name in "abc"]
     with pytest.raises(Boom) as raised:
-        recognise_all(films, [Outputs(window=False)] * 3, gallery, SETTINGS, quiet=True)
+        recognise_all(films, [Outputs(window=False)] * 3, gallery, SETTINGS)
     assert raised.traceback[-1].name == "fail"
 
 
@@ -141,7 +141,7 @@ def test_random_failures_never_hang_or_leave_a_thread(
         detector.before = fail
         before = threading.active_count()
         try:
-            ended = recognise_all(films, [Outputs(window=False)] * 3, gallery, SETTINGS, quiet=True)
+            ended = recognise_all(films, [Outputs(window=False)] * 3, gallery, SETTINGS)
         except Boom:
             assert bad >= 0
         else:
@@ -296,6 +296,6 @@ def test_a_window_that_is_closed_ends_every_source(
     detector.before = lambda frame: time.sleep(0.002)
     films = [str(world.film(tmp_path / f"{i}.avi", world.RED, count=400)) for i in range(2)]
     wanted = replace(Outputs(), window=True)
-    ended = recognise_all(films, [wanted] * 2, gallery, SETTINGS, quiet=True, delay=0)
+    ended = recognise_all(films, [wanted] * 2, gallery, SETTINGS, delay=0)
     assert len(shown) == 1
     assert all(each.summary.frames < 400 for each in ended)
