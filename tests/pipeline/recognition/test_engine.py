@@ -301,7 +301,7 @@ def test_a_gallery_that_fails_meanwhile_ends_nothing_and_is_said_once(
     detector: Any,
     gallery: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     looks = []
 
@@ -317,8 +317,7 @@ def test_a_gallery_that_fails_meanwhile_ends_nothing_and_is_said_once(
     assert ended.complaint is None
     assert about(out)[0] == ended.summary.frames == 40
     assert [person["name"] for person in ended.summary.as_dict()["people"]] == ["Rosa"]
-    said = capsys.readouterr()
-    assert (said.out + said.err).count("the gallery is gone; until then, those known so far are recog") == 1
+    assert caplog.text.count("the gallery is gone; until then, those known so far are recog") == 1
 
 
 def test_a_film_cut_short_is_run_as_far_as_it_goes_and_said_to_be(
