@@ -235,7 +235,7 @@ def test_everybody_in_a_film_that_is_too_slow_or_too_short_to_follow_is_told(
             made.mux(stream.encode(frame))
         made.mux(stream.encode())
     settings = Settings(det=DetectSettings(every=every))
-    ended = recognise(str(film), Outputs(events=events, window=False), gallery, settings, quiet=True)
+    ended = recognise(str(film), Outputs(events=events, window=False), gallery, settings)
     assert [person.name for person in ended.summary.people] == ["Rosa"]
     told = [each for each in lines(events) if each["event"] in ("recognised", "unknown")]
     assert {each.get("name") for each in told} == {"Rosa", None}
