@@ -209,8 +209,10 @@ def _length_of(container: InputContainer, stream: VideoStream) -> float | None:
 
 def _without_a_copy(frame: VideoFrame) -> Image:
     """The pixels of a frame in `bgr24`, (height, width, 3). They live as long as the array does."""
-    plane, row = frame.planes[0], 3 * frame.width
-    lines = np.frombuffer(plane, np.uint8)[: frame.height * plane.line_size].reshape(frame.height, -1)
+    plane: Any = frame.planes[0]  # a buffer, which its types do not say
+    row = 3 * frame.width
+    pixels: Image = np.frombuffer(plane, np.uint8)
+    lines = pixels[: frame.height * plane.line_size].reshape(frame.height, -1)
     return lines[:, :row].reshape(frame.height, frame.width, 3)  # copies only where lines are padded
 
 
