@@ -25,7 +25,7 @@ from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
 from pipeline.progress import Progress, Report, silent, unheard
 from pipeline.protocols import Detector, Embedder, People
-from pipeline.recognition.paint import SETTLE, WHOLE, Painter, painted, with_pictures
+from pipeline.recognition.paint import ROOM, SETTLE, WHOLE, Painter, painted, with_pictures
 from pipeline.recognition.recognise import Recogniser
 from pipeline.recognition.runner import Runner
 from pipeline.sources.base import Source
@@ -130,7 +130,7 @@ def recognise(
         code = asked.exit_code or (130 if interrupted else 0)
         complaint = lost or source.complaint
         enrolled = stream.recogniser.enrolled
-        notes = (*opened.notes, *([source.remark] if source.remark else []))
+        notes = (*opened.notes, *stream.notes, *([source.remark] if source.remark else []))
         claim = stream.recogniser.guarantee
         return Ended(opened.summary, stream.dropped, complaint, interrupted, code, enrolled, notes, claim)
 
@@ -235,6 +235,16 @@ class Stream:
         )
         stages: list[Callable[[Any], Any]] = [self.recogniser.detect, self.recogniser.identify]
         self._analysis = Runner(self._frames(), stages, live=source.live)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was asked for and could not be done, in lines for people."""
+        if self._painter.shortest is None:
+            return ()
+        return (
+            f"--delay: what waited took more than {ROOM >> 30} GiB, so some frames were given out after "
+            f"{self._painter.shortest:.1f} s, and names that came later are not on them",
+        )
 
     @property
     def dropped(self) -> int:

@@ -22,6 +22,9 @@ WHOLE = 10.0  # seconds that a film's undecided track is followed before its fir
 SETTLE = 2.0  # seconds for which a verdict has to stand before frames are given out on it
 _BRIDGE = 0.5  # seconds without a sighting over which boxes are interpolated
 
+ROOM = 1 << 30  # bytes; 6 s of 1920 x 1080 at 30 frames a second
+_RESULT, _FACE = 2048, 1024  # bytes that a result and a face in it take, about
+
 _NO_PICTURE: Image = np.zeros((0, 0, 3), np.uint8)
 
 
@@ -92,9 +95,17 @@ class Painter:
             many seconds.
         patience: seconds after which a track that is not seen has ended.
         pictures: hold the frames' pictures, too.
+        room: bytes that what is held may take; of more, the oldest is given out before its time.
+
+    Attributes:
+        shortest: seconds after which a result was given out for want of room; None if none was.
     """
 
-    def __init__(self, delay: float, settle: float | None, patience: float, pictures: bool) -> None:
+    def __init__(
+        self, delay: float, settle: float | None, patience: float, pictures: bool, room: int = ROOM
+    ) -> None:
+        self._room, self._taken = room, 0
+        self.shortest: float | None = None
         self._delay, self._settle, self._patience = delay, settle, patience
         self._pictures = pictures
         self._held: deque[Result] = deque()
@@ -113,7 +124,12 @@ class Painter:
         if not self._pictures:
             result = replace(result, frame=replace(frame, image=_NO_PICTURE))
         self._held.append(result)
+        self._taken += _bytes_of(result)
         while self._held and self._due(self._held[0]):
+            yield self._give_out()
+        while self._taken > self._room and len(self._held) > 1:
+            waited = self._now - self._held[0].frame.seconds
+            self.shortest = waited if self.shortest is None else min(self.shortest, waited)
             yield self._give_out()
 
     def rest(self) -> Iterator[Result]:
@@ -137,6 +153,7 @@ class Painter:
 
     def _give_out(self) -> Result:
         result = self._held.popleft()
+        self._taken -= _bytes_of(result)
         frame = result.frame
         present = {face.key: face for face in result.faces}
         faces = []
@@ -159,6 +176,12 @@ class Painter:
         ]
         for key in gone:
             del self._tracks[key]
+
+
+def _bytes_of(result: Result) -> int:
+    """About how much memory a result takes."""
+    looks = sum(look.embedding.nbytes for look in result.looks)
+    return result.frame.image.nbytes + _RESULT + _FACE * len(result.faces) + looks
 
 
 def painted(results: Iterable[Result], painter: Painter) -> Iterator[Result]:

@@ -331,7 +331,11 @@ class _Run:
             lost = f"{source.name}: {error}"
         if lost is not None:
             self._report(f"{lost}; the other sources go on")
-        notes = [*(opened.notes if opened else []), *([source.remark] if source.remark else [])]
+        notes = [
+            *(opened.notes if opened else []),
+            *stream.notes,
+            *([source.remark] if source.remark else []),
+        ]
         return Ended(
             opened.summary if opened else Summary(),
             dropped=stream.dropped,

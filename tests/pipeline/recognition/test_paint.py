@@ -138,3 +138,26 @@ def test_tracks_that_are_over_are_forgotten() -> None:
     for i in range(1000):
         list(painter.take(result(i, face(ROSA, track=i, key=i))))
     assert len(painter._tracks) < 2 * 2.0 * FPS + 15
+
+
+def test_pictures_that_are_held_never_take_more_than_the_room_there_is() -> None:
+    """However long the delay, a live source's pictures fit into memory; what is given out early is known."""
+    image = np.zeros((100, 100, 3), np.uint8)
+    painter = Painter(float("inf"), None, patience=1.0, pictures=True, room=10 * image.nbytes)
+    given, most = [], 0
+    for index in range(100):
+        given += list(painter.take(Result(Frame(image, index, index / 10, "camera"), ())))
+        most = max(most, sum(result.frame.image.nbytes for result in painter._held))
+    given += list(painter.rest())
+    assert most <= 10 * image.nbytes
+    assert [result.frame.index for result in given] == list(range(100))
+    assert painter.shortest is not None
+    assert painter.shortest <= 1.0
+    assert painter._taken == 0
+
+
+def test_where_there_is_room_nothing_is_given_out_early() -> None:
+    painter = Painter(1.0, None, patience=1.0, pictures=True)
+    for index in range(30):
+        list(painter.take(Result(Frame(np.zeros((4, 4, 3), np.uint8), index, index / 10, "camera"), ())))
+    assert painter.shortest is None
