@@ -86,7 +86,10 @@ def test_a_changed_model_is_an_error_where_the_checksums_are_known(model: Path) 
 @pytest.mark.parametrize("kind", [None, "detector"])
 def test_a_model_that_is_no_embedder_is_an_error(model: Path, kind: str | None) -> None:
     describe(model, "recog.kind", kind)
-    with pytest.raises(ModelError, match="not an embedder; write one with: recog export"):
+    with pytest.raises(
+        ModelError,
+        match=r"not an embedder of ours; write one with: recog export, or make one of .*recog models adopt",
+    ):
         Embedder(model)
 
 
