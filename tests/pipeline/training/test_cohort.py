@@ -54,6 +54,7 @@ def test_people_may_be_named_but_never_those_who_are_reported_on(
     ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--people", people)
     assert f"{out}: 2 faces of 1 people" in ended.out
     people.write_text(NAMES[25])
+    out = tmp_path / "another.cohort.npz"
     ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--people", people)
     assert (ended.code, ended.err) == (1, "recog: none of the 1 people is left for a cohort\n")
     ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--people", tmp_path / "none.txt")
