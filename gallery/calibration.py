@@ -19,14 +19,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import betaincinv
 
+from gallery import beta
+from gallery.distances import Doubles, l1
 from gallery.errors import GalleryError
 from gallery.pooled import pool
 from gallery.types import Floats, Ints
-
-Doubles = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95  # of every bound, one-sided
 
@@ -61,7 +59,7 @@ def upper_bound(count: int, of: int, confidence: float = CONFIDENCE) -> float:
     """
     if not 0 <= count <= of or not of:
         raise ValueError(f"{count} of {of} is no share")
-    return 1.0 if count == of else float(betaincinv(count + 1, of - count, confidence))
+    return 1.0 if count == of else beta.inverse(count + 1, of - count, confidence)
 
 
 def lower_bound(count: int, of: int, confidence: float = CONFIDENCE) -> float:
@@ -142,13 +140,11 @@ def to_people(probes: Floats, templates: Floats, owners: Ints, people: int) -> F
     Args:
         owners: (t,) the person of each template, 0 .. people - 1. Somebody without templates is inf away.
     """
-    from scipy.spatial.distance import cdist
-
     distances = np.full((len(probes), people), np.inf, np.float32)
     present = np.unique(owners)
     if len(present):
         order = np.argsort(owners, kind="stable")
         parts = np.split(order, np.searchsorted(owners[order], present[1:]))
         pooled = np.stack([pool(templates[rows]) for rows in parts])
-        distances[:, present] = cdist(probes, pooled, "cityblock")
+        distances[:, present] = l1(probes, pooled)
     return distances

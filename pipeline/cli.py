@@ -83,10 +83,12 @@ COMMANDS = {
     "detector": ("detector", "app", "Train, evaluate and export the face detector."),
     "models": ("models", "app", "List, describe, verify and fetch models."),
 }
-# What the extra `train` brings and the base install lacks.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # no room behind standard output
 SIGPIPE = 13  # by which the shell names what ends so; not every system has the signal
-TRAINING = frozenset({"matplotlib", "onnx", "sklearn", "tensorboard", "torch", "torchvision", "ultralytics"})
+# What the extra `train` brings and the base install lacks.
+TRAINING = frozenset(
+    {"matplotlib", "onnx", "scipy", "sklearn", "tensorboard", "torch", "torchvision", "ultralytics"}
+)
 
 
 class _Commands(MutableMapping[str, Any]):

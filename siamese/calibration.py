@@ -65,6 +65,14 @@ class Calibration:
         return cls(**plain)
 
 
+def probability(llr: float) -> float:
+    """The share of genuine pairs among those with this ratio, where both kinds are as frequent: the logistic.
+
+    Exact far out too, where 1 + exp(x) would overflow or lose what is small.
+    """
+    return float(np.exp(-np.logaddexp(0.0, -llr)))
+
+
 def fit(distances: npt.NDArray[np.float32], same: npt.NDArray[np.bool_], prior: float = PRIOR) -> Calibration:
     """Logistic regression of `same` (n,) on `distances` (n,), as if `prior` of the pairs were genuine.
 

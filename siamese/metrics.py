@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import cdist
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -16,6 +15,8 @@ RATES = (1e-1, 1e-2, 1e-3)  # false accept rates at which true accepts are repor
 
 def every_pair(embeddings: Floats, labels: Ints) -> tuple[Floats, Bools]:
     """L1 distances (p,) of every two rows of `embeddings` (n, d), and whether they are one person (p,)."""
+    from scipy.spatial.distance import cdist  # comes with training: nothing that runs needs it
+
     rows, columns = np.triu_indices(len(labels), 1)
     distances = cdist(embeddings, embeddings, "cityblock")[rows, columns]
     return distances.astype(np.float32), labels[rows] == labels[columns]

@@ -11,11 +11,10 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from pipeline.faces.examine import Probe
 from pipeline.types import Floats
-from siamese.calibration import Calibration
+from siamese.calibration import Calibration, probability
 
 SURE = 0.9  # probability from which a pair is called the same, or from whose opposite, different
 MOST = 0.999  # shown at most: no number of pairs makes it certain
@@ -118,7 +117,7 @@ def compare_to_person(
 
 
 def _probability(distance: float, calibration: Calibration) -> float:
-    return float(expit(calibration.llr(np.array([distance]))[0]))
+    return probability(float(calibration.llr(np.array([distance]))[0]))
 
 
 def shown_percent(share: float) -> str:

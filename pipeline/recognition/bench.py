@@ -21,7 +21,7 @@ from pipeline.sources.rehearsal import Rehearsal
 from pipeline.sources.streams import shown_address
 
 WARM = 1000  # frames after which memory is looked at for the first time
-_PACKAGES = ("av", "faiss-cpu", "numpy", "onnxruntime", "opencv-python", "recog", "scipy")
+_PACKAGES = ("av", "faiss-cpu", "numpy", "onnxruntime", "opencv-python", "recog")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Settings
-from pipeline.faces import assignment
 from pipeline.faces.examine import examine
 from pipeline.identity.guarantee import Guarantee
 from pipeline.identity.judge import Judge
@@ -52,12 +51,10 @@ class Recogniser:
     ) -> None:
         """
         Args:
-            live: frames do not wait, so that time spent on one must not make the next one late.
+            live: frames do not wait: faces are looked for as often as there is time for.
             keep_looks: embed faces even while nobody is enrolled, so that they can be searched later.
             report: is told in a line when the gallery's calibration lapses, or there is one.
         """
-        if live:
-            assignment.prepare()
         self._keep_looks, self._report = keep_looks, report
         self._detector, self._embedder = detector, embedder
         self._judge = Judge(people, embedder.calibration, settings.evidence)

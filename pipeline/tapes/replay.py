@@ -10,7 +10,6 @@ from itertools import groupby
 from math import inf, log
 
 import numpy as np
-from scipy.special import expit
 
 from gallery.pooled import track as pooled_track
 from pipeline.config import EvidenceSettings
@@ -18,7 +17,7 @@ from pipeline.identity.evidence import posterior
 from pipeline.identity.judge import Judge
 from pipeline.tapes.tape import Looks, Tape, TapedTrack
 from pipeline.types import UNDECIDED, Floats, Identity, State
-from siamese.calibration import Calibration
+from siamese.calibration import Calibration, probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def search(
     # One person may well be several tracks, so each is weighed against "nobody" alone.
     odds = log(max(1, len(found)))
     sightings = [
-        Sighting(runs[taped.run].source, runs[taped.run].started, taped, looks, llr, float(expit(llr - odds)))
+        Sighting(runs[taped.run].source, runs[taped.run].started, taped, looks, llr, probability(llr - odds))
         for taped, looks, llr in found
     ]
     _, nobody = posterior([llr for _, _, llr in found], len(found))

@@ -48,7 +48,11 @@ if TYPE_CHECKING:
 HOLD_OUT = "fold:9,10"
 TRIAL_PEOPLE = 150  # with two images each, on whom the ways to feed an embedder are tried
 CROPS = "crops-adopt"  # folder beside LFW: only the faces that are needed
-NEEDED = {"onnx": "onnx", "sklearn": "scikit-learn"}  # modules, and what they are installed as
+NEEDED = {
+    "onnx": "onnx",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+}  # modules, and what they are installed as
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def adopt(
             room.
     """
     if any(importlib.util.find_spec(module) is None for module in NEEDED):
-        raise ConfigError(f"adopting a model needs {' and '.join(NEEDED.values())}: install recog[adopt]")
+        raise ConfigError(f"adopting a model needs {', '.join(NEEDED.values())}: install recog[adopt]")
     from siamese.frozen.backbone import Backbone
 
     frozen = Backbone(model, wants or settings.backbone, threads=1)  # no embedder: told before the work

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from siamese.errors import DataError
 from siamese.frozen.verdict import Head, before_weights
@@ -33,6 +31,9 @@ def fit_head(embeddings: Floats, labels: Ints, whiten: bool = True, seed: int = 
     Raises:
         DataError: there are no two images of one person, or no two people.
     """
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
     whitening = within_people(embeddings, labels, SHRINKAGE) if whiten else None
     embeddings = before_weights(embeddings, whitening)
     rows, columns = _pairs(labels, seed)

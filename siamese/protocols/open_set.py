@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from siamese.errors import DataError
 from siamese.metrics import Bools, Doubles, Floats, Ints
@@ -122,6 +121,8 @@ def _ask(
     embeddings: Floats, labels: Ints, enrolled: Ints, photos: int, random: np.random.Generator
 ) -> Probes:
     """Enrol and ask for everything else."""
+    from scipy.spatial.distance import cdist
+
     rows_of = [np.flatnonzero(labels == person) for person in enrolled]
     templates = np.concatenate([random.choice(rows, photos, replace=False) for rows in rows_of])
     rest = np.setdiff1d(np.arange(len(labels)), templates)

@@ -54,7 +54,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_using_the_package_loads_no_other_package_of_recog(tmp_path: Path) -> None:
     modules = loaded(USE, str(tmp_path / "faces.db"))
     assert {"faiss", "cv2"} <= modules
-    assert not modules & {"torch", "onnxruntime", "ultralytics", "pipeline", "siamese"}
+    assert not modules & {"torch", "onnxruntime", "ultralytics", "scipy", "pipeline", "siamese"}
 
 
 def test_listing_and_pruning_search_nothing_and_load_nothing_heavy(tmp_path: Path) -> None:
@@ -70,6 +70,18 @@ with Gallery.open(Path(sys.argv[1]), None, None) as opened:
         str(tmp_path / "faces.db"),
     )
     assert not modules & {"faiss", "cv2"}
+
+
+def test_a_threshold_is_calibrated_without_scipy() -> None:
+    modules = loaded(
+        """
+import numpy as np
+from gallery.calibration import choose_threshold, to_people
+faces = np.random.default_rng(0).random((400, 4), np.float32)
+assert choose_threshold(to_people(faces[1:], faces[:1], np.zeros(1, np.int64), 1)[:, 0], 0.02).bound <= 0.02
+"""
+    )
+    assert "scipy" not in modules
 
 
 def test_one_file_alone_knows_faiss() -> None:

@@ -87,6 +87,7 @@ def test_the_wheel_alone_is_small_helps_enrolls_runs_and_shows_the_demo(tmp_path
         "ultralytics",
         "matplotlib",
         "scikit-learn",
+        "scipy",
         "tensorboard",
     }
 

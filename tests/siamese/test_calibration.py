@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from siamese import calibration
 from siamese.calibration import Calibration
@@ -18,6 +19,12 @@ def drawn(genuine: int, impostor: int) -> tuple[Floats, Bools]:
     random = np.random.default_rng(0)
     distances = np.concatenate([random.normal(4, 1, genuine), random.normal(6, 1, impostor)])
     return distances.astype(np.float32), np.arange(genuine + impostor) < genuine
+
+
+def test_a_probability_is_the_logistic_function_however_far_out() -> None:
+    for llr in (-800.0, -40.0, -3.0, 0.0, 1e-9, 2.5, 40.0, 800.0):
+        assert calibration.probability(llr) == pytest.approx(float(expit(llr)), rel=1e-13, abs=0)
+    assert calibration.probability(-np.inf) == 0.0
 
 
 def test_the_ratio_of_normal_distances_is_found_whatever_the_share_of_each_kind() -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.optimize import linear_sum_assignment
 
-from pipeline.faces.assignment import pairs
+from pipeline.faces.assignment import assign, pairs
 
 GAINS = arrays.arrays(
     float,
@@ -38,16 +35,24 @@ def test_who_wants_the_same_shares_so_that_all_gain_most() -> None:
     assert sorted(pairs(np.array([[0.9, 0.8], [0.7, 0.1]]))) == [(0, 1), (1, 0)]
 
 
-def test_a_run_begins_without_what_only_conflicts_need() -> None:
-    script = """if True:
-        import sys
-        import numpy as np
-        import pipeline.recognition.engine
-        from pipeline.faces.assignment import pairs, prepare
-        assert pairs(np.eye(3)) == [(0, 0), (1, 1), (2, 2)]
-        print(any(name.startswith("scipy") for name in sys.modules))
-        prepare()
-        print("scipy.optimize" in sys.modules)
-    """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "True"]
+@settings(deadline=None, max_examples=500)
+@given(
+    arrays.arrays(
+        float,
+        st.tuples(st.integers(1, 7), st.integers(1, 7)),
+        elements=st.one_of(st.integers(-2, 2).map(float), st.floats(-5, 5)),
+    )
+)
+def test_it_is_the_assignment_that_scipy_makes_in_ties_too(gains: np.ndarray) -> None:
+    rows, columns = assign(gains)
+    expected = linear_sum_assignment(gains, maximize=True)
+    assert (rows.tolist(), columns.tolist()) == (expected[0].tolist(), expected[1].tolist())
+
+
+def test_large_and_oblong_matrices_are_assigned_as_scipy_assigns_them() -> None:
+    random = np.random.default_rng(0)
+    for shape in ((60, 60), (5, 300), (300, 5)):
+        for gains in (random.random(shape), random.integers(0, 4, shape).astype(float)):
+            rows, columns = assign(gains)
+            assert (columns == linear_sum_assignment(gains, maximize=True)[1]).all()
+            assert (rows == linear_sum_assignment(gains, maximize=True)[0]).all()

@@ -196,16 +196,6 @@ def test_pictures_need_one_sighting_and_one_look(world: Any, detector: Any, embe
     assert names(Recogniser(detector, embedder, people, SETTINGS)(frame(image, 0))) == [None]
 
 
-def test_only_a_live_source_imports_beforehand_what_conflicts_need(
-    world: Any, detector: Any, embedder: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepared: list[bool] = []
-    for live in (False, True):
-        monkeypatch.setattr("pipeline.faces.assignment.prepare", lambda live=live: prepared.append(live))
-        Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS, live)
-    assert prepared == [True]
-
-
 def test_the_fingerprint_tells_models_apart(embedder: Any) -> None:
     before = fingerprint(embedder)
     embedder.digest = "2" * 64
