@@ -127,6 +127,20 @@ class StreamSettings(Section):
         return None if patience is not None and math.isinf(patience) else patience
 
 
+class KeepSettings(Section):
+    """How long what live sources write is kept; files of films are never touched."""
+
+    days: float | None = Field(
+        None, gt=0, description="days after which events, snapshots and taped looks go; never if empty"
+    )
+    megabytes: float | None = Field(
+        None, gt=0, description="most of each that is kept, the oldest goes first; no limit if empty"
+    )
+    rotate: float = Field(
+        64.0, gt=0, description="megabytes from which an events file is put aside under a name with the time"
+    )
+
+
 class RuntimeSettings(Section):
     threads: int = Field(0, ge=0, le=1024, description="CPU threads of the models; 0 for all")
     decoder: str = Field(
@@ -147,6 +161,7 @@ class Settings(Section):
     enroll: EnrollSettings = EnrollSettings()
     run: RunSettings = RunSettings()
     stream: StreamSettings = StreamSettings()
+    keep: KeepSettings = KeepSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()

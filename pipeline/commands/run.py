@@ -93,7 +93,7 @@ def run(
     from pipeline.recognition.engine import recognise
 
     settings = settings_from(config, assignments, detector, model)
-    outputs = Outputs(out, events, show, webhook, snapshots, thumbnails, tape, overwrite)
+    outputs = Outputs(out, events, show, webhook, snapshots, thumbnails, tape, settings.keep, overwrite)
     specs = source or list(settings.run.sources)
     if not specs:
         raise typer.BadParameter("give at least one, or run.sources in a --config", param_hint="--source")

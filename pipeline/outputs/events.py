@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -146,6 +148,15 @@ class EventLog:
         """Append a line for each event."""
         if self._file is None:
             return
+        events = list(events)
+        if not events:
+            return
+        try:
+            # Put aside by another source, or by a program such as logrotate.
+            if stat.S_ISREG(os.fstat(self._file).st_mode) and not self._is_current():
+                self._reopen()
+        except OSError as error:
+            raise SinkError(f"cannot write {self._path}: {error.strerror}") from error
         for event in events:
             # One write for a whole line: other programs may be reading along.
             text = json.dumps(event.as_message(), ensure_ascii=False, allow_nan=False)
@@ -156,6 +167,44 @@ class EventLog:
                     line = line[os.write(self._file, line) :]
             except OSError as error:
                 raise SinkError(f"cannot write {self._path}: {error.strerror}") from error
+
+    def size(self) -> int:
+        """Bytes of the file, as far as it is one; 0 without."""
+        return 0 if self._file is None else os.fstat(self._file).st_size
+
+    def put_aside(self) -> None:
+        """Go on in a new file; the one so far gets a name with the time: `events-20261128T120000Z.jsonl`.
+
+        Another source, or another process, that appends to the same file goes on in the new one as well (see
+        `write`). What is no ordinary file stays.
+
+        Raises:
+            SinkError: it cannot be renamed, or not be made again.
+        """
+        if self._file is None or not stat.S_ISREG(os.fstat(self._file).st_mode):
+            return
+        path = Path(self._path or "").resolve()
+        try:
+            if self._is_current():
+                aside = _free(path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+                os.rename(path, aside)
+            self._reopen()
+        except OSError as error:
+            raise SinkError(f"cannot put {self._path} aside: {error.strerror}") from error
+
+    def _is_current(self) -> bool:
+        """Whether the file that is open is still the one of that name."""
+        assert self._file is not None
+        try:
+            return os.path.samestat(os.fstat(self._file), os.stat(self._path or ""))
+        except FileNotFoundError:
+            return False
+
+    def _reopen(self) -> None:
+        assert self._file is not None
+        opened = os.open(self._path or "", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.close(self._file)
+        self._file = opened
 
     def close(self) -> None:
         """Close the file. May be called again."""
@@ -170,6 +219,15 @@ class EventLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _free(path: Path, stamp: str) -> Path:
+    """A name for `path` with a time in it that nothing has yet."""
+    aside, number = path.with_name(f"{path.stem}-{stamp}{path.suffix}"), 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.stem}-{stamp}-{number}{path.suffix}")
+    return aside
 
 
 def _verdict(seen: _Seen) -> list[Event]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pipeline.config import KeepSettings
 from pipeline.errors import SinkError
 from pipeline.outputs.events import Event, EventLog, Events
 from pipeline.outputs.places import Output, Use, check_outputs
+from pipeline.outputs.retention import Keeper
 from pipeline.outputs.snapshots import Snapshots
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.video import check_output, open_sink
@@ -35,6 +37,7 @@ class Outputs:
     snapshots: Path | None = None  # folder for one picture of each decided track
     thumbnails: bool = False  # small pictures inside the events
     tape: Path | None = None
+    keep: KeepSettings = field(default_factory=KeepSettings)  # how long, of live sources
     overwrite: bool = True  # the video may replace a file, unless that is an input
 
     @property
@@ -111,9 +114,11 @@ class Opened:
             self._log = stack.enter_context(EventLog(outputs.events))
             taped = Run(run, source.name, now.isoformat(timespec="seconds"), source.live)
             self._tape = stack.enter_context(
-                TapeWriter(outputs.tape, taped, about.fingerprint, about.dimension)
+                TapeWriter(outputs.tape, taped, about.fingerprint, about.dimension, outputs.keep)
             )
             self._snapshots = Snapshots(outputs.snapshots, outputs.thumbnails, run)
+            self._keeper = Keeper(outputs.keep, self._log, outputs.events, outputs.snapshots)
+            self._live = source.live
             self._webhook = stack.enter_context(Webhook(outputs.webhook, report))
             self._sink = open_sink(outputs.video, about.fps, source.file)
             stack.enter_context(self._sink)
@@ -141,6 +146,8 @@ class Opened:
 
     def _tell(self, events: list[Event]) -> None:
         self._log.write(events)
+        if self._live:
+            self._keeper.look()
         self._webhook.send(events)
 
     def __enter__(self) -> Self:

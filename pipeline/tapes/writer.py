@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pipeline.config import KeepSettings
 from pipeline.errors import SinkError
 from pipeline.tapes.tape import (
     APPLICATION,
@@ -22,9 +23,10 @@ from pipeline.tapes.tape import (
     explained,
     made_with,
 )
+from pipeline.tapes.trim import trim
 from pipeline.types import Result
 
-COMMIT_SECONDS = 1.0
+COMMIT_SECONDS, TRIM_SECONDS = 1.0, 600.0
 
 
 class TapeWriter:
@@ -36,9 +38,17 @@ class TapeWriter:
         dimension: the length of an embedding.
     """
 
-    def __init__(self, path: Path | None, run: Run, fingerprint: str, dimension: int) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        run: Run,
+        fingerprint: str,
+        dimension: int,
+        keep: KeepSettings | None = None,
+    ) -> None:
         """Open the file. Raises SinkError where that cannot be done, or where another model made it."""
         self._path, self._run = path, run.run
+        self._keep, self._trim_at = keep if run.live else None, 0.0
         self._connection: sqlite3.Connection | None = None
         self._tracks: dict[int, TapedTrack] = {}
         self._rows: list[tuple[object, ...]] = []  # looks that are not written yet
@@ -77,6 +87,9 @@ class TapeWriter:
             assert self._path is not None
             with explained(self._path, SinkError):
                 self._commit()
+                if self._keep is not None and self._committed >= self._trim_at:
+                    self._trim_at = self._committed + TRIM_SECONDS
+                    trim(self._connection, self._keep)
 
     def close(self) -> None:
         """Write what is left and close the file. May be called again."""

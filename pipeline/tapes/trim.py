@@ -1,0 +1,53 @@
+"""Old looks on the tape of a live source: kept, unless `keep.days` or `keep.megabytes` says otherwise."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+from pipeline.config import KeepSettings
+
+MEGABYTE = 1_000_000
+SPARE = 0.1  # share that is deleted beyond what has to be, so that it is not done again at once
+
+
+def trim(connection: sqlite3.Connection, keep: KeepSettings) -> int:
+    """Delete looks of live runs that are too old, and the oldest while the tape is too large; how many.
+
+    The place of what is deleted is overwritten with zeros and used again; the file itself does not shrink.
+    Looks of films are never deleted.
+    """
+    deleted = 0
+    connection.execute("PRAGMA secure_delete = ON")
+    with connection:
+        if keep.days is not None:
+            before = (datetime.now(UTC) - timedelta(days=keep.days)).isoformat(timespec="milliseconds")
+            deleted += connection.execute(
+                "DELETE FROM looks WHERE (run, track) IN "
+                "(SELECT run, track FROM times WHERE last_taken < ?)", (before,)
+            ).rowcount  # fmt: skip
+        if keep.megabytes is not None:
+            deleted += _oldest(connection, keep.megabytes * MEGABYTE)
+        if deleted:
+            for table in ("tracks", "times"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE run IN (SELECT run FROM runs WHERE live) "  # noqa: S608
+                    "AND (run, track) NOT IN (SELECT run, track FROM looks)"
+                )
+    return deleted
+
+
+def _oldest(connection: sqlite3.Connection, most: float) -> int:
+    """Delete as many of the oldest looks of live runs as bring the tape below its size."""
+    pages, free, size = (
+        connection.execute(f"PRAGMA {what}").fetchone()[0]
+        for what in ("page_count", "freelist_count", "page_size")
+    )
+    used, looks = (pages - free) * size, connection.execute("SELECT count(*) FROM looks").fetchone()[0]
+    if used <= most or not looks:
+        return 0
+    count = min(looks, int(looks * (used - most * (1 - SPARE)) / used) + 1)
+    return connection.execute(
+        "DELETE FROM looks WHERE rowid IN (SELECT looks.rowid FROM looks JOIN runs USING (run) WHERE live "
+        "ORDER BY looks.rowid LIMIT ?)", (count,)
+    ).rowcount  # fmt: skip
