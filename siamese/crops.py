@@ -43,12 +43,15 @@ class CropSet:
         return self.rows(rows)
 
     def at_most(self, count: int) -> CropSet:
-        """The first `count` rows of each person, in order: nobody with many pictures outweighs others."""
+        """The first `count` rows of each person, in order: nobody with many pictures outweighs others.
+
+        Faces without a name are all kept: whether two of them are of one person is not known.
+        """
         seen: Counter[str] = Counter()
         kept = []
         for row, person in enumerate(self.people):
             seen[person] += 1
-            if seen[person] <= count:
+            if not person or seen[person] <= count:
                 kept.append(row)
         return self.rows(np.array(kept, np.int64))
 

@@ -35,15 +35,23 @@ class TrainSettings(BaseModel):
     )
     batch: int = Field(128, ge=4, multiple_of=2, description="images in a batch (pairs: twice the pairs)")
     epochs: int = Field(30, ge=1, description="passes over the training images")
-    optimizer: Literal["adamw", "adam"] = "adamw"
+    optimizer: Literal["adamw", "adam", "muon"] = Field(
+        "adamw", description="muon: kernels by Muon, everything else by AdamW"
+    )
     rate: float = Field(2e-3, gt=0, description="learning rate (cosine: its peak)")
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant", "linear"] = "cosine"
     weight_decay: float = Field(5e-4, ge=0)
     averaging: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0 for none")
-    augment: Literal["none", "affine", "light", "moderate", "mixed", "strong"] = "strong"
+    augment: Literal["none", "affine", "light", "moderate", "mixed", "strong", "camera"] = Field(
+        "strong", description="camera: heads turned by warping, small, blurred, compressed and covered faces"
+    )
     hard_share: float = Field(0.1, gt=0, le=1, description="share of the negatives, the hardest, that count")
     distill: float = Field(4.0, ge=0, description="weight of the teacher's embeddings in the loss")
     similarity: float = Field(20.0, ge=0, description="weight of the teacher's similarities within a batch")
+    direct: bool = Field(
+        False, description="the embedding itself is to be the teachers', turned onto its coordinates"
+    )
+    frozen: int = Field(0, ge=0, description="so many first layers (residual) stay as they begin")
     margin_weight: float = Field(
         0.0, ge=0, description="weight of naming the person among all who are learned from; 0: no such task"
     )

@@ -112,6 +112,14 @@ def cohort(
         typer.Option(metavar="FILE", help="Names, one a line, instead of those held out for validation."),
         Use.READ,
     ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A crop set (`recog data align`) of further strangers; whoever has no name there counts as "
+            "somebody else than all others. May be repeated.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="By default beside the model."), Use.NEW
     ] = None,
@@ -137,7 +145,7 @@ def cohort(
     path = out or cohort_path(build.embedder_path(settings))
     check_outputs([Output(path)], [build.embedder_path(settings)], overwrite)
     with shown() as progress:
-        made = build_cohort(build.embedder(settings), root, path, settings, people, progress)
+        made = build_cohort(build.embedder(settings), root, path, settings, people, also or [], progress)
     count = len(made.one_each)
     if as_json:
         print_json({"out": str(path), "people": count, "faces": len(made.people), "source": made.source})

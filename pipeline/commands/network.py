@@ -187,6 +187,14 @@ def export(
             help="In eight-bit integers: up to three times as fast, and a quarter of the size.",
         ),
     ] = True,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A crop set (`recog data align`) of more people not learned from, to calibrate by; "
+            "may be repeated.",
+        ),
+    ] = None,
     detector: DetectorFile = None,
     config: ConfigFile = None,
     assignments: Assignments = None,
@@ -201,6 +209,6 @@ def export(
     if out.exists():  # its folder is made where it is missing
         check_outputs([Output(out)], [checkpoint], overwrite)
     with shown() as progress:
-        calibration = export_checkpoint(checkpoint, out, root, settings, int8, progress)
+        calibration = export_checkpoint(checkpoint, out, root, settings, int8, also or [], progress)
     genuine, impostor = calibration.genuine, calibration.impostor
     print(f"{out}: calibrated on {genuine:,} pairs of one person and {impostor:,} of two")

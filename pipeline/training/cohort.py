@@ -7,6 +7,7 @@ validation people; whoever is reported on is never in it. The model's card says 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from pipeline.config import Settings
 from pipeline.errors import SinkError, SourceError
 from pipeline.progress import Progress, silent
 from siamese.cohort import Cohort, write
+from siamese.crops import read
 from siamese.errors import DataError
 from siamese.lfw.split import VIEW1, split
 from siamese.runtime import Embedder
@@ -39,6 +41,7 @@ def build_cohort(
     out: Path,
     settings: Settings,
     people: Path | None = None,
+    also: Sequence[Path] = (),
     progress: Progress = silent,
 ) -> Cohort:
     """Embed the faces of people the model never saw, and write them to `out`.
@@ -46,6 +49,8 @@ def build_cohort(
     Args:
         root: LFW.
         people: a file with a name on each line, instead of the validation people of the model's split.
+
+        also: crop sets of further strangers; a face without a name there is a person of its own.
 
     Raises:
         SourceError, SiameseError: data that are missing or damaged, or nobody is left.
@@ -61,12 +66,21 @@ def build_cohort(
     if not len(found):
         raise DataError(f"none of the {len(chosen)} people is left for a cohort")
     who = "named in a file" if people is not None else "held out for validation"
+    sets = [found, *(read(folder) for folder in also)]
+    sets = [each.rows(np.flatnonzero(each.found)).at_most(IMAGES) for each in sets]
+    names = [
+        f"{number} {person or file}"
+        for number, each in enumerate(sets)
+        for person, file in zip(each.people, each.files, strict=True)
+    ]
+    others = len(set(names)) - len(set(found.people))
     cohort = Cohort(
-        embedder.embed(found.images),
-        found.labels(),
+        np.concatenate([embedder.embed(np.asarray(each.images)) for each in sets]),
+        np.unique(names, return_inverse=True)[1].astype(np.int64),
         embedder.digest,
         found.alignment,
-        f"LFW, {len(set(found.people))} people {who}; nobody of those reported on ({parts.hold_out})",
+        f"LFW, {len(set(found.people))} people {who}; nobody of those reported on ({parts.hold_out})"
+        + (f"; {others} people of other sets" if also else ""),
     )
     try:
         write(cohort, out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
 from pipeline.progress import Progress, Report, silent, unheard
 from pipeline.training.data import align_folder, make_folder
+from siamese import crops
 from siamese.crops import CropSet
+from siamese.errors import DataError
 from siamese.lfw.files import FOLDER
 from siamese.lfw.split import VIEW1, split
 
@@ -199,17 +202,32 @@ def ask(teacher: Teacher, crops: CropSet, folder: Path, progress: Progress = sil
     return teacher.cached(crops, folder, partial(progress, f"asking {teacher.path.name}", total=len(crops)))
 
 
+def named(folder: Path) -> CropSet:
+    """The faces of a crop set whose people are known.
+
+    Raises:
+        DataError: no crop set, or one without names.
+    """
+    found = crops.read(folder)
+    known = found.of_people(set(found.people) - {""})
+    if not len(known):
+        raise DataError(f"{folder}: nobody in this crop set has a name; give one whose people are known")
+    return known
+
+
 def export_checkpoint(
     checkpoint: Path,
     out: Path,
     root: Path,
     settings: Settings,
     int8: bool = True,
+    also: Sequence[Path] = (),
     progress: Progress = silent,
 ) -> Calibration:
     """Export a checkpoint, calibrated on the validation people. Returns the calibration.
 
     Args:
+        also: crop sets of further people who were not learned from, to calibrate by beside LFW's.
         int8: in eight-bit integers, their scales from faces that were learned from.
 
     Raises:
@@ -244,9 +262,12 @@ def export_checkpoint(
             graph = quantised(bare, ({"crops": np.asarray(faces.images[[row]])} for row in rows))
         else:
             graph = onnx.load(str(bare))
-    held = faces.of_people(people.validation).at_most(CALIBRATION_IMAGES)
-    embeddings = embed_by(session_of(graph.SerializeToString(), str(checkpoint)), held.images)
-    distances, same = metrics.every_pair(embeddings, held.labels())
+    held = [faces.of_people(people.validation), *(named(folder) for folder in also)]
+    held = [each.at_most(CALIBRATION_IMAGES) for each in held]
+    images = np.concatenate([each.images for each in held])
+    embeddings = embed_by(session_of(graph.SerializeToString(), str(checkpoint)), images)
+    names = [f"{number}/{person}" for number, each in enumerate(held) for person in each.people]
+    distances, same = metrics.every_pair(embeddings, np.unique(names, return_inverse=True)[1])
     try:
         fitted = calibration.fit(distances, same)
     except ValueError as error:
@@ -255,6 +276,7 @@ def export_checkpoint(
         **seen.entries(people),
         "epoch": state["epoch"],
         "settings": state["train_settings"],
+        "calibrated on": f"{len(set(names))} people, {len(names)} faces",
         "precision": "int8" if int8 else "float32",
         "licence": "MIT",
     }

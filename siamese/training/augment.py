@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from siamese.training.distort import distorted
+
 Generator = torch.Generator
 
 
@@ -28,8 +30,14 @@ def augment(images: Tensor, kind: str, generator: Generator) -> Tensor:
             blurred, shrunk, compressed, covered and noisy;
             `moderate`: as strong, but milder and rarer, nothing covered, and a third of the rows affine only;
             `light`: as moderate, with two thirds of the rows affine only;
-            `mixed`: strong for the first half of the rows, affine for the rest.
+            `mixed`: strong for the first half of the rows, affine for the rest;
+            `camera`: `siamese.training.distort`, seven tenths of its full shares.
     """
+    if kind == "camera":
+        seed = int(torch.randint(2**62, (1,), generator=generator))
+        random = np.random.default_rng(seed)
+        made = [distorted(image, random, strength=0.7) for image in images.numpy()]
+        return planes(torch.from_numpy(np.stack(made)))
     if kind == "none":
         return planes(images)
     if kind == "mixed":

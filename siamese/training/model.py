@@ -78,7 +78,15 @@ class Residual(nn.Module):
         self.dimension = settings.embedding
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.gather(self.features(x)).flatten(1)
+        x = self.features(x)
+        if self.training:
+            # The same as `gather`, whose backward pass as a depthwise convolution takes a tenth of a step.
+            convolution, norm = self.gather
+            assert isinstance(convolution, nn.Conv2d)
+            x = torch.einsum("nchw,chw->nc", x, convolution.weight[:, 0])
+            x = norm(x[:, :, None, None]).flatten(1)
+        else:
+            x = self.gather(x).flatten(1)
         x = self.normalise(self.project(x))
         unit: Tensor = functional.normalize(x.float(), dim=1)
         return unit

@@ -14,7 +14,7 @@ from siamese.training.augment import augment
 from siamese.training.batches import Ints, Pairs, pair_batches, people_batches
 from siamese.training.faces import Faces
 from siamese.training.margin import MarginSoftmax
-from siamese.training.model import Siamese
+from siamese.training.model import Residual, Siamese
 from siamese.training.precision import in_bfloat16, memory_format
 
 
@@ -32,7 +32,8 @@ class Helpers(nn.Module):
 
     def __init__(self, dimension: int, faces: Faces, settings: TrainSettings) -> None:
         super().__init__()
-        self.guess = nn.ModuleList(nn.Linear(dimension, target.shape[1]) for target in faces.targets)
+        targets = [] if settings.direct else faces.targets
+        self.guess = nn.ModuleList(nn.Linear(dimension, target.shape[1]) for target in targets)
         people = int(faces.labels.max(initial=-1)) + 1
         wanted = settings.margin_weight > 0 and people > 0
         self.margin = MarginSoftmax(people, dimension, settings.margin) if wanted else None
@@ -76,6 +77,8 @@ def cost(
     planes = planes.contiguous(memory_format=memory_format(device.type))
     labels = batch.labels.to(device)
     network.train()
+    if settings.frozen:
+        frozen_layers(network, settings).eval()
     # Losses and weights stay in float32.
     with torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16(device.type)):
         embeddings = network.embed_planes(planes)
@@ -87,10 +90,16 @@ def cost(
     parts = {"bce": bce}
     if batch.targets:
         targets = [target.to(device) for target in batch.targets]
-        guesses = [layer(embeddings) for layer in helpers.guess]
+        guesses = [layer(embeddings) for layer in helpers.guess] or [embeddings]
         distilled = losses.distillation(guesses, targets, weights)
         parts["distill"] = settings.distill * distilled
         parts["similarity"] = settings.similarity * losses.batch_similarity(embeddings, targets, weights)
     if helpers.margin is not None:
         parts["margin"] = settings.margin_weight * helpers.margin(embeddings, labels)
     return parts, logits.detach(), same
+
+
+def frozen_layers(network: Siamese, settings: TrainSettings) -> nn.Module:
+    """The first layers of the network, which are not trained."""
+    assert isinstance(network.backbone, Residual)
+    return network.backbone.features[: settings.frozen]

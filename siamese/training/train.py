@@ -29,12 +29,14 @@ from siamese.training.batches import FacePairs, Pairs
 from siamese.training.embed import embed
 from siamese.training.faces import Faces
 from siamese.training.model import Siamese
+from siamese.training.muon import Muon
 from siamese.training.precision import memory_format
 from siamese.training.prefetch import ahead
 from siamese.training.resume import check_resumable, check_same_faces, continue_from
 from siamese.training.sheet import pair_sheet
-from siamese.training.step import Helpers, batches, cost, rows_of_epoch
-from siamese.training.warm_start import beginning
+from siamese.training.step import Helpers, batches, cost, frozen_layers, rows_of_epoch
+from siamese.training.target import direct
+from siamese.training.warm_start import beginning, fit_last_layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,15 @@ def train(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
+    if settings.direct:
+        faces = directed(faces, model_settings)
     out.mkdir(parents=True, exist_ok=True)
     network = Siamese(model_settings).to(device).to(memory_format=memory_format(torch.device(device).type))
     helpers = Helpers(network.backbone.dimension, faces, settings).to(device)
+    if settings.frozen:
+        if model_settings.backbone != "residual":
+            raise DataError("only a residual network has layers that can be frozen")
+        frozen_layers(network, settings).requires_grad_(False)
     parameters = [*network.named_parameters(), *helpers.named_parameters(prefix="helpers")]
     optimizer = make_optimizer(parameters, settings)
     averaged = deepcopy(network)
@@ -94,7 +102,10 @@ def train(
     per_epoch = sum(1 for _ in rows_of_epoch(faces, pairs, settings, 0))
     steps, step, best = per_epoch * settings.epochs, 0, -math.inf
     if start is not None and not resume:
-        continue_from(beginning(start, faces), start, network, averaged, helpers.guess)
+        continue_from(beginning(start, faces), start, network, averaged, helpers.guess, settings.direct)
+        if settings.direct:
+            fit_last_layer(network, faces)
+            averaged.load_state_dict(network.state_dict())
     if resume:
         state = checkpoint.load(out / "last.pt")
         check_resumable(state, model_settings, settings, out / "last.pt")
@@ -168,6 +179,20 @@ def train(
     return out / "best.pt"
 
 
+def directed(faces: Faces, settings: ModelSettings) -> Faces:
+    """The faces with the network's own embedding as their only target.
+
+    Raises:
+        DataError: there is no teacher, or not enough of one.
+    """
+    if not faces.targets or settings.backbone != "residual":
+        raise DataError("train.direct: a residual network and a teacher are needed")
+    try:
+        return direct(faces, settings.embedding)
+    except ValueError as error:
+        raise DataError(f"train.direct: the teachers have too few coordinates ({error})") from error
+
+
 def make_pairs(faces: Faces, settings: TrainSettings) -> FacePairs:
     """The data set of drawn pairs; an epoch of it shows as many images as there are."""
     try:
@@ -180,23 +205,35 @@ def make_optimizer(
     parameters: list[tuple[str, nn.Parameter]], settings: TrainSettings
 ) -> torch.optim.Optimizer:
     """Weight decay holds for matrices and kernels only, not for biases, norms, slopes and the head."""
+    parameters = [(name, p) for name, p in parameters if p.requires_grad]
+    if settings.optimizer == "muon":
+        kernels = {id(p) for name, p in parameters if p.ndim == 4 and min(p.shape[:2]) > 3}
+    else:
+        kernels = set()
+    matrices = [p for _, p in parameters if id(p) in kernels]
+    parameters = [(name, p) for name, p in parameters if id(p) not in kernels]
     decayed = [p for name, p in parameters if p.ndim > 1 and not name.startswith("head")]
     plain = [p for name, p in parameters if p.ndim <= 1 or name.startswith("head")]
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
+    if settings.optimizer == "muon":
+        kernel_group = {"params": matrices, "weight_decay": settings.weight_decay, "matrices": True}
+        return Muon([kernel_group, *groups], lr=settings.rate)
     if settings.optimizer == "adam":
         return torch.optim.Adam(groups, lr=settings.rate)
     return torch.optim.AdamW(groups, lr=settings.rate)
 
 
 def schedule(progress: float, settings: TrainSettings) -> float:
-    """Share of the rate at `progress` in 0..1: constant, or up over a twentieth and down in a cosine."""
+    """Share of the rate at `progress` in 0..1: constant, or up over a twentieth and down to about nothing."""
     if settings.schedule == "constant":
         return 1.0
     if progress < 0.05:
         return 0.05 + 0.95 * progress / 0.05
+    if settings.schedule == "linear":
+        return (1 - progress) / 0.95
     return 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)) * 0.995 + 0.005
 
 

@@ -18,12 +18,14 @@ from torch import Tensor, nn
 from siamese.errors import ModelError
 from siamese.settings import ModelSettings
 from siamese.training import checkpoint
+from siamese.training.augment import planes
 from siamese.training.faces import Faces
-from siamese.training.model import Siamese
+from siamese.training.model import Residual, Siamese
 from siamese.training.unfold import normalise_again, stored_weights
 
 SAMPLE = 2048  # faces by which normalisations and guesses are fitted
 BATCH = 64
+FITTED = 12_000  # faces by which the last layer is solved
 
 
 def beginning(path: Path, faces: Faces) -> dict[str, Any]:
@@ -103,6 +105,41 @@ def from_export(path: Path, faces: Faces) -> dict[str, Any]:
         "averaged": network.state_dict(),
         "guess": _guesses(embeddings, [torch.from_numpy(target[rows]) for target in faces.targets]),
     }
+
+
+def fit_last_layer(network: Siamese, faces: Faces) -> None:
+    """Solve the last layer by least squares onto the faces' only target, (n, embedding).
+
+    It is linear: its best weights for what the layers below say can be computed.
+    """
+    backbone = network.backbone
+    assert isinstance(backbone, Residual)
+    rows = np.linspace(0, len(faces.images) - 1, min(FITTED, len(faces.images))).astype(np.int64)
+    target = torch.from_numpy(faces.targets[0][rows]).double()
+    training = network.training
+    network.eval()
+    device = network.head.bias.device
+    with torch.no_grad():
+        parts = []
+        for i in range(0, len(rows), BATCH):
+            seen = planes(torch.from_numpy(faces.images[rows[i : i + BATCH]])).to(device)
+            parts.append(backbone.gather(backbone.features(seen)).flatten(1).cpu())
+        inputs = torch.cat([torch.cat(parts), torch.ones(len(rows), 1)], dim=1).double()
+        square = inputs.T @ inputs
+        ridge = 1e-6 * float(square.diagonal().mean()) * torch.eye(len(square), dtype=torch.float64)
+        solved = torch.linalg.solve(square + ridge, inputs.T @ target)
+        weights, bias = solved[:-1].T, solved[-1]
+        outputs = inputs[:, :-1] @ weights.T
+        norm = backbone.normalise
+        mean, variance = norm.running_mean, norm.running_var
+        assert mean is not None
+        assert variance is not None
+        mean.copy_(outputs.mean(0))
+        variance.copy_(outputs.var(0, correction=0))
+        norm.weight.copy_((variance + norm.eps).sqrt())
+        norm.bias.copy_(outputs.mean(0) + bias)
+        backbone.project.weight.copy_(weights)
+    network.train(training)
 
 
 def _read(path: Path) -> Any:

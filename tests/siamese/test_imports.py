@@ -25,6 +25,7 @@ TORCH = {
     "losses",
     "margin",
     "model",
+    "muon",
     "precision",
     "resume",
     "step",

@@ -59,3 +59,21 @@ def test_people_may_be_named_but_never_those_who_are_reported_on(
     assert (ended.code, ended.err) == (1, "recog: none of the 1 people is left for a cohort\n")
     ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--people", tmp_path / "none.txt")
     assert "cannot be read as a list of names" in ended.err
+
+
+def test_strangers_of_other_sets_join_each_for_somebody_else(
+    lfw: Path, tmp_path: Path, detector: Any, embedder: Any, recog: Any, world: Any
+) -> None:
+    embedder.card = {"held out": "view1"}
+    for number in range(6):
+        (tmp_path / "more").mkdir(exist_ok=True)
+        world.picture(tmp_path / "more" / f"{number}.jpg", (world.RED, world.GREEN)[number % 2])
+    recog("data", "align", "--images", tmp_path / "more", "--out", tmp_path / "set")
+    out = tmp_path / "made.cohort.npz"
+    ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--also", tmp_path / "set", "--json")
+    values = json.loads(ended.out)
+    assert values["people"] == len(VALIDATION) + 6
+    assert values["faces"] == 2 * len(VALIDATION) + 6
+    assert values["source"].endswith("; 6 people of other sets")
+    ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--also", tmp_path / "none")
+    assert (ended.code, ended.err.count("no aligned faces here")) == (1, 1)

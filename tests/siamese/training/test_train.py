@@ -21,6 +21,8 @@ from siamese.training import checkpoint
 from siamese.training.embed import embed
 from siamese.training.faces import Faces
 from siamese.training.model import Siamese
+from siamese.training.target import direct
+from siamese.training.teacher import unit
 from siamese.training.train import Step, average, schedule, train
 
 Blobs = Callable[[int, int, int], CropSet]
@@ -225,3 +227,63 @@ def test_averaged_weights_follow_and_without_averaging_are_the_present_ones(smal
     torch.testing.assert_close(slow.head.raw.detach(), start + 1 - 0.9 * 2 / 11)
     average(slow, fast, 0.0, step=1000)
     assert same(slow.state_dict(), fast.state_dict())
+
+
+DIRECT = {"direct": True, "optimizer": "muon", "schedule": "linear", "augment": "camera", "frozen": 3}
+
+
+def test_an_embedding_that_shall_be_the_teachers_begins_with_the_layer_that_fits_best(
+    tmp_path: Path, run: Callable[..., Path], small: ModelSettings, blobs: Blobs
+) -> None:
+    crops = blobs(8, 3, 1)
+    random = np.random.default_rng(0)
+    teacher = unit(random.normal(size=(8, 24)).astype(np.float32))[crops.labels()]
+    taught = Faces(crops.images, crops.labels(), [teacher])
+    (wanted,) = direct(taught, 8).targets
+    narrow = small.model_copy(update={"embedding": 8})
+    first = run(tmp_path / "first", {"rate": 1e-3})
+    begun = run(
+        tmp_path / "second", DIRECT | {"rate": 1e-9, "averaging": 0.0}, start=first, faces=taught,
+        model_settings=narrow,
+    )  # fmt: skip
+    network = checkpoint.build(checkpoint.load(begun))
+    found = embed(network, crops.images)
+    fitted = float((found * wanted).sum(1).mean())
+    unfitted = embed(Siamese(narrow), crops.images)
+    assert fitted > 0.3 + float((unfitted * wanted).sum(1).mean())
+    before = checkpoint.load(first)["averaged"]
+    kept = "backbone.features.0.weight"
+    assert torch.equal(before[kept], checkpoint.load(begun)["averaged"][kept])
+
+
+@pytest.mark.parametrize("changes", [DIRECT])
+def test_the_recipe_with_direct_targets_resumes_bit_for_bit(
+    tmp_path: Path, run: Callable[..., Path], interrupt_at: Interrupt, changes: dict[str, Any],
+    small: ModelSettings, faces: Faces,
+) -> None:  # fmt: skip
+    random = np.random.default_rng(0)
+    wide = Faces(faces.images, faces.labels, [unit(random.normal(size=(24, 20)).astype(np.float32))])
+    whole = run(tmp_path / "whole", changes, faces=wide).with_name("last.pt")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "halves", changes, faces=wide, progress=interrupt_at(2))
+    run(tmp_path / "halves", changes, faces=wide, resume=True)
+    one, other = (checkpoint.load(path) for path in (whole, tmp_path / "halves" / "last.pt"))
+    assert same(one, other)
+
+
+def test_direct_targets_without_a_teacher_are_refused(
+    tmp_path: Path, run: Callable[..., Path], faces: Faces
+) -> None:
+    with pytest.raises(DataError, match="a teacher"):
+        run(tmp_path, DIRECT, faces=Faces(faces.images, faces.labels))
+
+
+def test_a_checkpoint_of_before_a_setting_was_there_goes_on(
+    tmp_path: Path, run: Callable[..., Path], interrupt_at: Interrupt
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, progress=interrupt_at(2))
+    state = checkpoint.load(tmp_path / "last.pt")
+    del state["train_settings"]["direct"], state["train_settings"]["frozen"], state["format"]
+    checkpoint.save(tmp_path / "last.pt", state)
+    assert run(tmp_path, resume=True).is_file()
