@@ -119,6 +119,7 @@ def cohort(
             help="A crop set (`recog data align`) of further strangers; whoever has no name there counts as "
             "somebody else than all others. May be repeated.",
         ),
+        Use.READ,
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="By default beside the model."), Use.NEW

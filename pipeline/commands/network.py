@@ -194,6 +194,7 @@ def export(
             help="A crop set (`recog data align`) of more people not learned from, to calibrate by; "
             "may be repeated.",
         ),
+        Use.READ,
     ] = None,
     detector: DetectorFile = None,
     config: ConfigFile = None,
