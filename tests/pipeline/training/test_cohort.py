@@ -75,5 +75,6 @@ def test_strangers_of_other_sets_join_each_for_somebody_else(
     assert values["people"] == len(VALIDATION) + 6
     assert values["faces"] == 2 * len(VALIDATION) + 6
     assert values["source"].endswith("; 6 people of other sets")
-    ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--also", tmp_path / "none")
+    other = tmp_path / "other.npz"
+    ended = recog("calibrate", "cohort", "--root", lfw, "--out", other, "--also", tmp_path / "none")
     assert (ended.code, ended.err.count("no aligned faces here")) == (1, 1)
