@@ -45,12 +45,13 @@ def demo(
         ) from error
     video, photo, gallery = out / "film.mp4", out / "enrolled.jpg", out / "gallery.db"
     annotated, events, sheet = out / "annotated.mp4", out / "events.jsonl", out / "contact-sheet.png"
+    embedder = build.embedder(settings)
+    build.gallery(gallery, embedder, create=True).close()  # first: it says that the folder is a demo's
     with progress() as display:
         task = display.add_task("making the film", total=None)
         make_film(photos, video, lambda: display.advance(task))
     _write(photo, other_view(photos.known))
 
-    embedder = build.embedder(settings)
     (outcome,) = build.looker(settings, embedder).look([photo])
     if outcome.template is None:
         raise SourceError(f"{photo}: {outcome.reason}; with these settings the demo cannot enroll anybody")
@@ -73,11 +74,15 @@ def demo(
 
 
 def _keep_a_real_gallery(path: Path, person: str) -> None:
-    """Refuse a folder whose gallery is not an earlier demo's: the demo begins with an empty one."""
+    """Refuse a folder that is not an earlier demo's and holds what the demo would replace."""
     from gallery import Gallery
     from pipeline.errors import SinkError
 
     if not path.exists():
+        names = ("film.mp4", "enrolled.jpg", "annotated.mp4", "events.jsonl", "contact-sheet.png")
+        found = next((name for name in names if (path.parent / name).exists()), None)
+        if found is not None:
+            raise SinkError(f"{path.parent / found} exists and is no demo's; give another folder with --out")
         return
     with Gallery.open(path, None, None) as opened:
         others = [each.name for each in opened.people() if each.name != person]

@@ -87,6 +87,14 @@ def test_it_does_not_delete_a_gallery_with_anybody_else_in_it(
     assert not (tmp_path / "film.mp4").exists()
 
 
+def test_it_replaces_no_film_of_the_users_that_has_the_name_of_one_of_its_own(
+    tmp_path: Path, recog: Any, short: None
+) -> None:
+    (tmp_path / "annotated.mp4").write_bytes(b"precious")
+    recog("demo", "--out", tmp_path).refused("annotated.mp4 exists and is no demo's")
+    assert (tmp_path / "annotated.mp4").read_bytes() == b"precious"
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, recog: Any, short: None) -> None:
     (tmp_path / "file").write_text("precious")
     ended = recog("demo", "--out", tmp_path / "file" / "demo")
