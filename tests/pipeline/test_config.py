@@ -89,7 +89,7 @@ def test_a_setting_that_does_not_exist_is_refused_with_the_nearest_one(
         ("det.size=large", "det.size: input should be a valid integer"),
         ("det.confidence=1.5", "det.confidence: input should be less than 1"),
         ("track.confirm=0", "track.confirm: input should be greater than or equal to 1"),
-        ("train.optimizer=sgd", "train.optimizer: input should be 'adamw' or 'adam'"),
+        ("train.optimizer=sgd", "train.optimizer: input should be 'adamw', 'adam' or 'muon'"),
         ("model.widths=[8, 16]", "model.widths.2: field required"),
     ],
 )

@@ -230,7 +230,7 @@ def test_list_tells_what_is_here_and_what_is_not(recog: Any, person: Entry, home
 def test_show_tells_what_is_in_the_file(recog: Any, person: Entry, home: Path) -> None:
     ours = json.loads(recog("models", "show", "recog-siamese", "--json").out)
     assert ours["kind"] == "embedder"
-    assert ours["embedding size"] == 128
+    assert ours["embedding size"] == 168
     assert ours["architecture"]["backbone"] == "residual"
     assert "5pt-112" in ours["input template"]
     assert ours["calibration"]["impostor"] > 1000
