@@ -53,7 +53,11 @@ class Following:
         with ExitStack() as stack:  # closed here only if something below fails
             people = build.people(gallery, embedder, _log.warning, missing_ok=True)
             stack.callback(people.close)
-            self._source = stack.enter_context(open_source(source, stream=settings.stream))
+            self._source = stack.enter_context(
+                open_source(
+                    source, stream=settings.stream, hardware=settings.runtime.decoder, report=_log.warning
+                )
+            )
             made = Models(detector, embedder, people)
             self._stream = Stream(
                 source, self._source, made, settings, delay, draw, self._stop.is_set, report=_log.warning
@@ -79,10 +83,11 @@ class Following:
     def stop(self) -> None:
         """End the source; what was read of it still comes. Any thread may call this."""
         self._stop.set()
+        self._source.halt()  # it may be waiting for a camera that is lost
 
     def close(self) -> None:
         """End at once, and let go of the source. May be called again."""
-        self._stop.set()
+        self.stop()
         self._results.close()
         self._stack.close()  # also where no result was ever asked for
 
