@@ -5,12 +5,14 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
 
+from pipeline.api import Recog
 from pipeline.config import StreamSettings
 from pipeline.errors import SourceError
 from pipeline.sources.open import open_source
@@ -110,6 +112,48 @@ def test_a_run_over_a_stream_that_dies_keeps_what_it_has_and_shows_no_secret(  #
     assert cv2.VideoCapture(str(tmp_path / "o.mp4")).read()[0]
     written = b"".join((tmp_path / name).read_bytes() for name in ("e.jsonl", "t.tape"))
     assert b"secret" not in written + ended.out.encode() + ended.err.encode()
+
+
+@pytest.mark.parametrize("way", ["stop", "close"])
+def test_a_lost_stream_of_the_api_can_be_ended_although_it_would_be_tried_for_ever(
+    tmp_path: Path,
+    server: RtspServer,
+    way: str,
+    detector: Any,
+    embedder: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recognition = Recog.open(tmp_path / "people.db", {"stream": {"timeout": 1}})
+    with recognition.follow(f"rtsp://127.0.0.1:{server.port}/live") as frames:
+        next(frames)
+        server.kill()
+        ended = threading.Event()
+
+        def take() -> None:
+            for _ in frames:
+                pass
+            ended.set()
+
+        def was_lost() -> bool:
+            return "was lost after" in caplog.text
+
+        taker = threading.Thread(target=take, daemon=True)
+        if way == "stop":
+            taker.start()
+            wait_for(was_lost)
+            frames.stop()
+            assert ended.wait(30)
+        else:
+            wait_for(was_lost)
+            threading.Thread(target=lambda: (frames.close(), ended.set()), daemon=True).start()
+            assert ended.wait(30)
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_still_picture_from_a_real_server_is_told(server: RtspServer) -> None:
