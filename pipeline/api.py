@@ -177,10 +177,14 @@ class Recog:
         """
         from pipeline.identity import guarantee
 
-        enrolled = len(self.people())
+        nobody = "nobody is enrolled, so everybody is unknown"
+        if not self.path.exists():
+            return nobody
+        with self.gallery() as people:
+            enrolled, claim = people.people_count, guarantee.of(people)
         if not enrolled:
-            return "nobody is enrolled, so everybody is unknown"
-        if self.guarantee() is not None:
+            return nobody
+        if claim is not None:
             return None
         return guarantee.too_many(enrolled, self._embed().calibration, self.settings.evidence)
 
