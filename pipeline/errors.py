@@ -5,7 +5,8 @@ PipelineError
 ├── SourceError    a camera, file, folder, image or stream that cannot be read
 │   └── UnreachableError  a camera or stream that may be there later
 ├── SinkError      an output that cannot be written
-└── DetectorError  a detector model or its training data that cannot be used
+├── DetectorError  a detector model or its training data that cannot be used
+└── ServiceError   a service that cannot start, or cannot keep what it has to
 """
 
 
@@ -31,3 +32,7 @@ class SinkError(PipelineError):
 
 class DetectorError(PipelineError):
     """A detector model, or the data to train one, that cannot be used."""
+
+
+class ServiceError(PipelineError):
+    """A service that cannot start, or whose file cannot be used."""

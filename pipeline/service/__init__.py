@@ -1,0 +1,1 @@
+"""The service and its page: sources watched, people named and corrected, over HTTP."""

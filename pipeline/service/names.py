@@ -1,0 +1,59 @@
+"""Who is enrolled, by the gallery's ids and by names: events keep ids, results tell names."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from pipeline.api import ERRORS, Recog
+
+EVERY = 1.0  # seconds between two looks at what other processes have written
+
+
+class Names:
+    """The people enrolled, as of a second ago at most."""
+
+    def __init__(self, recog: Recog, changed: Callable[[], None]) -> None:
+        """
+        Args:
+            changed: called, from any thread, when people, their names or their photos are others.
+        """
+        self._recog, self._changed = recog, changed
+        self._known: dict[str, str] = {}  # id: name
+        self._ids: dict[str, str] = {}  # name: id
+        self._stamp: object = None
+        self._turn = threading.Lock()
+        self.trouble: str | None = None  # why the gallery cannot be read, in one line
+
+    def id_of(self, name: str) -> str | None:
+        """The id of the person enrolled under a name; None where nobody is."""
+        found = self._ids.get(name)
+        if found is None:
+            self.refresh()
+            found = self._ids.get(name)
+        return found
+
+    def name_of(self, person: str) -> str | None:
+        """The name of a person; None where nobody has that id."""
+        return self._known.get(person)
+
+    def refresh(self) -> None:
+        """Read who is enrolled, and tell if that has changed."""
+        with self._turn:
+            try:
+                people = self._recog.people()
+            except ERRORS as error:  # whoever was known stays known until it can be read again
+                self.trouble = str(error)
+                return
+            self.trouble = None
+            stamp = [(each.id, each.name, each.templates, each.last_added) for each in people]
+            if stamp == self._stamp:
+                return
+            first, self._stamp = self._stamp is None, stamp
+            self._known = {str(each.id): each.name for each in people}
+            self._ids = {each.name: str(each.id) for each in people}
+        if not first:
+            self._changed()
+
+    def __len__(self) -> int:
+        return len(self._known)

@@ -1,0 +1,1 @@
+"""What each address answers: thin functions over the parts of the service."""
