@@ -145,6 +145,17 @@ class Recog:
 
         return build.gallery_path(self._path)
 
+    @property
+    def model(self) -> str:
+        """What faces are embedded with: the embedder, and how faces are aligned for it.
+
+        Raises:
+            ModelError: the embedder cannot be used.
+        """
+        from pipeline import build
+
+        return build.fingerprint(self._embed())
+
     def gallery(self) -> Gallery:
         """The gallery itself, for what is not here: rename, merge, remove, undo, log. Close it after use.
 

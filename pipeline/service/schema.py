@@ -42,4 +42,56 @@ CREATE INDEX events_by_source ON events (source, at DESC, id DESC);
 CREATE INDEX events_by_track ON events (run, track);
 """
 
-SCRIPTS: tuple[str, ...] = (LIVE,)
+PEOPLE = """
+CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    digest BLOB NOT NULL,          -- SHA-256; the token itself is kept nowhere
+    name TEXT NOT NULL UNIQUE,
+    role TEXT NOT NULL,
+    made TEXT NOT NULL,
+    used TEXT
+);
+CREATE TABLE sessions (            -- of browsers
+    id TEXT PRIMARY KEY,
+    digest BLOB NOT NULL,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    token TEXT REFERENCES tokens (id) ON DELETE CASCADE,  -- that opened it; NULL for the one-time key
+    made TEXT NOT NULL,
+    ends TEXT NOT NULL
+);
+CREATE TABLE audit (               -- who changed what: ids, never names of people
+    id TEXT PRIMARY KEY,
+    at TEXT NOT NULL,
+    caller TEXT NOT NULL,          -- what the token is called
+    kind TEXT NOT NULL,            -- session, token, command
+    action TEXT NOT NULL,
+    details TEXT NOT NULL          -- JSON
+);
+CREATE TABLE idempotency (         -- answers to creating calls, to be given again
+    caller TEXT NOT NULL,
+    key TEXT NOT NULL,
+    at TEXT NOT NULL,
+    request BLOB NOT NULL,         -- digest of what was asked
+    status INTEGER,                -- NULL while it is being done
+    headers TEXT,                  -- JSON
+    body BLOB,
+    PRIMARY KEY (caller, key)
+);
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,           -- queued, running, done, failed, cancelled
+    made TEXT NOT NULL,
+    ended TEXT,
+    what TEXT NOT NULL,            -- in words, of the part that is being done
+    done INTEGER NOT NULL,
+    total INTEGER,
+    given TEXT NOT NULL,           -- JSON: what it was asked
+    result TEXT,                   -- JSON
+    problem TEXT                   -- why it failed, in a line
+);
+CREATE INDEX idempotency_by_time ON idempotency (at);
+"""
+
+SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE)

@@ -1,0 +1,62 @@
+"""The application: middleware, routes, errors and the page, put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
+
+from pipeline.service import problems
+from pipeline.service.access import Access
+from pipeline.service.access.guard import Guard
+from pipeline.service.deps import check_marks
+from pipeline.service.headers import Headers
+from pipeline.service.request_ids import RequestIds
+from pipeline.service.routes import access as access_routes
+from pipeline.service.routes import version
+from pipeline.service.service import Service
+
+PAGE = Path(__file__).parent / "page"
+PREFIX = "/api/v1"
+MOST_BYTES = 1 << 20  # of a request that says nothing else
+# By default FastAPI reports to whatever collector the environment names. This program reports to nobody.
+_SILENT = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
+def make_app(service: Service, access: Access) -> FastAPI:
+    """The application of a service. It starts and stops the service with itself.
+
+    Raises:
+        RuntimeError: a route does not say who may call it; a bug.
+    """
+    app = FastAPI(
+        title="recog",
+        summary="Recognise the people you enrolled; strangers stay unknown.",
+        version="1",
+        openapi_url=None,  # served by a route that needs a log-in
+        docs_url=None,  # it would load its scripts from elsewhere
+        redoc_url=None,
+        telemetry=_SILENT,  # type: ignore[arg-type]
+        max_body_size=MOST_BYTES,
+        lifespan=lambda app: service.running(),
+        middleware=[Middleware(RequestIds), Middleware(Headers), Middleware(Guard, access=access)],
+    )
+    app.state.service, app.state.access, app.state.page = service, access, PAGE
+    problems.install(app)
+    api = APIRouter(prefix=PREFIX)
+    for routes in (version, access_routes):
+        api.include_router(routes.router)
+    app.include_router(api)
+    app.include_router(access_routes.page)
+    if PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    check_marks(app, {"page"})
+    return app

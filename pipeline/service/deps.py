@@ -1,0 +1,104 @@
+"""What routes are given, and who may call them.
+
+Every route carries exactly one of `viewer`, `admin` and `anyone`, by itself or by its router;
+`check_marks` refuses an application in which one does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import WebSocketException
+from starlette.requests import HTTPConnection
+
+from pipeline.service.access import Access, Caller, Role
+from pipeline.service.problems import Problem
+from pipeline.service.service import Service
+
+
+class Needs:
+    """A dependency that lets a role through, and marks the route as needing it; None: whoever comes."""
+
+    def __init__(self, role: Role | None) -> None:
+        self.role = role
+
+    def __call__(self, connection: HTTPConnection) -> None:
+        if self.role is None:
+            return
+        caller = _caller(connection)
+        if caller is not None and caller.role.allows(self.role):
+            return
+        if connection.scope["type"] == "websocket":
+            raise WebSocketException(1008, "log in first" if caller is None else "this needs an admin")
+        if caller is None:
+            raise _nobody()
+        raise Problem(
+            403, "needs_admin", f"this needs the role {self.role}, and {caller.name} is {caller.role}"
+        )
+
+
+viewer: Any = Depends(Needs(Role.VIEWER))
+admin: Any = Depends(Needs(Role.ADMIN))
+anyone: Any = Depends(Needs(None))
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """The service of the application that was called."""
+    return cast(Service, connection.app.state.service)
+
+
+def access_of(connection: HTTPConnection) -> Access:
+    """Who may call it."""
+    return cast(Access, connection.app.state.access)
+
+
+def caller_of(connection: HTTPConnection) -> Caller:
+    """Who is calling, on a route that needs to know."""
+    caller = _caller(connection)
+    if caller is None:
+        raise _nobody()
+    return caller
+
+
+ServiceDep = Annotated[Service, Depends(service_of)]
+AccessDep = Annotated[Access, Depends(access_of)]
+CallerDep = Annotated[Caller, Depends(caller_of)]
+
+
+def marks_of(app: FastAPI) -> Iterator[tuple[str, str, set[str], list[Needs]]]:
+    """Every route: its path, its name, its methods (of a WebSocket: none), and what it needs."""
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        found = [] if dependant is None else _marks(dependant)
+        yield route.path or "", route.name or "", route.methods or set(), found
+
+
+def check_marks(app: FastAPI, unmarked: set[str]) -> None:
+    """Refuse an application with a route that does not say who may call it.
+
+    Args:
+        unmarked: names of mounts that hold nobody's data.
+    """
+    for path, name, _, found in marks_of(app):
+        if name not in unmarked and len(found) != 1:
+            raise RuntimeError(
+                f"the route {path} ({name}) needs one of viewer, admin, anyone: it has {len(found)}"
+            )
+
+
+def _marks(dependant: Any) -> list[Needs]:
+    found = [dependant.call] if isinstance(dependant.call, Needs) else []
+    for each in dependant.dependencies:
+        found += _marks(each)
+    return found
+
+
+def _caller(connection: HTTPConnection) -> Caller | None:
+    return cast("Caller | None", connection.scope["state"]["caller"])
+
+
+def _nobody() -> Problem:
+    return Problem(401, "log_in", "log in first, or send a token", headers={"www-authenticate": "Bearer"})

@@ -1,0 +1,84 @@
+"""A service on a real server, over real HTTP; its models are those of the world of squares."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from pipeline.api import Recog
+from pipeline.service.access import Access, Bind, Role
+from pipeline.service.app import make_app
+from pipeline.service.service import Options, Service
+from pipeline.service.store import Store, store_path
+
+
+class Running:
+    """A service that answers at `url`.
+
+    `admin`, `viewer` and `stranger` are clients with a token of that role, and without one.
+    """
+
+    def __init__(self, app: FastAPI, service: Service, access: Access, url: str) -> None:
+        self.app, self.service, self.access, self.url = app, service, access, url
+        self.tokens = {role: access.create_token(f"the {role}", role).text for role in Role}
+        self.admin, self.viewer = (
+            self.client(authorization=f"Bearer {self.tokens[role]}") for role in (Role.ADMIN, Role.VIEWER)
+        )
+        self.stranger = self.client()
+
+    def client(self, **headers: str) -> httpx.Client:
+        made = httpx.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False)
+        self._clients = [*getattr(self, "_clients", []), made]
+        return made
+
+    def close(self) -> None:
+        for each in self._clients:
+            each.close()
+
+
+@pytest.fixture
+def serve(tmp_path: Path, detector: Any, embedder: Any) -> Iterator[Callable[..., Running]]:
+    """Starts a service on the gallery `people.db` in the test's folder; it ends with the test."""
+    ends: list[Callable[[], None]] = []
+
+    def start(gallery: Path = tmp_path / "people.db", **options: Any) -> Running:
+        service = Service(Recog.open(gallery), Store(store_path(gallery)), Options(**options))
+        access = Access(service.store, Bind())
+        app = make_app(service, access)
+        config = uvicorn.Config(app, "127.0.0.1", 0, log_config=None, access_log=False, ws="none")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, name="test server")
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.005)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        running = Running(app, service, access, f"http://127.0.0.1:{port}/")
+
+        def end() -> None:
+            running.close()
+            server.should_exit = True
+            thread.join()
+            service.close()
+            service.recog.close()
+
+        ends.append(end)
+        return running
+
+    yield start
+    for end in reversed(ends):
+        end()
+
+
+@pytest.fixture
+def running(serve: Callable[..., Running]) -> Running:
+    """A service with nobody enrolled."""
+    return serve()
