@@ -6,11 +6,23 @@ Everything others need is here; `Gallery` is the way in. Importing this loads ne
 from gallery.errors import GalleryError
 from gallery.gallery import Gallery
 from gallery.names import check_name, check_new_name
-from gallery.types import Added, Change, Matches, Merged, NewTemplate, Person, Removed, Stats, StoredTemplate
+from gallery.types import (
+    Added,
+    Change,
+    Denial,
+    Matches,
+    Merged,
+    NewTemplate,
+    Person,
+    Removed,
+    Stats,
+    StoredTemplate,
+)
 
 __all__ = [
     "Added",
     "Change",
+    "Denial",
     "Gallery",
     "GalleryError",
     "Matches",

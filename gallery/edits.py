@@ -5,34 +5,28 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from gallery import history
+from gallery import denials, history
+from gallery.rows import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A template on its way into the file."""
-
-    embedding: bytes  # little-endian float32
-    crop: bytes | None  # PNG
-    quality: float
-    origin: str
-    digest: str
-    detector: str
-    details: str  # a JSON object
-    added: str | None = None  # now, if nothing else
-
-
-def add(db: sqlite3.Connection, people: Mapping[str, Sequence[Row]], action: str) -> int:
-    """Store rows for each person, who is made if new; how many were new.
+def add(
+    db: sqlite3.Connection,
+    people: Mapping[str, Sequence[Row]],
+    action: str,
+    denied: Mapping[str, Sequence[Sequence[Row]]],
+) -> tuple[int, int]:
+    """Store rows for each person, who is made if new; how many were new, and the change (0 for none).
 
     A row whose digest the person already has is left out.
+
+    Args:
+        denied: of these people, looks that are not theirs; those at one face together.
     """
     at = history.now()
     change = history.begin(db, action)
-    stored, last = 0, None
+    stored, last, news = 0, None, 0
     for name, rows in people.items():
         found = person_id(db, name)
         last = found or db.execute("INSERT INTO people (name, added) VALUES (?, ?)", (name, at)).lastrowid
@@ -52,12 +46,14 @@ def add(db: sqlite3.Connection, people: Mapping[str, Sequence[Row]], action: str
                 if row.crop is not None:
                     db.execute("INSERT INTO crops VALUES (?, ?)", (cursor.lastrowid, row.crop))
         history.keep_absent(db, change, None if found else last, ids)
+        news += denials.add(db, change, last, denied.get(name, ()))
+        news += denials.settle(db, change, last)
         stored += len(ids)
-    if not stored:
-        db.execute("DELETE FROM changes WHERE id = ?", (change,))  # nothing happened
+    if not stored and not news:
+        history.cancel(db, change)
     single = last if len(people) == 1 else None
     db.execute("UPDATE changes SET person = ?, count = ? WHERE id = ?", (single, stored, change))
-    return stored
+    return stored, change if stored or news else 0
 
 
 def rename(db: sqlite3.Connection, person: int, name: str) -> None:
@@ -82,8 +78,29 @@ def merge(db: sqlite3.Connection, person: int, into: int) -> tuple[int, int]:
     history.keep_templates(db, change, double, crops=True)
     db.executemany("DELETE FROM templates WHERE id = ?", [(template,) for template in double])
     db.execute("UPDATE templates SET person = ? WHERE person = ?", (into, person))
+    denials.move(db, change, person, into)
+    denials.settle(db, change, into)
     db.execute("DELETE FROM people WHERE id = ?", (person,))
     return len(moved), len(double)
+
+
+def deny(db: sqlite3.Connection, person: int, looks: Sequence[Row]) -> int:
+    """Keep that looks at one face are not of a person; the change, 0 where all of it was known."""
+    change = history.begin(db, "deny", person)
+    stored = denials.add(db, change, person, [looks])
+    if not stored:
+        history.cancel(db, change)
+        return 0
+    db.execute("UPDATE changes SET count = ? WHERE id = ?", (stored, change))
+    return change
+
+
+def withdraw(db: sqlite3.Connection, ids: Sequence[int]) -> int:
+    """Take back that looks, all of one person, are not theirs; the change."""
+    person = int(db.execute("SELECT person FROM denials WHERE id = ?", (ids[0],)).fetchone()[0])
+    change = history.begin(db, "withdraw", person, count=len(ids))
+    denials.withdraw(db, change, ids)
+    return change
 
 
 def remove(db: sqlite3.Connection, person: int) -> tuple[int, int]:
@@ -133,10 +150,11 @@ def migrate(
     db: sqlite3.Connection,
     embeddings: Mapping[int, bytes],
     left_out: Sequence[int],
+    denied: Mapping[int, bytes],
     fingerprint: str,
     dimension: int,
 ) -> None:
-    """Give templates embeddings of another model, and delete those that have no crop to embed."""
+    """Give templates and denials embeddings of another model, and delete those that have no crop to embed."""
     change = history.begin(db, "migrate", count=len(embeddings))
     history.keep_meta(db, change, ("fingerprint", "dimension"))
     history.keep_templates(db, change, [*embeddings, *left_out])
@@ -144,6 +162,13 @@ def migrate(
     db.executemany(
         "UPDATE templates SET embedding = ? WHERE id = ?",
         [(embedding, template) for template, embedding in embeddings.items()],
+    )
+    every = _column(db, "SELECT id FROM denials", ())
+    history.keep_denials(db, change, every)
+    db.executemany("DELETE FROM denials WHERE id = ?", [(each,) for each in every if each not in denied])
+    db.executemany(
+        "UPDATE denials SET embedding = ? WHERE id = ?",
+        [(embedding, denial) for denial, embedding in denied.items()],
     )
     db.executemany(
         "UPDATE meta SET value = ? WHERE key = ?",

@@ -21,7 +21,7 @@ from gallery import encoding, secret
 from gallery.errors import GalleryError
 from gallery.gallery import Gallery
 from gallery.names import check_name, check_new_name
-from gallery.types import Floats, NewTemplate
+from gallery.types import Floats, NewTemplate, StoredTemplate
 
 VERSION = 1
 # What an export may hold. Archives inflate: a few kilobytes can claim all memory there is.
@@ -49,6 +49,7 @@ class Export:
     fingerprint: str
     dimension: int
     people: dict[str, list[NewTemplate]]
+    denied: dict[str, list[list[NewTemplate]]]  # looks that are not of them; those at one face together
 
 
 def export_bytes(gallery: Gallery, names: Sequence[str] | None, crops: bool, passphrase: str | None) -> bytes:
@@ -62,20 +63,25 @@ def export_bytes(gallery: Gallery, names: Sequence[str] | None, crops: bool, pas
     embeddings: list[Floats] = []
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
+
+        def describe(photo: StoredTemplate) -> dict[str, Any]:
+            crop = None
+            if crops and photo.crop is not None:
+                crop = f"crops/{len(embeddings):06}.png"
+                archive.writestr(crop, encoding.crop_to_bytes(photo.crop))
+            embeddings.append(photo.embedding)
+            return {
+                "embedding": len(embeddings) - 1, "crop": crop, "quality": photo.quality,
+                "origin": photo.origin, "digest": photo.digest, "added": photo.added,
+                "detector": photo.detector, "details": dict(photo.details),
+            }  # fmt: skip
+
         for name in dict.fromkeys(wanted):
-            photos = []
-            for photo in gallery.templates(name):
-                crop = None
-                if crops and photo.crop is not None:
-                    crop = f"crops/{len(embeddings):06}.png"
-                    archive.writestr(crop, encoding.crop_to_bytes(photo.crop))
-                photos.append(
-                    {"embedding": len(embeddings), "crop": crop, "quality": photo.quality,
-                     "origin": photo.origin, "digest": photo.digest, "added": photo.added,
-                     "detector": photo.detector, "details": dict(photo.details)}
-                )  # fmt: skip
-                embeddings.append(photo.embedding)
-            people.append({"name": name, "photos": photos})
+            photos = [describe(photo) for photo in gallery.templates(name)]
+            denied = gallery.denials(name)
+            faces = [[describe(each.look) for each in denied if each.face == face]
+                     for face in dict.fromkeys(each.face for each in denied)]  # fmt: skip
+            people.append({"name": name, "photos": photos} | ({"denied": faces} if faces else {}))
         if not embeddings:
             raise GalleryError(f"nobody is enrolled in {gallery.path}, so there is nothing to export")
         rows = io.BytesIO()
@@ -136,16 +142,20 @@ class _Unpacking:
             raise ValueError("it describes something else")
         if described["version"] > VERSION:
             raise GalleryError(f"{self._path} was exported by a newer version of recog; update recog")
-        count = sum(len(person["photos"]) for person in described["people"])
+        count = sum(
+            len(person["photos"]) + sum(map(len, person.get("denied", []))) for person in described["people"]
+        )
         if count > MOST_PHOTOS:
             raise self._too_large(f"{count:,} photos, not {MOST_PHOTOS:,}")
         dimension = int(described["dimension"])
         embeddings = _array(self._member("embeddings.npy", MOST_BYTES), dimension)
-        people = {
-            check_new_name(person["name"]): [self._template(photo, embeddings) for photo in person["photos"]]
-            for person in described["people"]
-        }
-        return Export(str(described["model"]), dimension, people)
+        people, denied = {}, {}
+        for person in described["people"]:
+            name, faces = check_new_name(person["name"]), person.get("denied", [])
+            people[name] = [self._template(photo, embeddings) for photo in person["photos"]]
+            if faces:
+                denied[name] = [[self._template(look, embeddings) for look in face] for face in faces]
+        return Export(str(described["model"]), dimension, people, denied)
 
     def _template(self, photo: dict[str, Any], embeddings: Floats) -> NewTemplate:
         crop = None

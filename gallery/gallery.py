@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from gallery import edits, encoding, history
-from gallery.edits import Row
+from gallery import denials, edits, encoding, history
 from gallery.errors import GalleryError
 from gallery.names import check_new_name
 from gallery.reader import Reader
+from gallery.rows import Row
 from gallery.store import Store
 from gallery.types import Added, Change, Floats, Merged, NewTemplate, Removed
 
@@ -34,19 +34,53 @@ class Gallery(Reader):
         """
         return self.add_people({name: templates}, action)
 
-    def add_people(self, people: Mapping[str, Sequence[NewTemplate]], action: str) -> Added:
-        """As `add`, for several people in one change."""
-        self._need_model()
+    def add_people(
+        self,
+        people: Mapping[str, Sequence[NewTemplate]],
+        action: str,
+        denied: Mapping[str, Sequence[Sequence[NewTemplate]]] | None = None,
+    ) -> Added:
+        """As `add`, for several people in one change.
+
+        Args:
+            denied: for some of them, looks that are not theirs (see `deny`); those at one face together.
+        """
         rows: dict[str, list[Row]] = {}
         for name, templates in people.items():
-            for template in templates:
-                if template.embedding.shape != (self.dimension,):
-                    raise ValueError(f"embeddings are ({self.dimension},), not {template.embedding.shape}")
             if templates:  # encodes crops, so before the lock
-                rows.setdefault(check_new_name(name), []).extend(_to_row(template) for template in templates)
+                rows.setdefault(check_new_name(name), []).extend(self._rows(templates))
+        against = {
+            check_new_name(name): [self._rows(looks) for looks in faces]
+            for name, faces in (denied or {}).items()
+        }
         with self._changing() as (_, db):
-            stored = edits.add(db, rows, action)
-        return Added(stored, sum(map(len, rows.values())) - stored)
+            stored, change = edits.add(db, rows, action, against)
+        return Added(stored, sum(map(len, rows.values())) - stored, change)
+
+    def deny(self, name: str, looks: Sequence[NewTemplate]) -> int:
+        """Keep that these looks at one face are not of a person; the change's number, 0 for nothing new.
+
+        From now on `search` says how near a probe is to that face (`Matches.denied`). Enrolling a look of the
+        same digest as theirs takes the denial back: what was said last holds.
+
+        Raises GalleryError for a name nobody has; ValueError for embeddings of another length.
+        """
+        rows = self._rows(looks)
+        with self._changing() as (opened, db):
+            return edits.deny(db, self._person(opened, name), rows)
+
+    def withdraw(self, face: int) -> int:
+        """Take back that a face (`Denial.face`) is not of whom it was taken for; the change's number.
+
+        Raises GalleryError where there is no such face.
+        """
+        with self._changing() as (_, db):
+            ids = denials.of_face(db, face)
+            if not ids:
+                raise GalleryError(
+                    f"the gallery {self.path} has no denied face {face}; it may be withdrawn already"
+                )
+            return edits.withdraw(db, ids)
 
     def rename(self, name: str, new: str) -> None:
         """Give a person another name.
@@ -135,28 +169,45 @@ class Gallery(Reader):
             edits.set_note(db, key, value, notes, undoable)
 
     def migrate(
-        self, embeddings: Mapping[int, Floats], fingerprint: str, dimension: int, leave_out: bool = False
+        self,
+        embeddings: Mapping[int, Floats],
+        fingerprint: str,
+        dimension: int,
+        leave_out: bool = False,
+        denied: Mapping[int, Floats] | None = None,
     ) -> int:
         """Go over to another model: every template gets a new embedding, in one transaction.
 
         Args:
             embeddings: by template, (dimension,) float32; of every template that has a crop.
             leave_out: delete the templates that have none; how many is returned. Undoing brings them back.
+            denied: likewise, by the id of the look of a `Denial`.
 
         Raises:
             GalleryError: templates came or went meanwhile, or some have no embedding and may not be left out.
         """
         blobs = {template: encoding.embedding_to_bytes(row) for template, row in embeddings.items()}
+        against = {denial: encoding.embedding_to_bytes(row) for denial, row in (denied or {}).items()}
         with self._changing() as (opened, db):
             everything = set(opened.owners()[0].tolist())
             missing = sorted(everything - blobs.keys())
-            if not blobs.keys() <= everything or (missing and not leave_out):
+            every = {denial.look.id for denial in opened.denials()}
+            lost = missing or every - against.keys()
+            if not (blobs.keys() <= everything and against.keys() <= every) or (lost and not leave_out):
                 raise GalleryError(f"the gallery {self.path} was changed meanwhile; start again")
-            edits.migrate(db, blobs, missing, fingerprint, dimension)
+            edits.migrate(db, blobs, missing, against, fingerprint, dimension)
             self._with_model, self._matcher = False, None  # this object was opened for the model before
             self._made = fingerprint, dimension
         self._store.fingerprint, self._store.dimension = fingerprint, dimension
         return len(missing)
+
+    def _rows(self, templates: Sequence[NewTemplate]) -> list[Row]:
+        """Templates as they are stored. Raises ValueError for embeddings of another length."""
+        self._need_model()
+        for template in templates:
+            if template.embedding.shape != (self.dimension,):
+                raise ValueError(f"embeddings are ({self.dimension},), not {template.embedding.shape}")
+        return [_to_row(template) for template in templates]
 
     @contextmanager
     def _changing(self) -> Iterator[tuple[Store, sqlite3.Connection]]:

@@ -14,7 +14,10 @@ from datetime import UTC, datetime
 from gallery.types import Change
 
 _TEMPLATES = "id, person, embedding, quality, origin, digest, added, detector, details"
-_IMAGES = ("old_meta", "old_people", "old_templates", "old_crops", "old_notes", "old_person_notes")
+DENIALS = "id, person, said, embedding, png, quality, origin, digest, added, detector, details"
+_IMAGES = (
+    "old_meta", "old_people", "old_templates", "old_crops", "old_notes", "old_person_notes", "old_denials"
+)  # fmt: skip
 
 
 def now() -> str:
@@ -32,6 +35,12 @@ def begin(
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
+
+
+def cancel(db: sqlite3.Connection, change: int) -> None:
+    """Take out of the log a change by which nothing happened."""
+    forget(db, change)
+    db.execute("DELETE FROM changes WHERE id = ?", (change,))
 
 
 def keep_person(db: sqlite3.Connection, change: int, person: int) -> None:
@@ -58,6 +67,19 @@ def keep_absent(db: sqlite3.Connection, change: int, person: int | None, templat
     db.executemany(
         "INSERT INTO old_templates (change, id) VALUES (?, ?)", [(change, template) for template in templates]
     )
+
+
+def keep_denials(db: sqlite3.Connection, change: int, ids: Iterable[int]) -> None:
+    """Remember denials as they are."""
+    db.executemany(
+        f"INSERT OR IGNORE INTO old_denials SELECT ?, {DENIALS} FROM denials WHERE id = ?",
+        [(change, denial) for denial in ids],
+    )
+
+
+def keep_absent_denials(db: sqlite3.Connection, change: int, ids: Iterable[int]) -> None:
+    """Remember that denials did not exist."""
+    db.executemany("INSERT INTO old_denials (change, id) VALUES (?, ?)", [(change, denial) for denial in ids])
 
 
 def keep_note(db: sqlite3.Connection, change: int, key: str) -> None:
@@ -112,12 +134,14 @@ def last_undoable(db: sqlite3.Connection) -> int | None:
 
 
 def undo(db: sqlite3.Connection, change: int) -> bool:
-    """Put back what was before a change; True where that deleted somebody's templates.
+    """Put back what was before a change; True where that deleted looks at somebody.
 
     Removals may have come since. They took their people out of the images, so the rest still fits.
     """
     gone = "SELECT id FROM old_templates WHERE change = ? AND person IS NULL"
     deleted = db.execute(f"DELETE FROM templates WHERE id IN ({gone})", (change,)).rowcount
+    gone = "SELECT id FROM old_denials WHERE change = ? AND person IS NULL"
+    deleted += db.execute(f"DELETE FROM denials WHERE id IN ({gone})", (change,)).rowcount
     people = db.execute("SELECT id, name, added FROM old_people WHERE change = ?", (change,)).fetchall()
     for person, name, added in people:
         if name is not None:
@@ -138,6 +162,12 @@ def undo(db: sqlite3.Connection, change: int) -> bool:
         (change,),
     )
     db.execute("INSERT INTO crops SELECT template, png FROM old_crops WHERE change = ?", (change,))
+    columns = ", ".join(f"{name} = excluded.{name}" for name in DENIALS.split(", ")[1:])
+    db.execute(
+        f"""INSERT INTO denials ({DENIALS}) SELECT {DENIALS} FROM old_denials
+        WHERE change = ? AND person IS NOT NULL ON CONFLICT (id) DO UPDATE SET {columns}""",
+        (change,),
+    )
     db.execute(
         "INSERT OR REPLACE INTO meta SELECT key, value FROM old_meta WHERE change = ?",
         (change,),
@@ -180,6 +210,12 @@ def forget_person(db: sqlite3.Connection, person: int) -> None:
         theirs += db.execute("SELECT id FROM old_templates WHERE person = ?", (each,)).fetchall()
         db.execute("DELETE FROM old_people WHERE id = ?", (each,))
         db.execute("DELETE FROM old_person_notes WHERE person = ?", (each,))
+        # Images of "there was none" have no person: they name looks that are there now, and so do theirs.
+        db.execute(
+            """DELETE FROM old_denials WHERE id IN (SELECT id FROM denials WHERE person = ?1
+            UNION SELECT id FROM old_denials WHERE person = ?1)""",
+            (each,),
+        )
     forget_templates(db, [int(row[0]) for row in theirs])
 
 

@@ -11,10 +11,22 @@ import numpy as np
 
 from gallery.errors import GalleryError
 from gallery.failures import damaged, explained
+from gallery.pooled import pool
 from gallery.store import Marks, Store
 from gallery.types import Floats, Ints
 
 PATIENCE = 0.005  # seconds a frame may be held up: an enrolment of a few photos is read in less
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Faces that are not of whom they were taken for: each is all that was denied of it, pooled."""
+
+    people: Ints  # whose they are not, ascending (f,)
+    faces: Floats  # (f, d)
+
+
+NOBODY = Denied(np.zeros(0, np.int64), np.zeros((0, 0), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,7 @@ class Held:
     names: dict[int, str]  # of every owner
     people: int  # owners
     marks: Marks | None  # where the history was then; None for nothing held
+    denied: Denied = NOBODY
     by_owner: Ints | None = (
         None  # the places of `templates` (t,) sorted by owner, where that was found already
     )
@@ -87,8 +100,10 @@ def difference(store: Store, held: Held, made_with: tuple[str, int], live: bool 
             removed = np.setdiff1d(held.templates, templates, assume_unique=True)
         if not set(new.tolist()) <= names.keys():
             raise damaged(store.path, "a template belongs to nobody")
+        denied = _denied(store)
     by_owner = np.argsort(owners, kind="stable")  # here, where no frame waits for it
-    return Difference(removed, added, Held(templates, owners, names, people, marks, by_owner), anew)
+    held = Held(templates, owners, names, people, marks, denied, by_owner)
+    return Difference(removed, added, held, anew)
 
 
 def _without_newcomers(store: Store, held: Held, marks: Marks, anew: bool, model: str) -> Difference:
@@ -101,7 +116,19 @@ def _without_newcomers(store: Store, held: Held, marks: Marks, anew: bool, model
     if not set(left.tolist()) <= names.keys():
         raise damaged(store.path, "a template belongs to nobody")
     removed = np.setdiff1d(held.templates, templates, assume_unique=True)
-    return Difference(removed, (), Held(templates, owners, names, len(left), marks), anew, model)
+    held = Held(templates, owners, names, len(left), marks, held.denied)
+    return Difference(removed, (), held, anew, model)
+
+
+def _denied(store: Store) -> Denied:
+    """What the file says is whose not. The looks at one face are pooled, as those of a track are."""
+    people, said, embeddings = store.denied()
+    if not len(people):
+        return NOBODY
+    faces, first, place = np.unique(said, return_index=True, return_inverse=True)
+    pooled = np.stack([pool(embeddings[place == number]) for number in range(len(faces))])
+    order = np.argsort(people[first], kind="stable")
+    return Denied(people[first][order], pooled[order])
 
 
 class Background:

@@ -74,6 +74,7 @@ class Matcher:
         breadth = min(total, wanted * -(-total // self.held.people))
         near, owners = self._ranked(probes, breadth)
         names = []
+        denied = np.full((len(probes), people), np.inf, np.float32) if len(self.held.denied.people) else None
         for row in range(len(probes)):
             found, width = (near[row], owners[row]), breadth
             first = first_of_each(found[1], wanted)
@@ -88,8 +89,19 @@ class Matcher:
                 order = np.argsort(near_by, kind="stable")[:people]
                 near_by, persons = near_by[order], persons[order]
             distances[row, : len(persons)] = near_by
+            if denied is not None:
+                denied[row, : len(persons)] = self._denied(probes[row], persons)
             names.append(tuple(self.held.names[int(person)] for person in persons))
-        return Matches(tuple(names), distances, total, self.held.people)
+        return Matches(tuple(names), distances, total, self.held.people, denied)
+
+    def _denied(self, probe: Floats, persons: Ints) -> Floats:
+        """The distance (p,) of a probe (d,) to the nearest face that is not of each person; inf without."""
+        found, denied = np.full(len(persons), np.inf, np.float32), self.held.denied
+        first, last = np.searchsorted(denied.people, [persons, persons + 1])
+        for place in np.flatnonzero(last > first):
+            faces = denied.faces[first[place] : last[place]]
+            found[place] = np.abs(faces - probe).sum(axis=1).min()
+        return found
 
     def _people(self, persons: Ints) -> Floats:
         """The templates of each of `persons` (p,) as one, (p, d)."""

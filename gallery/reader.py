@@ -24,7 +24,7 @@ from gallery.live import NOTHING, Background, Difference, Held, difference
 from gallery.matching import Matcher
 from gallery.names import check_name, similar_names
 from gallery.store import Store
-from gallery.types import Change, Floats, Ints, Matches, Person, Stats, StoredTemplate
+from gallery.types import Change, Denial, Floats, Ints, Matches, Person, Stats, StoredTemplate
 
 
 class Reader:
@@ -159,6 +159,14 @@ class Reader:
             return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, self.dimension), np.float32)
         ids, people, embeddings = (np.concatenate(column) for column in zip(*parts, strict=True))
         return ids, people, embeddings
+
+    def denials(self, name: str | None = None) -> list[Denial]:
+        """The looks of which somebody said whose they are not: all, or those of a person; oldest first.
+
+        Raises GalleryError for a name nobody has.
+        """
+        with self._using() as opened:
+            return list(opened.denials(None if name is None else self._person(opened, name)))
 
     def log(self, most: int | None = None) -> list[Change]:
         """The latest changes, newest first."""

@@ -2,14 +2,16 @@
 
 Version 1 had people, templates (each with its crop in the same row) and meta. Version 2 keeps crops in a
 table of their own, so that scanning and changing templates never touches pictures, and adds notes
-(calibration), the detector and details of each template, and the history that `undo` reads.
+(calibration), the detector and details of each template, and the history that `undo` reads. Version 3 adds
+denials: looks of which somebody said whose they are not.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-FORMAT = 2
+FORMAT = 3
+READABLE = 2  # from this version on a file need not be brought up to date to be read
 
 # AUTOINCREMENT: an id is never given twice, so an index that is a moment old cannot mistake one for another.
 _ADDED_IN_2 = (
@@ -45,6 +47,28 @@ _ADDED_IN_2 = (
     "PRAGMA user_version = 2",
 )
 
+_ADDED_IN_3 = (
+    # Looks with the same `said` are looks at one face.
+    """CREATE TABLE denials (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        person INTEGER NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+        said INTEGER NOT NULL,
+        embedding BLOB NOT NULL,
+        png BLOB,
+        quality REAL NOT NULL,
+        origin TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        added TEXT NOT NULL,
+        detector TEXT NOT NULL,
+        details TEXT NOT NULL,
+        UNIQUE (person, digest))""",
+    """CREATE TABLE old_denials (
+        change INTEGER, id INTEGER, person INTEGER, said INTEGER, embedding BLOB, png BLOB, quality REAL,
+        origin TEXT, digest TEXT, added TEXT, detector TEXT, details TEXT, PRIMARY KEY (change, id))""",
+    "CREATE INDEX old_denials_id ON old_denials (id)",
+    "PRAGMA user_version = 3",
+)
+
 SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     """CREATE TABLE people (
@@ -63,6 +87,7 @@ SCHEMA = (
         details TEXT NOT NULL DEFAULT '{}',
         UNIQUE (person, digest))""",
     *_ADDED_IN_2,
+    *_ADDED_IN_3,
 )
 
 # From each earlier version to the next.
@@ -74,6 +99,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE templates ADD COLUMN detector TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE templates ADD COLUMN details TEXT NOT NULL DEFAULT '{}'",
     ),
+    2: _ADDED_IN_3,
 }
 
 

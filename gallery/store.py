@@ -19,8 +19,8 @@ from gallery import edits, encoding, history
 from gallery.database import APPLICATION_ID, Signature, drop_shortlist, open_file, signature
 from gallery.errors import GalleryError
 from gallery.failures import damaged
-from gallery.schema import FORMAT, MIGRATIONS, migrate
-from gallery.types import Change, Floats, Ints, Person, Stats, StoredTemplate
+from gallery.schema import FORMAT, MIGRATIONS, READABLE, migrate
+from gallery.types import Change, Denial, Floats, Ints, Person, Stats, StoredTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Store:
         """`erase`: make up for an erasure that an earlier removal could not do, which may take a while."""
         self.path = path
         self._closed = False
+        self._format = FORMAT
         if path.stat().st_size == 0:  # SQLite would take it for a new database
             raise damaged(path, "the file is empty")
         before = signature(path, with_log=True)  # first: what is written meanwhile is news
@@ -137,7 +138,8 @@ class Store:
         Of a file that `continues` the marks.
         """
         others = self._value(
-            "SELECT count(*) FROM changes WHERE id > ? AND action NOT IN ('enroll', 'import', 'note')",
+            "SELECT count(*) FROM changes WHERE id > ? AND action NOT IN "
+            "('enroll', 'import', 'note', 'deny', 'withdraw')",
             marks.change,
         )
         return self.marks().undone == marks.undone and not others
@@ -200,14 +202,32 @@ class Store:
         ).fetchone()
         if found is None:
             return None
+        return self._stored(found)
+
+    def denials(self, person: int | None = None) -> Iterator[Denial]:
+        """The looks that are not of whom they were taken for: all, or a person's; oldest first."""
+        if self._format < FORMAT:  # a file of before, which can only be read
+            return
+        rows = self._db.execute(
+            """SELECT denials.id, embedding, png, quality, origin, digest, denials.added, detector, details,
+            name, said FROM denials JOIN people ON people.id = person
+            WHERE ?1 IS NULL OR person = ?1 ORDER BY denials.id""",
+            (person,),
+        ).fetchall()
+        for row in rows:
+            yield Denial(row[9], row[10], self._stored(row[:9]))
+
+    def denied(self) -> tuple[Ints, Ints, Floats]:
+        """All of them without pictures: whose they are not (n,), at which face (n,), embeddings (n, d)."""
+        rows: list[Any] = []
+        if self._format >= FORMAT:
+            rows = self._db.execute("SELECT person, said, embedding FROM denials ORDER BY id").fetchall()
         try:
-            embedding = encoding.embeddings_from_bytes(found[1:2], self.dimension)[0]
-            crop = None if found[2] is None else encoding.crop_from_bytes(found[2])
-            details = encoding.details_from_text(found[8])
+            embeddings = encoding.embeddings_from_bytes([row[2] for row in rows], self.dimension)
         except ValueError as error:
             raise damaged(self.path, str(error)) from error
-        number, _, _, quality, origin, digest, added, detector, _ = found
-        return StoredTemplate(number, embedding, crop, quality, origin, digest, added, detector, details)
+        about = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
+        return about[:, 0], about[:, 1], embeddings
 
     def note(self, key: str) -> Any:
         """A note of the gallery, None if there is none."""
@@ -247,6 +267,7 @@ class Store:
                     + (SELECT coalesce(sum(length(png)), 0) FROM old_crops)"""
                 )
             ),
+            len(self.denied()[0]),
         )
 
     def log(self, most: int | None) -> list[Change]:
@@ -339,6 +360,19 @@ class Store:
         except (TypeError, ValueError) as error:
             raise damaged(self.path, "a note is not JSON") from error
 
+    def _stored(self, row: tuple[Any, ...]) -> StoredTemplate:
+        number, embedding, crop, quality, origin, digest, added, detector, details = row
+        try:
+            return StoredTemplate(
+                number,
+                encoding.embeddings_from_bytes([embedding], self.dimension)[0],
+                None if crop is None else encoding.crop_from_bytes(crop),
+                quality, origin, digest, added, detector,
+                encoding.details_from_text(details),
+            )  # fmt: skip
+        except ValueError as error:
+            raise damaged(self.path, str(error)) from error
+
     def _check_names(self, names: Iterable[object]) -> None:
         if not all(isinstance(name, str) for name in names):  # SQLite's columns hold what the file says
             raise damaged(self.path, "a name is not text")
@@ -351,7 +385,9 @@ class Store:
         found = int(self._value("PRAGMA user_version"))
         if found > FORMAT:
             raise GalleryError(f"the gallery {self.path} was made by a newer version of recog; update recog")
-        if found in MIGRATIONS:
+        if found in MIGRATIONS and self.read_only and found >= READABLE:
+            self._format = found
+        elif found in MIGRATIONS:
             self.must_write()
             migrate(self._db)
         elif found != FORMAT:

@@ -67,6 +67,15 @@ class StoredTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class Denial:
+    """A look of which somebody said that it is not the person it was taken for."""
+
+    person: str
+    face: int  # looks with the same number are looks at one face
+    look: StoredTemplate  # its ids are of denials, not of templates
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Somebody enrolled."""
 
@@ -83,6 +92,7 @@ class Added:
 
     stored: int
     duplicates: int  # skipped: this person already has a template with that digest
+    change: int = field(default=0, compare=False)  # its number in the log; 0 where nothing was stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +122,10 @@ class Change:
 
     id: int
     at: str  # UTC, ISO 8601
-    action: str  # enroll, import, rename, merge, remove, remove photos, migrate, note
+    action: str  # enroll, import, rename, merge, remove, remove photos, migrate, note, deny, withdraw
     person: str | None  # to whom it was done; what they were called before, where they were renamed
     other: str | None  # into whom they were merged, or what they were renamed to
-    count: int  # templates, or people for an import
+    count: int  # templates, or denied looks
     undone: str | None  # when
 
 
@@ -132,6 +142,7 @@ class Stats:
     changes: int
     size: int  # bytes of the file
     undo: int  # bytes of embeddings and crops that are kept to undo with
+    denials: int = 0  # looks of which somebody said whose they are not
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +157,7 @@ class Matches:
     distances: Floats  # (m, k) L1
     templates: int  # how many templates were searched
     people: int  # how many people they belong to
+    denied: Floats | None = None  # (m, k) L1 to the nearest face that is not that person; inf without
 
     def __len__(self) -> int:
         return len(self.names)

@@ -98,7 +98,7 @@ def import_(
                     "recog gallery migrate, then export and import again"
                 )
     with Gallery.open(path, found.fingerprint, found.dimension, create=True) as opened:
-        added = opened.add_people(found.people, "import")
+        added = opened.add_people(found.people, "import", found.denied)
         calibrated = _keep_guarantee(opened, settings)
     if as_json:
         print_json(

@@ -63,13 +63,15 @@ def stats(gallery: GalleryFile = None, as_json: AsJson = False) -> None:
     figures = {
         "gallery": str(path), "people": counts.people, "photos": counts.templates, "crops": counts.crops,
         "model": counts.fingerprint, "dimension": counts.dimension, "detectors": counts.detectors,
-        "changes": counts.changes, "bytes": counts.size, "undo_bytes": counts.undo,
+        "denied": counts.denials, "changes": counts.changes, "bytes": counts.size, "undo_bytes": counts.undo,
     }  # fmt: skip
     if as_json:
         print_json(figures)
         return
     print(f"{path}: {counts.people:,} people, {counts.templates:,} photos, {counts.crops:,} with a kept crop")
     print(f"model: {counts.fingerprint}, embeddings of {counts.dimension}")
+    if counts.denials:
+        print(f"denied: {counts.denials:,} looks of which somebody said whose they are not")
     for name, count in counts.detectors.items():
         print(f"detector: {name or 'not recorded'}, {count:,} photos")
     print(f"file: {counts.size / 1e6:,.1f} MB, of which {counts.undo / 1e6:,.1f} MB to undo with")
@@ -91,6 +93,10 @@ def describe(change: Change) -> str:
             return f"removed {photos} of {who} for good"
         case "migrate":
             return f"went over to another model, {photos}"
+        case "deny":
+            return f"said that somebody is not {who}, {photos.replace('photo', 'look')}"
+        case "withdraw":
+            return f"took back that somebody is not {who}"
         case "note":
             return "set notes (calibration)"
         case _:

@@ -90,6 +90,12 @@ def migrate(
         if planned.missing:
             fate = "left out" if leave_out or done else "in the way, unless --leave-out is given"
             print(f"{len(planned.missing)} photos without a kept crop {would}{fate}")
+        if planned.denied or planned.denied_missing:
+            again = f"{len(planned.denied)} looks of whom somebody is not {would}embedded again"
+            print(
+                again
+                + (f", {planned.denied_missing} without a crop left out" if planned.denied_missing else "")
+            )
         if done:
             print("undo with: recog gallery undo; calibrate again with: recog calibrate")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gallery import Gallery, GalleryError
+from gallery import Denial, Gallery, GalleryError, StoredTemplate
 from gallery.types import Floats
 from pipeline.faces import align
 from pipeline.protocols import Embedder
@@ -23,6 +23,8 @@ class Plan:
     after: str
     embeddable: tuple[int, ...]  # templates with a crop
     missing: tuple[int, ...]  # templates without one, which can only be left out
+    denied: tuple[Denial, ...] = ()  # looks that are not of somebody, with a crop
+    denied_missing: int = 0  # and how many without one
 
     @property
     def needed(self) -> bool:
@@ -44,7 +46,9 @@ def plan(gallery: Gallery, fingerprint: str) -> Plan:
             "so they cannot be embedded again; enroll the photographs again into a new file with --gallery"
         )
     embeddable, missing = gallery.crop_ids()
-    return Plan(before, fingerprint, tuple(embeddable), tuple(missing))
+    denied = gallery.denials()
+    kept = tuple(each for each in denied if each.look.crop is not None)
+    return Plan(before, fingerprint, tuple(embeddable), tuple(missing), kept, len(denied) - len(kept))
 
 
 def migrate(
@@ -61,20 +65,28 @@ def migrate(
         GalleryError: templates without a crop would be lost and `leave_out` does not allow it; the gallery
             was changed meanwhile.
     """
-    if planned.missing and not leave_out:
+    lost = len(planned.missing) + planned.denied_missing
+    if lost and not leave_out:
+        what = "photos" if planned.missing else "looks that somebody was said not to be"
         raise GalleryError(
-            f"{len(planned.missing)} photos in {gallery.path} have no kept crop to embed again; leave them "
+            f"{lost} {what} in {gallery.path} have no kept crop to embed again; leave them "
             "out with --leave-out (undo brings them back), or enroll them again afterwards"
         )
     embeddings: dict[int, Floats] = {}
     for start in range(0, len(planned.embeddable), BATCH):
         ids = planned.embeddable[start : start + BATCH]
-        photos = [photo for photo in gallery.read(ids) if photo.crop is not None]
-        crops = [photo.crop for photo in photos if photo.crop is not None]
-        if any(crop.shape != (align.SIZE, align.SIZE, 3) for crop in crops):
-            raise GalleryError(f"a crop in {gallery.path} is not {align.SIZE} x {align.SIZE}; enroll again")
-        if crops:
-            rows = embedder.embed(np.stack(crops))
-            embeddings |= {photo.id: row for photo, row in zip(photos, rows, strict=True)}
+        embeddings |= _embedded(gallery, list(gallery.read(ids)), embedder)
         progress(len(ids))
-    return gallery.migrate(embeddings, planned.after, dimension, leave_out)
+    denied = _embedded(gallery, [each.look for each in planned.denied], embedder)
+    return gallery.migrate(embeddings, planned.after, dimension, leave_out, denied)
+
+
+def _embedded(gallery: Gallery, photos: Sequence[StoredTemplate], embedder: Embedder) -> dict[int, Floats]:
+    """The embeddings of the crops of photos, by their ids.
+
+    Raises GalleryError for crops of another size.
+    """
+    crops = {photo.id: photo.crop for photo in photos if photo.crop is not None}
+    if any(crop.shape != (align.SIZE, align.SIZE, 3) for crop in crops.values()):
+        raise GalleryError(f"a crop in {gallery.path} is not {align.SIZE} x {align.SIZE}; enroll again")
+    return dict(zip(crops, embedder.embed(np.stack([*crops.values()])), strict=True)) if crops else {}

@@ -38,6 +38,32 @@ def posterior(ratios: ArrayLike, people: int) -> tuple[np.ndarray, np.ndarray]:
     return normalised[..., :-1], normalised[..., -1]
 
 
+def despite(ratios: ArrayLike, against: ArrayLike, people: int) -> np.ndarray:
+    """Ratios (..., n) of candidates of some of whom it was said that a face much like this one is not theirs.
+
+    Whose face that was is one more hypothesis, as likely beforehand as any person enrolled, and it competes
+    with that one candidate alone: the face may well be another one's. What the candidate loses to it, "not
+    enrolled" gains. So `posterior` of what is returned gives no candidate more than before, and those of whom
+    nothing was said just what they had (docs/decisions/0015-what-a-face-is-not.md).
+
+    Args:
+        ratios: (..., n) as `posterior` takes them.
+        against: (..., n) ratios of this face being the one that is not theirs; -inf where nothing was said.
+        people: how many people are enrolled.
+    """
+    given, rivals = np.asarray(ratios, float), np.asarray(against, float)
+    if not people or not np.isfinite(rivals).any():
+        return given
+    logs, rivals = given - np.log(people), rivals - np.log(people)
+    total = np.logaddexp.reduce(np.concatenate([logs, np.zeros((*logs.shape[:-1], 1))], axis=-1), axis=-1)
+    left = logs - np.logaddexp(total[..., None], rivals)  # logarithms of the chances that are left
+    lost = logs - total[..., None] + rivals - np.logaddexp(total[..., None], rivals)
+    nobody = np.logaddexp.reduce(np.concatenate([lost, -total[..., None]], axis=-1), axis=-1)
+    weighed = left - nobody[..., None] + np.log(people)
+    untouched = ~np.isfinite(rivals).any(axis=-1, keepdims=True)
+    return np.asarray(np.where(untouched, given, weighed))
+
+
 def bound(people: int, target: float) -> float:
     """The ratio that names somebody where nobody else is near.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gallery.types import Matches
 from pipeline.config import EvidenceSettings
 from pipeline.identity import guarantee
-from pipeline.identity.evidence import Evidence
+from pipeline.identity.evidence import Evidence, despite
 from pipeline.protocols import People
 from pipeline.types import Floats
 from siamese.calibration import Calibration
@@ -70,10 +70,18 @@ class Judge:
         return [dict(zip(names, values, strict=False)) for names, values in pairs]
 
     def ratios_of(self, matches: Matches) -> npt.NDArray[np.float64]:
-        """Log-likelihood ratios (n, k) of matches."""
+        """Log-likelihood ratios (n, k) of matches, after what was said of whose face is not whose."""
         if self.claim is None:
-            return np.asarray(self.calibration.of_people(matches.distances), np.float64)
-        return self.claim.ratios(matches, self.calibration, self.settings, max(matches.people, 1))
+            found = np.asarray(self.calibration.of_people(matches.distances), np.float64)
+        else:
+            found = self.claim.ratios(matches, self.calibration, self.settings, max(matches.people, 1))
+        if matches.denied is None:
+            return found
+        # That face, as near as the person, is worth as much: both ratios fall with the distance alike.
+        said, against = np.isfinite(matches.denied), np.full(found.shape, -np.inf)
+        nearer = matches.distances[said].astype(np.float64) - matches.denied[said]
+        against[said] = found[said] + self.calibration.slope * nearer
+        return despite(np.where(np.isfinite(matches.distances), found, -np.inf), against, matches.people)
 
     def shifted(self, matches: Matches) -> npt.NDArray[np.float64]:
         """Distances (n, k) of matches, with everybody's shift in a gallery that was calibrated so."""

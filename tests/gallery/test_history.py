@@ -15,7 +15,7 @@ import pytest
 from gallery import Gallery, GalleryError, Merged, NewTemplate
 
 Templates = Callable[..., NewTemplate]
-TRUTH = ("meta", "people", "templates", "crops", "notes", "person_notes")
+TRUTH = ("meta", "people", "templates", "crops", "notes", "person_notes", "denials")
 
 
 def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -217,14 +217,19 @@ def test_any_row_of_changes_can_be_taken_back(path: Path, template: Templates) -
     chance = random.Random(0)
     with Gallery.open(path, "model", 16, create=True) as gallery:
         states = []
-        while len(states) < 25:
+        while len(states) < 40:
             names = [person.name for person in gallery.people()]
             state = content(path)
-            match chance.choice(["add", "add", "rename", "merge", "note"]):
+            match chance.choice(["add", "add", "deny", "deny", "withdraw", "rename", "merge", "note"]):
                 case "add":
                     name = chance.choice([*names, f"new {len(states)}"])
                     photos = [replace(template(chance.randrange(12)), details={"n": 1}) for _ in range(3)]
                     gallery.add(name, photos)
+                case "deny" if names:
+                    looks = [template(chance.randrange(12)) for _ in range(2)]
+                    gallery.deny(chance.choice(names), looks)
+                case "withdraw" if gallery.denials():
+                    gallery.withdraw(chance.choice(gallery.denials()).face)
                 case "rename" if names:
                     gallery.rename(chance.choice(names), f"renamed {len(states)}")
                 case "merge" if len(names) > 1:

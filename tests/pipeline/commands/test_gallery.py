@@ -258,3 +258,29 @@ def test_who_was_called_unknown_by_an_earlier_version_can_be_renamed(recog: Any,
     assert recog("gallery", "rename", "unknown", "Ada").code == 0
     assert names(path) == {"Ada": 2, "Bo [bold]": 1}
     recog("enroll", "--name", "unknown", "--images", "nowhere").refused("choose another name")
+
+
+def test_what_a_face_is_not_is_told_counted_and_goes_over_to_another_model(
+    recog: Any, path: Path, embedder: Any, world: Any, photo: Photo
+) -> None:
+    with build.gallery(None, embedder) as people:
+        people.deny("Ada", [photo(world.BLUE, 7)])
+        people.deny("Ada", [photo(world.BLUE, 8, crop=False)])
+    assert "said that somebody is not Ada, 1 look" in recog("gallery", "log").out
+    assert "denied: 2 looks" in recog("gallery", "stats").out
+    embedder.digest = "2" * 64
+    assert (
+        "1 looks of whom somebody is not would be embedded again"
+        in recog("gallery", "migrate", "--dry-run").out
+    )
+    recog("gallery", "migrate").refused("1 looks that somebody was said not to be")
+    recog("gallery", "migrate", "--leave-out")
+    with build.gallery(None, embedder) as people:
+        (left,) = people.denials("Ada")
+        np.testing.assert_array_equal(left.look.embedding, photo(world.BLUE, 7).embedding)
+        people.withdraw(left.face)
+    assert "took back that somebody is not Ada" in recog("gallery", "log").out
+    for _ in range(2):
+        recog("gallery", "undo")
+    with Gallery.open(path, None, None) as opened:
+        assert len(opened.denials("Ada")) == 2

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import EvidenceSettings
-from pipeline.identity.evidence import Evidence, assign, bound, judge, posterior
+from pipeline.identity.evidence import Evidence, assign, bound, despite, judge, posterior
 from pipeline.types import UNDECIDED, Identity, State
 
 SETTINGS = EvidenceSettings(target_fpir=0.001)  # the arithmetic below rests on these
@@ -216,3 +216,56 @@ def test_many_tracks_at_once_are_judged_as_each_alone(rows: list[list[float]]) -
         alone, of_nobody = posterior(row, 20)
         np.testing.assert_allclose(chance, alone, atol=1e-12)
         assert none == pytest.approx(of_nobody)
+
+
+SAID = st.floats(-60, 60) | st.just(-math.inf)
+
+
+@given(st.lists(st.tuples(st.floats(-13, 60), SAID), min_size=1, max_size=5), st.integers(0, 2000))
+def test_what_was_said_makes_nobody_likelier_and_touches_nobody_else(
+    each: list[tuple[float, float]], others: int
+) -> None:
+    ratios, against = (np.array(column) for column in zip(*each, strict=True))
+    people = len(each) + others
+    before, _ = posterior(ratios, people)
+    after, nobody = posterior(despite(ratios, against, people), people)
+    assert after.sum() + nobody == pytest.approx(1)
+    assert (after <= before * (1 + 1e-9)).all()
+    of_nothing = np.isinf(against)
+    np.testing.assert_allclose(after[of_nothing], before[of_nothing], rtol=1e-9)
+
+
+@given(st.lists(st.floats(-13, 60), min_size=1, max_size=5), st.floats(0, 60), st.integers(0, 2000))
+def test_a_face_as_near_to_what_is_not_theirs_as_to_them_is_at_most_as_likely_theirs(
+    ratios: list[float], nearer: float, others: int
+) -> None:
+    against = [ratios[0] + nearer] + [-math.inf] * (len(ratios) - 1)
+    after, _ = posterior(despite(ratios, against, len(ratios) + others), len(ratios) + others)
+    assert after[0] <= 0.5 * (1 + 1e-9)
+
+
+def test_what_somebody_loses_is_what_not_enrolled_gains() -> None:
+    ratios, against = [9.0, 3.0], [12.0, -math.inf]
+    before, nobody = posterior(ratios, 2)
+    odds = math.exp(9) / (math.exp(9) + math.exp(3) + 2 + math.exp(12))  # the rival's prior is a person's
+    after, then = posterior(despite(ratios, against, 2), 2)
+    assert after[0] == pytest.approx(odds)
+    assert then - nobody == pytest.approx(before[0] - after[0])
+
+
+def test_the_same_face_is_not_named_again_and_their_own_still_is() -> None:
+    def state(ratio: float, against: float) -> State:
+        (weighed,) = despite([ratio], [against], 1)
+        return judge({"ada": float(weighed)}, "ada", 1, 10, EvidenceSettings()).state
+
+    assert state(12, -math.inf) is State.NAMED
+    assert state(12, 13) is State.UNDECIDED
+    assert state(12, 20) is State.UNKNOWN
+    assert state(12, 3) is State.NAMED
+
+
+def test_rows_of_which_nothing_was_said_stay_to_the_bit() -> None:
+    ratios, against = np.array([[9.1, 3.7], [2.2, 0.3]]), np.array([[-np.inf, -np.inf], [1.0, -np.inf]])
+    after = despite(ratios, against, 7)
+    np.testing.assert_array_equal(after[0], ratios[0])
+    np.testing.assert_allclose(after[1], despite(ratios[1], against[1], 7))
