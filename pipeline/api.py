@@ -19,16 +19,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from gallery.errors import GalleryError
 from gallery.types import Person
-from pipeline.config import Settings
+from pipeline.config import KeepSettings, Settings
 from pipeline.errors import PipelineError
-from pipeline.types import Frame, Identity, Image, Result, State, TrackedFace
+from pipeline.progress import Report
+from pipeline.types import Floats, Frame, Identity, Image, Result, State, TrackedFace
 from siamese.errors import SiameseError
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from pipeline.identity.verify import Answer, Comparison
     from pipeline.protocols import Detector
     from pipeline.recognition.following import Following
+    from pipeline.sources.watchdog import Condition
+    from pipeline.tapes.explain import Explanation
+    from pipeline.tapes.writer import TapeWriter
     from siamese.cohort import Cohort
     from siamese.runtime import Embedder
 
@@ -50,7 +54,9 @@ __all__ = [
     "Answer",
     "Candidate",
     "Comparison",
+    "Condition",
     "Enrolment",
+    "Explanation",
     "Following",
     "Frame",
     "Guarantee",
@@ -61,29 +67,40 @@ __all__ = [
     "Person",
     "Picture",
     "Probe",
+    "Reach",
     "Recog",
     "Result",
     "Settings",
     "State",
+    "TapeWriter",
     "TrackedFace",
     "Verdict",
+    "cutout",
+    "drawn",
+    "explain_card",
+    "explain_lines",
+    "shown_source",
 ]
 
 _log = logging.getLogger(__name__)
 
 Picture = str | Path | Image  # a file, or an array (height, width, 3) uint8 BGR
+Reach = Callable[[str, int], list[str]]  # host and port -> numeric addresses that may be connected to
 ERRORS = (PipelineError, SiameseError, GalleryError)  # `except ERRORS`: what a caller can mend
 
 _LAZY = {
     "Answer": "pipeline.identity.verify",
     "Candidate": "pipeline.identity.identify",
     "Comparison": "pipeline.identity.verify",
+    "Condition": "pipeline.sources.watchdog",
     "Enrolment": "pipeline.enrolment.enroller",
+    "Explanation": "pipeline.tapes.explain",
     "Following": "pipeline.recognition.following",
     "Guarantee": "pipeline.identity.guarantee",
     "Identified": "pipeline.identity.identify",
     "Outcome": "pipeline.enrolment.photos",
     "Probe": "pipeline.faces.examine",
+    "TapeWriter": "pipeline.tapes.writer",
     "Verdict": "pipeline.enrolment.photos",
 }
 
@@ -95,6 +112,48 @@ def __getattr__(name: str) -> Any:
 
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def drawn(result: Result) -> Image:
+    """The picture of a result with boxes and names, a new array (height, width, 3) uint8 BGR."""
+    from pipeline.drawing.draw import draw
+
+    return draw(result.frame.image, result.faces)
+
+
+def cutout(image: Image, box: Floats, side: int) -> bytes | None:
+    """A face with a margin around it, as a JPEG; None where the box is outside the picture.
+
+    Args:
+        image: (height, width, 3) uint8 BGR.
+        box: (4,) x1 y1 x2 y2, pixels.
+        side: its longer side at most, pixels.
+    """
+    from pipeline.outputs import snapshots
+
+    picture = snapshots.cutout(image, box)
+    return None if picture is None else snapshots.encoded(picture, side)
+
+
+def explain_lines(why: Explanation) -> list[str]:
+    """An explanation in words, line by line."""
+    from pipeline.tapes.explain import sentences
+
+    return sentences(why)
+
+
+def explain_card(why: Explanation) -> Image:
+    """An explanation as a picture, (height, 960, 3) uint8 BGR."""
+    from pipeline.tapes.explain import card
+
+    return card(why)
+
+
+def shown_source(source: str) -> str:
+    """A source as it may be told and logged: an address without login and query."""
+    from pipeline.sources.streams import shown_address
+
+    return shown_address(source) if "://" in source else source
 
 
 class Recog:
@@ -321,7 +380,15 @@ class Recog:
         return compare_to_person(probe, templates, self._embed().calibration, strangers)
 
     def follow(
-        self, source: str | Path | int, *, delay: float | None = None, draw: bool = False
+        self,
+        source: str | Path | int,
+        *,
+        delay: float | None = None,
+        draw: bool = False,
+        looks: bool = False,
+        waiting: bool = False,
+        report: Report = _log.warning,
+        reach: Reach | None = None,
     ) -> Following:
         """Recognise people in a source: an iterator over one `Result` for each frame, in order.
 
@@ -332,6 +399,12 @@ class Recog:
             delay: seconds by which results are held back for names to reach the frames before they were
                 decided; None: 0 for live sources, and for films as long as their tracks need.
             draw: also have each frame's picture with boxes and names drawn, in `Following.picture`.
+            looks: embed faces even while nobody is enrolled, so that `Result.looks` can be kept (`record`).
+            waiting: a camera or stream that cannot be reached yet is waited for, instead of an error.
+            report: is told in a line when a live source is lost or back, or the gallery cannot be followed;
+                from any thread.
+            reach: for addresses that somebody else has given: says which numeric addresses of a host, at a
+                port, may be connected to, or raises SourceError. Redirects and playlists are held to it.
 
         Raises:
             SourceError: the source cannot be opened.
@@ -339,7 +412,78 @@ class Recog:
         """
         from pipeline.recognition.following import Following
 
-        return Following(str(source), self._track(), self._embed(), self._path, self.settings, delay, draw)
+        return Following(
+            str(source),
+            self._track(),
+            self._embed(),
+            self._path,
+            self.settings,
+            delay,
+            draw,
+            looks,
+            waiting,
+            report,
+            reach,
+        )
+
+    def record(
+        self, tape: str | Path, run: str, source: str, *, live: bool, keep: KeepSettings | None = None
+    ) -> TapeWriter:
+        """Append the looks of one source to a tape: give `take` every result, and `close` it at the end.
+
+        Args:
+            tape: the file, which is made if it is missing.
+            run: an id of this run; one that is on the tape already goes on.
+            source: what to call the source on the tape, without secrets.
+            live: whether it is a live source, whose old looks may be deleted.
+            keep: how long looks of live sources are kept; None for as the settings say.
+
+        Raises:
+            SinkError: the tape cannot be written, is none, or another model made it.
+        """
+        from datetime import UTC, datetime
+
+        from pipeline import build
+        from pipeline.tapes.tape import Run
+        from pipeline.tapes.writer import TapeWriter
+
+        embedder = self._embed()
+        begun = Run(run, source, datetime.now(UTC).isoformat(timespec="seconds"), live)
+        return TapeWriter(
+            Path(tape),
+            begun,
+            build.fingerprint(embedder),
+            embedder.dimension,
+            self.settings.keep if keep is None else keep,
+        )
+
+    def explain(
+        self, tape: str | Path, run: str, track: int, told: Mapping[str, Any], picture: Image | None = None
+    ) -> Explanation:
+        """Why a track was or was not named, from the looks at it that a tape holds, decided again now.
+
+        Args:
+            run, track: whose looks.
+            told: what was said of it: `source`, `seconds`, `state` and, if named, `name` and `confidence`.
+            picture: of the face, for the card.
+
+        Raises:
+            SourceError: the tape cannot be read, or holds no looks at this track.
+            GalleryError, ModelError: gallery or embedder cannot be used.
+        """
+        from contextlib import closing
+        from dataclasses import replace
+
+        from pipeline import build
+        from pipeline.tapes import explain
+        from pipeline.tapes.tape import Tape
+
+        embedder = self._embed()
+        kind = {"named": "recognised", "unknown": "unknown"}.get(told["state"], "undecided")
+        event = {**told, "id": f"{run}-{track}", "track": track, "event": kind, "snapshot": ""}
+        with closing(Tape(Path(tape), build.fingerprint(embedder))) as opened, self.gallery() as people:
+            found = explain.explain(event, opened, people, build.judge(people, embedder, self.settings))
+        return replace(found, snapshot=picture)
 
     def close(self) -> None:
         """Let go of the models. May be called again; a `Following` in progress goes on to its own end."""

@@ -26,6 +26,7 @@ COMMANDS = {
     ),
     "enroll": ("enroll", "enroll", "Enroll people: detect, align, embed, check, store."),
     "run": ("run", "run", "Recognise the enrolled people in a video; everybody else stays unknown."),
+    "serve": ("serve", "app", "Watch cameras and films in a browser, name people, correct, over HTTP."),
     "replay": (
         "tape",
         "replay",
@@ -85,9 +86,12 @@ COMMANDS = {
 }
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # no room behind standard output
 SIGPIPE = 13  # by which the shell names what ends so; not every system has the signal
-# What the extra `train` brings and the base install lacks.
+# What the extras bring and the base install lacks.
 TRAINING = frozenset(
     {"matplotlib", "onnx", "scipy", "sklearn", "tensorboard", "torch", "torchvision", "ultralytics"}
+)
+SERVING = frozenset(
+    {"fastapi", "multipart", "prometheus_client", "python_multipart", "starlette", "uvicorn", "websockets"}
 )
 
 
@@ -134,8 +138,9 @@ class _Group(TyperGroup):
         ]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(self.summaries())
+        if rows := self.summaries():
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
 
 class _Recog(_Group):
@@ -206,11 +211,12 @@ def main() -> None:
         sys.exit(130)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in TRAINING:
+        if package not in TRAINING | SERVING:
             raise
+        what, extra = ("training", "train") if package in TRAINING else ("the service", "serve")
         print(
-            f"recog: this needs {package}, which comes with training: in a checkout uv sync --extra train, "
-            "elsewhere pip install 'recog[train]'",
+            f"recog: this needs {package}, which comes with {what}: in a checkout uv sync --extra {extra}, "
+            f"elsewhere pip install 'recog[{extra}]'",
             file=sys.stderr,
         )
         sys.exit(1)

@@ -12,9 +12,12 @@ from typing import Self
 
 from pipeline import build
 from pipeline.config import Settings
+from pipeline.progress import Report
 from pipeline.protocols import Detector
 from pipeline.recognition.engine import Models, Stream
 from pipeline.sources.open import open_source
+from pipeline.sources.reach import Reach
+from pipeline.sources.watchdog import Condition
 from pipeline.types import Image, Result
 from siamese.runtime import Embedder
 
@@ -37,12 +40,16 @@ class Following:
         settings: Settings,
         delay: float | None,
         draw: bool,
+        looks: bool = False,
+        waiting: bool = False,
+        report: Report = _log.warning,
+        reach: Reach | None = None,
     ) -> None:
         """
         Args:
             source: what `--source` takes.
             gallery: the file, which may yet have to be made; None for the user's own.
-            delay, draw: as for `pipeline.api.Recog.follow`.
+            delay, draw, looks, waiting, report, reach: as for `pipeline.api.Recog.follow`.
 
         Raises:
             SourceError: the source cannot be opened.
@@ -51,19 +58,44 @@ class Following:
         self.picture: Image | None = None
         self._stop = threading.Event()
         with ExitStack() as stack:  # closed here only if something below fails
-            people = build.people(gallery, embedder, _log.warning, missing_ok=True)
+            people = build.people(gallery, embedder, report, missing_ok=True)
             stack.callback(people.close)
             self._source = stack.enter_context(
                 open_source(
-                    source, stream=settings.stream, hardware=settings.runtime.decoder, report=_log.warning
+                    source,
+                    stream=settings.stream,
+                    hardware=settings.runtime.decoder,
+                    report=report,
+                    waiting=waiting,
+                    reach=reach,
                 )
             )
             made = Models(detector, embedder, people)
             self._stream = Stream(
-                source, self._source, made, settings, delay, draw, self._stop.is_set, report=_log.warning
+                source, self._source, made, settings, delay, draw, self._stop.is_set, looks, report
             )
             self._stack = stack.pop_all()
         self._results = self._read()
+
+    @property
+    def name(self) -> str:
+        """What people call the source; a password in an address is no part of it."""
+        return self._source.name
+
+    @property
+    def fps(self) -> float | None:
+        """Nominal frames a second, where the source has such a rate."""
+        return self._source.fps
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of its first frame, pixels; None while there was none, and for folders."""
+        return self._source.size
+
+    @property
+    def condition(self) -> Condition | None:
+        """Whether a live source is up, and since when; None for all others. Any thread may ask."""
+        return self._source.condition
 
     @property
     def live(self) -> bool:

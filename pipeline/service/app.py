@@ -15,7 +15,7 @@ from pipeline.service.deps import check_marks
 from pipeline.service.headers import Headers
 from pipeline.service.request_ids import RequestIds
 from pipeline.service.routes import access as access_routes
-from pipeline.service.routes import version
+from pipeline.service.routes import events, health, live, settings, sources, version
 from pipeline.service.service import Service
 
 PAGE = Path(__file__).parent / "page"
@@ -52,7 +52,7 @@ def make_app(service: Service, access: Access) -> FastAPI:
     app.state.service, app.state.access, app.state.page = service, access, PAGE
     problems.install(app)
     api = APIRouter(prefix=PREFIX)
-    for routes in (version, access_routes):
+    for routes in (version, access_routes, sources, live, events, settings, health):
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(access_routes.page)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from pipeline.api import ERRORS, Recog
 
+SOON = 0.25  # seconds after which a name that nobody has is looked up again
 EVERY = 1.0  # seconds between two looks at what other processes have written
 
 
@@ -22,13 +24,14 @@ class Names:
         self._known: dict[str, str] = {}  # id: name
         self._ids: dict[str, str] = {}  # name: id
         self._stamp: object = None
+        self._read = 0.0  # when it was read last
         self._turn = threading.Lock()
         self.trouble: str | None = None  # why the gallery cannot be read, in one line
 
     def id_of(self, name: str) -> str | None:
         """The id of the person enrolled under a name; None where nobody is."""
         found = self._ids.get(name)
-        if found is None:
+        if found is None and time.monotonic() - self._read > SOON:  # enrolled just now, or gone
             self.refresh()
             found = self._ids.get(name)
         return found
@@ -40,6 +43,7 @@ class Names:
     def refresh(self) -> None:
         """Read who is enrolled, and tell if that has changed."""
         with self._turn:
+            self._read = time.monotonic()
             try:
                 people = self._recog.people()
             except ERRORS as error:  # whoever was known stays known until it can be read again

@@ -12,7 +12,7 @@ CREATE TABLE sources (
     name TEXT NOT NULL,
     url TEXT NOT NULL,             -- with its login: never returned, never logged
     trusted INTEGER NOT NULL,      -- given on the command line, so not held to folders and hosts
-    paused INTEGER NOT NULL,
+    wanted TEXT NOT NULL,          -- running, paused, ended: what is resumed after a restart
     added TEXT NOT NULL,
     version INTEGER NOT NULL
 );

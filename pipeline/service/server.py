@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from pipeline.errors import ServiceError
-from pipeline.service.service import Options
+from pipeline.service.options import Options
 from siamese.interrupt import stop_requested
 
 GRACE = 1  # seconds that answers in progress are waited for at the end

@@ -6,27 +6,17 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.api import Recog
+from pipeline.service.addresses import reach
+from pipeline.service.board import Board
+from pipeline.service.cameras import Cameras
+from pipeline.service.metrics import Metrics
 from pipeline.service.names import EVERY, Names
+from pipeline.service.options import Options as Options
+from pipeline.service.run import Desk, Watcher
+from pipeline.service.sightings import Sightings
 from pipeline.service.store import Store, tape_path
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the operator has decided when the service was started."""
-
-    sources: tuple[str, ...] = ()  # as `--source` takes them; any that recog opens
-    folders: tuple[Path, ...] = ()  # below which films and photographs may be added by clients
-    hosts: frozenset[str] = (
-        frozenset()
-    )  # of this machine, or `host:port`, that clients may have watched all the same
-    host: str = "127.0.0.1"  # where it listens
-    port: int = 8000
-    tls: bool = False  # whether it speaks TLS itself
-    behind_proxy: bool = False  # something else brings TLS, and says who the client is
 
 
 class Service:
@@ -38,18 +28,31 @@ class Service:
         tape: the file that every source writes its looks to.
         options: what the operator has decided.
         names: who is enrolled.
+        board: the newest pictures, and what the pages are told.
+        metrics: what Prometheus is told.
+        sightings: the events.
+        cameras: the sources.
+        watchers: are given every result of every source, too.
+        stopping: set once the service is to end.
     """
 
     def __init__(self, recog: Recog, store: Store, options: Options) -> None:
         self.recog, self.store, self.options = recog, store, options
         self.tape = tape_path(recog.path)
+        self.board, self.metrics = Board(), Metrics()
         self.names = Names(recog, self._people_changed)
+        self.sightings = Sightings(store, self.board.tell, self.names.name_of)
+        self.watchers: list[Watcher] = []
+        desk = Desk(recog, self.tape, self.board, self.sightings, self.metrics, self.names, self.watchers)
+        self.cameras = Cameras(store, desk, lambda host, port: reach(options, host, port))
         self.stopping = threading.Event()
+        self._gauges()
         self._watch: threading.Thread | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """What works beside the requests, for as long as the application runs."""
+        self.board.attach(asyncio.get_running_loop())
         await asyncio.to_thread(self.start)
         try:
             yield
@@ -60,16 +63,22 @@ class Service:
     def start(self) -> None:
         """Begin to watch the gallery and the sources."""
         self.names.refresh()
+        self.sightings.start()
+        self.cameras.start(self.options.sources)
         self._watch = threading.Thread(target=self._follow_gallery, name="recog gallery", daemon=True)
         self._watch.start()
 
     def halt(self) -> None:
         """Have everything that waits end soon; from any thread, and may be called again."""
         self.stopping.set()
+        self.board.close()
+        self.cameras.halt()
 
     def stop(self) -> None:
         """End all that `start` began, with everything stored."""
         self.halt()
+        self.cameras.stop()
+        self.sightings.stop()
         if self._watch is not None:
             self._watch.join()
             self._watch = None
@@ -78,10 +87,18 @@ class Service:
         """Let another service have the gallery. May be called again."""
         self.store.close()
 
-    def address(self) -> str:
-        """Where the page is, for a browser on this machine."""
-        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
-        return f"{'https' if self.options.tls else 'http'}://{host}:{self.options.port}/"
+    def troubles(self) -> list[str]:
+        """What does not work at present, in lines without names of people or files."""
+        troubles = []
+        if self.stopping.is_set():
+            troubles.append("the service is ending")
+        if self.names.trouble is not None:
+            troubles.append("the gallery cannot be read")
+        if self.sightings.trouble is not None:
+            troubles.append("events cannot be kept; is the disk full?")
+        if self.cameras.trouble is not None:
+            troubles.append("looks cannot be kept; is the disk full?")
+        return troubles
 
     def people_changed(self) -> None:
         """To be called after every change of the gallery: names and pages follow at once."""
@@ -89,7 +106,16 @@ class Service:
 
     def _people_changed(self) -> None:
         """Somebody, here or in another process, has changed the gallery."""
+        self.board.tell({"type": "people"})
 
     def _follow_gallery(self) -> None:
         while not self.stopping.wait(EVERY):
             self.names.refresh()
+
+    def _gauges(self) -> None:
+        watch = self.metrics.watch
+        watch("recog_gallery_people", "People enrolled.", lambda: len(self.names))
+        watch("recog_events_waiting", "Visits that are yet to be written.", lambda: self.sightings.waiting)
+        watch("recog_events_lost", "Events that could not be kept.", lambda: self.sightings.lost)
+        watch("recog_viewers", "Pages and programs that watch.", lambda: self.board.readers)
+        watch("recog_troubles", "What does not work at present.", lambda: len(self.troubles()))

@@ -26,6 +26,7 @@ from pipeline.sources.film import Film
 from pipeline.sources.images import MAX_PIXELS, PHOTO_SUFFIXES, is_photo
 from pipeline.sources.live import Live
 from pipeline.sources.quiet import quiet_opencv
+from pipeline.sources.reach import Reach
 from pipeline.sources.stills import Photo, Photos
 from pipeline.sources.streams import open_stream
 
@@ -39,6 +40,7 @@ def open_source(
     hardware: str = "",
     report: Callable[[str], None] | None = None,
     waiting: bool = False,
+    reach: Reach | None = None,
 ) -> Source:
     """Open what `spec` names and make sure that a first frame can be had.
 
@@ -54,6 +56,7 @@ def open_source(
         hardware: what decodes films (see `RuntimeSettings.decoder`); the CPU if empty.
         report: called with one line whenever a camera or stream is lost or is back.
         waiting: a camera or stream that cannot be reached yet is lost from the start, instead of an error.
+        reach: says where streams may be (see `reach`); None for anywhere.
 
     Raises:
         UnreachableError: no frame could be read from a camera or stream.
@@ -68,7 +71,7 @@ def open_source(
         return _open_film("standard input", 0, None, hardware, say)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", spec)
     if scheme and scheme[1].lower() != "file":
-        return open_stream(spec, scheme[1].lower(), settings, say, waiting)
+        return open_stream(spec, scheme[1].lower(), settings, say, waiting, reach)
     path = expanded(unquote(spec[len("file://") :]) if scheme else spec)
     kind = _kind_of(path)
     if kind == "folder":

@@ -14,6 +14,7 @@ from pipeline.sources.base import Source
 from pipeline.sources.decoder import Decoder
 from pipeline.sources.film import Film
 from pipeline.sources.live import Live
+from pipeline.sources.reach import PORTS, Fetch, Reach, numbered
 from pipeline.types import Image
 
 NETWORK_SCHEMES = frozenset({"http", "https", "rtmp", "rtsp", "rtsps", "udp"})
@@ -51,7 +52,12 @@ def shown_address(url: str) -> str:
 
 
 def open_stream(
-    url: str, scheme: str, settings: StreamSettings, report: Callable[[str], None], waiting: bool = False
+    url: str,
+    scheme: str,
+    settings: StreamSettings,
+    report: Callable[[str], None],
+    waiting: bool = False,
+    reach: Reach | None = None,
 ) -> Source:
     """Open an address: a film where it has a length, as a file on a web server does, else a live stream.
 
@@ -59,6 +65,7 @@ def open_stream(
         scheme: that of `url`, in lower case.
         report: called with one line whenever a live stream is lost, and when it is back.
         waiting: be lost from the start where it cannot be reached, instead of raising.
+        reach: says where streams may be; None for anywhere. With it, only RTSP and HTTP are opened.
 
     Raises:
         UnreachableError: nothing can be read there. The text holds no secret.
@@ -68,16 +75,24 @@ def open_stream(
     if scheme not in NETWORK_SCHEMES:
         known = ", ".join(f"{each}://" for each in sorted(NETWORK_SCHEMES))
         raise SourceError(f"{name}: {scheme}:// is not an address that can be opened here ({known})")
+    if reach is not None and scheme not in PORTS:
+        raise SourceError(f"{name}: {scheme}:// is not opened where addresses are limited")
     failure = f"{name} cannot be opened; check the address, the login and that the server is running"
 
     def decoder(live: bool) -> Decoder:
         options = {"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {}
+        address, fetch = url, None
         try:
+            if reach is not None and scheme.startswith("rtsp"):
+                address = numbered(url, reach)
+            elif reach is not None:
+                fetch = Fetch(url, reach, settings.timeout)
             container = av.open(
-                url,
+                address,
                 options=options,
                 timeout=(settings.timeout, settings.timeout),
                 metadata_errors="replace",
+                io_open=fetch,
             )
             return Decoder(container, live=live)
         except (av.error.FFmpegError, OSError, SourceError) as error:

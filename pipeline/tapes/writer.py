@@ -30,7 +30,7 @@ COMMIT_SECONDS, TRIM_SECONDS = 1.0, 600.0
 
 
 class TapeWriter:
-    """Appends one run to a tape, which is made if it is missing.
+    """Appends one run to a tape, which is made if it is missing. A run that is on it already goes on.
 
     Args:
         path: the file; None makes every method do nothing.
@@ -130,7 +130,8 @@ class TapeWriter:
                 )
             connection.execute(TIMES)
             connection.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?)", (run.run, _in_utf8(run.source), run.started, run.live)
+                "INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?)",
+                (run.run, _in_utf8(run.source), run.started, run.live),
             )
 
     def _commit(self) -> None:

@@ -35,7 +35,8 @@ def test_the_surface_is_what_all_says_and_each_name_can_be_had() -> None:
     assert set(api.__all__) == {
         *("ERRORS", "Answer", "Candidate", "Comparison", "Enrolment", "Following", "Frame", "Guarantee"),
         *("Identified", "Identity", "Image", "Outcome", "Person", "Picture", "Probe", "Recog", "Result"),
-        *("Settings", "State", "TrackedFace", "Verdict"),
+        *("Settings", "State", "TrackedFace", "Verdict", "Condition", "Explanation", "Reach", "TapeWriter"),
+        *("cutout", "drawn", "explain_card", "explain_lines", "shown_source"),
     }
     assert all(getattr(api, name) is not None for name in api.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Nobody'"):

@@ -151,6 +151,17 @@ class Access:
                 db.execute("UPDATE tokens SET used = ? WHERE id = ?", (at, number))
         return Caller(number, "token", row[1], Role(row[2]))
 
+    def holds(self, caller: Caller) -> bool:
+        """Whether somebody who was let in may still be here: not logged out, not revoked."""
+        with self._store.reading() as db:
+            if caller.kind == "token":
+                found = db.execute("SELECT 1 FROM tokens WHERE id = ?", (caller.id,)).fetchone()
+            else:
+                found = db.execute(
+                    "SELECT 1 FROM sessions WHERE id = ? AND ends > ?", (caller.id, now())
+                ).fetchone()
+        return found is not None
+
     def tokens(self) -> list[Token]:
         """All that are not revoked, oldest first."""
         with self._store.reading() as db:

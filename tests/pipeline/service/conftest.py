@@ -53,7 +53,9 @@ def serve(tmp_path: Path, detector: Any, embedder: Any) -> Iterator[Callable[...
         service = Service(Recog.open(gallery), Store(store_path(gallery)), Options(**options))
         access = Access(service.store, Bind())
         app = make_app(service, access)
-        config = uvicorn.Config(app, "127.0.0.1", 0, log_config=None, access_log=False, ws="none")
+        config = uvicorn.Config(
+            app, "127.0.0.1", 0, log_config=None, access_log=False, ws="websockets-sansio"
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, name="test server")
         thread.start()
