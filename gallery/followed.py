@@ -45,6 +45,10 @@ class Enrolled:
         """How many people are enrolled."""
         return self._gallery.people_count if self._gallery is not None else 0
 
+    def knows(self, name: str) -> bool:
+        """As `Gallery.knows`."""
+        return self._gallery is not None and self._gallery.knows(name)
+
     @property
     def fingerprint(self) -> str:
         """What the gallery is made with."""

@@ -128,6 +128,14 @@ class Reader:
         with self._using() as opened:
             return opened.counts()[0]
 
+    def knows(self, name: str) -> bool:
+        """Whether somebody of exactly this name is enrolled; once searched, is among those searched."""
+        with self._lock:
+            if self._matcher is not None:
+                return name in self._matcher.held.names.values()
+        with self._using() as opened:
+            return opened.person_id(name) is not None
+
     def __len__(self) -> int:
         """How many templates are stored."""
         with self._using() as opened:

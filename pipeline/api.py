@@ -171,7 +171,7 @@ class Recog:
         self._lock = threading.RLock()
         self._embedder: Embedder | None = None
         self._examiner: Examiner | None = None
-        self._tracking: Detector | None = None
+        self._tracking: dict[bool, Detector] = {}  # one that is wary, for where faces are covered
         self._closed = False
 
     @classmethod
@@ -389,6 +389,7 @@ class Recog:
         waiting: bool = False,
         report: Report = _log.warning,
         reach: Reach | None = None,
+        blur: str | Sequence[str] | None = None,
     ) -> Following:
         """Recognise people in a source: an iterator over one `Result` for each frame, in order.
 
@@ -405,19 +406,23 @@ class Recog:
                 from any thread.
             reach: for addresses that somebody else has given: says which numeric addresses of a host, at a
                 port, may be connected to, or raises SourceError. Redirects and playlists are held to it.
+            blur: whose faces are covered in every picture, those of `Result.frame` included: `unknown`,
+                `known`, `all`, `name:NAME`, `not:NAME`; None: what `settings.blur.who` says.
 
         Raises:
             SourceError: the source cannot be opened.
+            ConfigError: whose faces are to be covered cannot be told.
             GalleryError, ModelError, DetectorError: gallery or a model cannot be used.
         """
         from pipeline.recognition.following import Following
 
+        settings = self.settings if blur is None else self.settings.covering(blur)
         return Following(
             str(source),
-            self._track(),
+            self._track(settings),
             self._embed(),
             self._path,
-            self.settings,
+            settings,
             delay,
             draw,
             looks,
@@ -488,7 +493,8 @@ class Recog:
     def close(self) -> None:
         """Let go of the models. May be called again; a `Following` in progress goes on to its own end."""
         with self._lock:
-            self._embedder = self._examiner = self._tracking = None
+            self._embedder = self._examiner = None
+            self._tracking = {}
             self._closed = True
 
     def __enter__(self) -> Self:
@@ -517,13 +523,14 @@ class Recog:
                 self._examiner = build.examiner(self.settings, self._embed())
             return self._examiner
 
-    def _track(self) -> Detector:
+    def _track(self, settings: Settings) -> Detector:
         from pipeline import build
 
+        wary = bool(settings.blur.who)
         with self._lock:
-            if self._tracking is None:
-                self._tracking = build.tracking_detector(self.settings)
-            return self._tracking
+            if wary not in self._tracking:
+                self._tracking[wary] = build.tracking_detector(settings)
+            return self._tracking[wary]
 
     def _strangers(self) -> Cohort | None:
         from pipeline import build

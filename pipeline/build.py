@@ -130,13 +130,31 @@ def finder(settings: Settings, faces: Detector, graphs: Graphs | None = None) ->
 
 
 def tracking_detector(settings: Settings) -> Detector:
-    """What finds whom to follow, and faces also where they are weak: they may continue a track."""
-    graphs = Graphs(settings)
-    if _people_model(settings, graphs) is None:
-        weakest = min(settings.det.weak, settings.det.confidence)
-        weak = settings.det.model_copy(update={"confidence": weakest})
-        settings = settings.model_copy(update={"det": weak})
-    return finder(settings, detector(settings, graphs), graphs)
+    """What finds whom to follow, and faces also where they are weak: they may continue a track.
+
+    Where faces are to be covered, it also tells what may be a face anywhere in the frame.
+    """
+    from pipeline.detection.wary import WaryDetector
+
+    graphs, det = Graphs(settings), settings.det
+    follows_people = _people_model(settings, graphs) is not None
+    least = min(det.weak, det.confidence)
+    if not settings.blur.who:
+        kept = settings if follows_people else _from(settings, least)
+        return finder(kept, detector(kept, graphs), graphs)
+    whole = settings.of_photographs()  # faces outside a region are to be covered, too
+    weakest = min(settings.blur.score, least)
+    faces = detector(_from(whole, weakest, WaryDetector.ROOM * det.max_faces), graphs)
+    if det.roi is None and not follows_people:
+        return WaryDetector(faces, least, det.max_faces)
+    kept = settings if follows_people else _from(settings, least)
+    return WaryDetector(finder(kept, detector(kept, graphs), graphs), least, det.max_faces, faces)
+
+
+def _from(settings: Settings, score: float, most: int | None = None) -> Settings:
+    """The settings for a detector that tells faces from this score on, and at most so many."""
+    found = {"confidence": score, "max_faces": most or settings.det.max_faces}
+    return settings.model_copy(update={"det": settings.det.model_copy(update=found)})
 
 
 def embedder(settings: Settings) -> Embedder:

@@ -141,6 +141,27 @@ class KeepSettings(Section):
     )
 
 
+class BlurSettings(Section):
+    """Whose faces are not to be seen in any picture that is shown or written."""
+
+    who: tuple[str, ...] = Field(
+        (), description="unknown, known, all, name:NAME or not:NAME; nobody if empty"
+    )
+    style: Literal["pixelated", "blurred", "filled"] = Field(
+        "pixelated", description="how a face is covered; filled leaves nothing of it"
+    )
+    score: float = Field(0.05, gt=0, lt=1, description="score from which what may be a face is covered")
+    linger: float = Field(
+        0.5, ge=0, le=5, description="seconds for which a place stays covered after its face is lost"
+    )
+    margin: float = Field(0.25, ge=0, le=2, description="share of a face's box that is covered around it")
+
+    @field_validator("who", mode="before")
+    @classmethod
+    def _may_be_one(cls, who: Any) -> Any:
+        return (who,) if isinstance(who, str) and who else who or ()
+
+
 class RuntimeSettings(Section):
     threads: int = Field(0, ge=0, le=1024, description="CPU threads of the models; 0 for all")
     decoder: str = Field(
@@ -162,10 +183,21 @@ class Settings(Section):
     run: RunSettings = RunSettings()
     stream: StreamSettings = StreamSettings()
     keep: KeepSettings = KeepSettings()
+    blur: BlurSettings = BlurSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     backbone: BackboneSettings = BackboneSettings()
+
+    def covering(self, who: str | Sequence[str], style: str | None = None) -> Settings:
+        """The same, with these people's faces covered. Raises ConfigError for a style that there is not."""
+        blur = {"who": who} | ({} if style is None else {"style": style})
+        try:
+            return self.model_copy(
+                update={"blur": BlurSettings.model_validate(self.blur.model_dump() | blur)}
+            )
+        except ValidationError as error:
+            raise ConfigError(f"blur: {error.errors()[0]['msg'].lower()}") from error
 
     def of_photographs(self) -> Settings:
         """The same for pictures that are no view of the camera for which a region was chosen."""

@@ -55,6 +55,9 @@ class Detections:
     landmarks: Floats  # (n, 5, 2) pixels; NaN where the detector gives none
     faces: Floats | None = None  # (n, 4) as boxes, NaN where no face is seen; None where rows are faces
     doubtful: Bools | None = None  # (n,) nobody can tell which way up the face is; None where that is sure
+    # Boxes (k, 4) of what may be a face and is too unsure to be followed; no rows, so selecting rows drops
+    # them. None where nobody asked for them: only who covers faces does.
+    faint: Floats | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -133,6 +136,7 @@ class TrackedFace:
     face: Floats | None = None  # (4,) where `box` is a whole person's, and the face is seen
     key: int = -1  # of the track, from its first sighting on, confirmed or not
     found: bool = True  # by the detector in this frame; else this is where the track should be
+    covered: bool = False  # the face is not to be seen, whoever it is by now
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +158,6 @@ class Result:
     faces: tuple[TrackedFace, ...]
     seconds: dict[str, float] = field(default_factory=dict)  # time spent, by stage
     looks: tuple[Look, ...] = ()  # the embeddings that were made of this frame
+    cut: bool = False  # this frame begins another shot
+    faint: Floats | None = None  # (k, 4) what else may be a face; None where nobody looked for that
+    covers: Floats | None = None  # (r, 4) what is covered in the picture; None where nothing is to be covered

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import Assignments, ConfigFile
+from pipeline.commands.options import Assignments, Blur, BlurStyle, ConfigFile
 from pipeline.outputs.places import Use
 
 
@@ -17,6 +17,8 @@ def demo(
         typer.Option("--out", "-o", metavar="DIR", help="Receives everything the demo makes."),
         Use.FOLDER,
     ] = Path("demo"),
+    blur: Blur = None,
+    blur_style: BlurStyle = None,
     config: ConfigFile = None,
     assignments: Assignments = None,
 ) -> None:
@@ -25,14 +27,14 @@ def demo(
     from pipeline.commands.demo_film import PERSON, make_film, other_view, photographs
     from pipeline.commands.display import heard, progress, shown
     from pipeline.commands.run_report import report
-    from pipeline.commands.shared import settings_from
+    from pipeline.commands.shared import settings_from, with_blur
     from pipeline.drawing.sheet import contact_sheet
     from pipeline.errors import SinkError, SourceError
     from pipeline.outputs.outputs import Outputs
     from pipeline.recognition.engine import recognise
     from pipeline.sources.open import open_source
 
-    settings = settings_from(config, assignments)
+    settings = with_blur(settings_from(config, assignments), blur, blur_style)
     photos = photographs()
     _keep_a_real_gallery(out / "gallery.db", PERSON)
     try:

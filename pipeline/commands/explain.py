@@ -53,5 +53,5 @@ def explain(
         print(line)
     if out is not None:
         with ImageSink(out, private=True) as sink:
-            sink.write(card(why))
+            sink.write(card(why, settings.blur.style))
         print(f"written: {out}")

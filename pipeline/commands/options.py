@@ -44,6 +44,19 @@ EmbedderFile = Annotated[
     ),
     Use.READ,
 ]
+Blur = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--blur",
+        metavar="WHO",
+        help="Cover faces in every picture: unknown, known, all, name:NAME, not:NAME. Whoever is not decided "
+        "yet is covered, too. name: and not: may be repeated.",
+    ),
+]
+BlurStyle = Annotated[
+    str | None,
+    typer.Option("--blur-style", metavar="STYLE", help="pixelated, blurred, or filled: nothing is left."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that are there already.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Who it is about.")]
 

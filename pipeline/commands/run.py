@@ -11,6 +11,8 @@ import typer
 from pipeline.commands.options import (
     AsJson,
     Assignments,
+    Blur,
+    BlurStyle,
     ConfigFile,
     DetectorFile,
     EmbedderFile,
@@ -76,6 +78,8 @@ def run(
         typer.Option("--tape", metavar="FILE", help="Keep embeddings there, to replay and search."),
         Use.CHECKED,
     ] = None,
+    blur: Blur = None,
+    blur_style: BlurStyle = None,
     overwrite: Overwrite = False,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,
@@ -86,13 +90,13 @@ def run(
 ) -> None:
     """Recognise the enrolled people in a video; everybody else stays unknown."""
     from pipeline.commands.display import heard, shown
-    from pipeline.commands.shared import print_json, settings_from
+    from pipeline.commands.shared import print_json, settings_from, with_blur
     from pipeline.errors import SourceError
     from pipeline.outputs.leftovers import left_behind
     from pipeline.outputs.outputs import Outputs
     from pipeline.recognition.engine import recognise
 
-    settings = settings_from(config, assignments, detector, model)
+    settings = with_blur(settings_from(config, assignments, detector, model), blur, blur_style)
     outputs = Outputs(out, events, show, webhook, snapshots, thumbnails, tape, settings.keep, overwrite)
     specs = source or list(settings.run.sources)
     if not specs:

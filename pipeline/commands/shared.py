@@ -28,6 +28,26 @@ def settings_from(
     return settings
 
 
+def with_blur(settings: Settings, blur: Sequence[str] | None, style: str | None) -> Settings:
+    """The settings with what `--blur` and `--blur-style` say.
+
+    Raises:
+        typer.BadParameter: they cannot be.
+    """
+    import typer
+
+    from pipeline.errors import ConfigError
+    from pipeline.identity.covered import rule_of
+
+    try:
+        if blur or style:
+            settings = settings.covering(blur or settings.blur.who, style)
+        rule_of(settings.blur.who)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    return settings
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on stdout, as wide as the terminal; nothing in it is taken for markup."""
     from rich.console import Console

@@ -1,10 +1,10 @@
 """Drawing results onto frames.
 
 A box and a label around every face: green with the name where there is one, muted red for somebody unknown,
-thin amber with a bar of evidence while undecided. Where people are followed, the box is the person's, with a
-thin one around the face. Everything is sized by the frame, so that it reads the same
-on a thumbnail and in 4K. Labels stay inside the frame and keep off each other and off other faces where they
-can.
+thin amber with a bar of evidence while undecided, thin grey without a label where the face is covered. Where
+people are followed, the box is the person's, with a thin one around the face. Everything is sized by the
+frame, so that it reads the same on a thumbnail and in 4K. Labels stay inside the frame and keep off each
+other and off other faces where they can.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ RED: Colour = (74, 74, 188)
 AMBER: Colour = (32, 166, 245)
 WHITE: Colour = (255, 255, 255)
 DARK: Colour = (24, 24, 24)
+GREY: Colour = (150, 150, 150)
 
 _MIN_TEXT = 11  # pixels; below this letters run together
 
@@ -58,12 +59,12 @@ def draw(image: Image, faces: Sequence[TrackedFace], *, landmarks: bool = False)
     for face, box in shown:
         _draw_box(canvas, face, box)
         if face.face is not None and (inner := _box_in(frame, face.face)) is not None:
-            _rounded_outline(canvas, inner, 0, _colour(face.identity.state), 1)
+            _rounded_outline(canvas, inner, 0, _colour(face), 1)
         if landmarks:
             _draw_landmarks(canvas, face)
     labels: list[_Rectangle] = []
     for face, box in sorted(shown, key=lambda pair: (pair[1].top - pair[1].bottom, pair[0].track)):
-        text = label(face.identity) if face.track >= 0 else ""
+        text = label(face.identity) if face.track >= 0 and not face.covered else ""
         if not text:
             continue
         pixels = _text_pixels(frame, box)
@@ -74,7 +75,7 @@ def draw(image: Image, faces: Sequence[TrackedFace], *, landmarks: bool = False)
         others = [other for other in boxes if other is not box]
         place = _place_label(size, box, frame, labels, others, gap=_line_width(frame))
         labels.append(place)
-        colour = _colour(face.identity.state)
+        colour = _colour(face)
         _fill_rounded(canvas, place, round(0.25 * pixels), colour)
         ink = DARK if _is_light(colour) else WHITE
         put_text(canvas, text, (place.left + pad, place.top + pad // 2), pixels, ink)
@@ -95,8 +96,10 @@ def label(identity: Identity) -> str:
             return "?"
 
 
-def _colour(state: State) -> Colour:
-    return {State.NAMED: GREEN, State.UNKNOWN: RED, State.UNDECIDED: AMBER}[state]
+def _colour(face: TrackedFace) -> Colour:
+    if face.covered:  # the colour would say whether it is somebody who is known
+        return GREY
+    return {State.NAMED: GREEN, State.UNKNOWN: RED, State.UNDECIDED: AMBER}[face.identity.state]
 
 
 def _is_light(colour: Colour) -> bool:
@@ -126,9 +129,9 @@ def _box_in(frame: _Rectangle, box: np.ndarray) -> _Rectangle | None:
 
 def _draw_box(canvas: Image, face: TrackedFace, box: _Rectangle) -> None:
     frame = _Rectangle(0, 0, canvas.shape[1], canvas.shape[0])
-    undecided = face.identity.state is State.UNDECIDED
-    line = max(1, round(_line_width(frame) * (0.6 if undecided else 1)))
-    colour = _colour(face.identity.state)
+    undecided = face.identity.state is State.UNDECIDED and not face.covered
+    line = max(1, round(_line_width(frame) * (0.6 if undecided or face.covered else 1)))
+    colour = _colour(face)
     radius = min(box.right - box.left, box.bottom - box.top) // 10
     # A dark rim keeps the line visible on a background of its own colour.
     _rounded_outline(canvas, box, radius, DARK, line + max(2, line // 2 * 2))

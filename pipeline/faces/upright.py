@@ -35,22 +35,32 @@ class UprightDetector:
 
     def detect(self, image: Image) -> Detections:
         """Find faces in a BGR picture; coordinates are in pixels of it, best first."""
-        seen = {0: self._detector.detect(image)}
-        upright = _best(seen[0])
-        if upright >= CERTAIN or seen[0].faces is not None:  # people are found by their whole figure
-            return seen[0]
-        turns = (2,) if upright >= SIDEWAYS else (1, 2, 3)
-        for turn in turns:
+        upright = self._detector.detect(image)
+        sure = _best(upright)
+        if upright.faces is not None:  # people are found by their whole figure
+            return upright
+        size = (image.shape[1], image.shape[0])
+        turns = () if sure >= CERTAIN else (2,) if sure >= SIDEWAYS else (1, 2, 3)
+        wanted = turns if upright.faint is None else (1, 2, 3)  # to be covered, one may lie beside the others
+        seen = {0: upright}
+        for turn in wanted:
             seen[turn] = self._detector.detect(np.ascontiguousarray(np.rot90(image, turn)))
-        turn = max(seen, key=lambda each: _best(seen[each]))  # of equals, upright
+        upright = replace(upright, faint=_faint(seen, size))
+        turn = max((0, *turns), key=lambda each: _best(seen[each]))  # of equals, upright
         found = seen[turn]
         if not turn or _best(found) < FOUND:
-            return seen[0]
-        size = (image.shape[1], image.shape[0])
-        surer = _log_odds(_best(found)) - _log_odds(upright)
+            return upright
+        surer = _log_odds(_best(found)) - _log_odds(sure)
         if surer >= MARGIN:
-            return turned_back(found, turn, size)
-        return replace(seen[0], doubtful=np.ones(len(seen[0]), np.bool_))
+            return replace(turned_back(found, turn, size), faint=upright.faint)
+        return replace(upright, doubtful=np.ones(len(upright), np.bool_))
+
+
+def _faint(seen: dict[int, Detections], size: tuple[int, int]) -> Floats | None:
+    """What may be a face whichever way up it is, boxes (k, 4); None where nobody asked for that."""
+    found = [turned_back(each, turn, size).boxes for turn, each in seen.items() if each.faint is not None]
+    found += [_boxes(each.faint, turn, size) for turn, each in seen.items() if each.faint is not None]
+    return np.concatenate(found) if found else None
 
 
 def turned_back(found: Detections, turn: int, size: tuple[int, int]) -> Detections:
@@ -59,9 +69,12 @@ def turned_back(found: Detections, turn: int, size: tuple[int, int]) -> Detectio
     Args:
         size: width and height of the image.
     """
-    corners = _points(found.boxes.reshape(-1, 2, 2), turn, size)
-    boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
-    return Detections(boxes, found.scores, _points(found.landmarks, turn, size))
+    return Detections(_boxes(found.boxes, turn, size), found.scores, _points(found.landmarks, turn, size))
+
+
+def _boxes(boxes: Floats, turn: int, size: tuple[int, int]) -> Floats:
+    corners = _points(boxes.reshape(-1, 2, 2), turn, size)
+    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
 def _points(points: Floats, turn: int, size: tuple[int, int]) -> Floats:

@@ -49,11 +49,13 @@ class Event:
     time: str | None = None  # UTC, ISO 8601; of live sources
     snapshot: str | None = None  # path of a JPEG
     thumbnail: str | None = None  # a small JPEG, base64
+    blur: tuple[str, ...] | None = None  # whose faces the run covered, as `blur.who` says it
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: fields without a value left out, times to the millisecond."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         values["box"] = list(self.box)
+        values["blur"] = None if self.blur is None else list(self.blur)
         for name in ("seconds", "confidence", "first_seconds", "last_seconds"):
             if values[name] is not None:
                 values[name] = round(values[name], 3)
@@ -85,10 +87,11 @@ class Events:
         patience: for how many seconds a track may be absent before it has `left`. A track that comes back
             later has `entered` again.
         run: what the ids of events begin with; without it they have none.
+        blur: whose faces the run covers.
     """
 
-    def __init__(self, patience: float = 1.0, run: str = "") -> None:
-        self._patience = patience
+    def __init__(self, patience: float = 1.0, run: str = "", blur: tuple[str, ...] = ()) -> None:
+        self._patience, self._blur = patience, blur or None
         self._run, self._told = run, 0
         self._present: dict[int, _Seen] = {}
 
@@ -121,6 +124,7 @@ class Events:
         marked = []
         for event in events:
             self._told += 1
+            event = replace(event, blur=self._blur)
             marked.append(replace(event, id=f"{self._run}-{self._told}") if self._run else event)
         return marked
 

@@ -86,6 +86,7 @@ class About:
     fps: float | None  # of a video that is written
     fingerprint: str  # of the model and the alignment
     dimension: int  # of an embedding
+    blur: tuple[str, ...] = ()  # whose faces are covered
 
 
 class Opened:
@@ -108,7 +109,7 @@ class Opened:
         self.summary, self.notes = Summary(), list[str]()
         self._outputs = outputs
         source, run, now = about.source, secrets.token_hex(6), datetime.now(UTC)
-        self._told = Events(run=run)
+        self._told = Events(run=run, blur=about.blur)
         self._stack = ExitStack()
         with ExitStack() as stack:
             self._log = stack.enter_context(EventLog(outputs.events))

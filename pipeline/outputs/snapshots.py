@@ -28,6 +28,7 @@ class _Best:
 
     quality: float
     picture: Image
+    covered: bool  # the face in it
     written: float | None = None  # quality of the view in the file
 
 
@@ -69,11 +70,20 @@ class Snapshots:
         for face in result.faces:
             best = self._best.get(face.track)
             quality = looked.get(face.track, 0.0)
-            if face.track >= 0 and (best is None or quality > best.quality):
+            # A face that is covered by now must not be seen in an earlier view; one that is not any more is
+            # better seen in a later one.
+            turned = best is not None and best.covered != face.covered
+            if face.track >= 0 and (best is None or turned or quality > best.quality):
                 picture = cutout(result.frame.image, face.box)
+                if picture is None and best is not None and turned and face.covered:
+                    picture = np.zeros_like(best.picture)
                 if picture is None:
                     continue
-                self._best[face.track] = _Best(quality, picture, best.written if best else None)
+                written = best.written if best is not None else None
+                now = _Best(quality, picture, face.covered, written)
+                if turned and written is not None and self._folder is not None:
+                    self._put(face.track, now)
+                self._best[face.track] = now
 
     def _with_pictures(self, event: Event) -> Event:
         best = self._best.get(event.track)
@@ -81,16 +91,22 @@ class Snapshots:
             return event
         decided = event.event in ("recognised", "unknown")
         if self._folder is not None and (decided or best.written is not None):
-            path = self._folder / f"{self._run}-{event.track}.jpg"
             if best.written is None or best.quality > best.written:
-                _write(path, encoded(best.picture, SNAPSHOT_SIDE))
-                best.written = best.quality
-            event = replace(event, snapshot=str(path))
+                self._put(event.track, best)
+            event = replace(event, snapshot=str(self._path(event.track)))
         if self._thumbnails and decided:
             event = replace(event, thumbnail=base64.b64encode(encoded(best.picture, THUMBNAIL_SIDE)).decode())
         if event.event == "left":
             del self._best[event.track]
         return event
+
+    def _put(self, track: int, best: _Best) -> None:
+        _write(self._path(track), encoded(best.picture, SNAPSHOT_SIDE))
+        best.written = best.quality
+
+    def _path(self, track: int) -> Path:
+        assert self._folder is not None
+        return self._folder / f"{self._run}-{track}.jpg"
 
 
 def cutout(image: Image, box: Floats) -> Image | None:

@@ -16,27 +16,32 @@ import numpy as np
 from gallery.errors import GalleryError
 from pipeline import build
 from pipeline.config import Settings
+from pipeline.drawing.cover import Style, cover
 from pipeline.drawing.draw import draw
 from pipeline.errors import SinkError
 from pipeline.faces.upright import UprightDetector
+from pipeline.identity.covered import rule_of
 from pipeline.identity.guarantee import Guarantee
 from pipeline.outputs.outputs import About, Opened, Outputs
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
 from pipeline.progress import Progress, Report, silent, unheard
 from pipeline.protocols import Detector, Embedder, People
+from pipeline.recognition.covering import Covering, covered
 from pipeline.recognition.paint import ROOM, SETTLE, WHOLE, Painter, painted, with_pictures
 from pipeline.recognition.recognise import Recogniser
 from pipeline.recognition.runner import Runner
 from pipeline.sources.base import Source
 from pipeline.sources.open import open_source
 from pipeline.sources.stills import Photo, Photos
+from pipeline.tracking.cadence import PERIOD
 from pipeline.tracking.shots import marked
 from pipeline.types import Frame, Image, Result
 from siamese.interrupt import stop_requested
 
 _log = logging.getLogger(__name__)
 MOMENT = 0.75  # seconds of a film in which a face is not looked at often enough to be decided
+AHEAD = 0.25  # seconds for which pictures are held for what is found after them to be covered in them
 PIPED = 3.0  # seconds for which the pictures of a pipe are held at most; a second of 1080p takes 190 MB
 
 
@@ -189,8 +194,25 @@ def for_a_moment(settings: Settings, source: Source) -> Settings:
     )
 
 
+def for_covering(settings: Settings, source: Source) -> Settings:
+    """Those for a run that covers faces: no frame of a live source is shown that nobody looked for faces in.
+
+    In a film, what was found before and after a frame is known when it is shown.
+    """
+    every = settings.det.every
+    if source.live or every == 1:
+        every = 1
+    elif every != "auto":
+        every = min(every, max(1, round(PERIOD * source.fps))) if source.fps else 1
+    return settings.model_copy(update={"det": settings.det.model_copy(update={"every": every})})
+
+
 class Stream:
-    """The way of one source from frames to results that are painted back, and drawn if wanted."""
+    """The way of one source from frames to results that are painted back, and drawn if wanted.
+
+    Where `settings.blur` says whose faces are covered, no picture leaves it in which they are not, that of
+    `Result.frame` included.
+    """
 
     def __init__(
         self,
@@ -211,7 +233,14 @@ class Stream:
             stopped: asked before each frame; once it says yes, the source counts as ended.
             taped: looks are wanted even while nobody is enrolled.
             report: is told in a line when the gallery's calibration lapses, or there is one.
+
+        Raises:
+            ConfigError: whose faces are to be covered cannot be told.
         """
+        rule = rule_of(settings.blur.who)
+        self._covers = rule is not None
+        if rule is not None:
+            settings = for_covering(settings, source)
         self._spec, self._source, self._drawn, self._stopped = spec, source, drawn, stopped
         self._settings = settings
         self._stills = stills = isinstance(source, Photo | Photos)
@@ -222,17 +251,22 @@ class Stream:
         if held and drawn and not source.repeatable and not source.live:
             held = min(held, PIPED)
         self.fps = 1.0 if isinstance(source, Photos) else source.fps  # pictures are a second apart
-        self.about = About(source, self.fps, build.fingerprint(made.embedder), made.embedder.dimension)
+        fingerprint, dimension = build.fingerprint(made.embedder), made.embedder.dimension
+        self.about = About(source, self.fps, fingerprint, dimension, settings.blur.who)
         own = for_stills(settings) if stills else for_a_moment(settings, source)
         if stills:
             made = made._replace(detector=UprightDetector(made.detector))
-        self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped, report=report)
+        self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped, report=report, rule=rule)
         self._painter = Painter(
             held,
             settle=None if source.live else SETTLE,
             patience=settings.track.patience,
             pictures=not held or not source.repeatable,
+            covers=None if rule is None else rule.covers,
         )
+        linger = 0.0 if stills else settings.blur.linger  # the next picture is another one
+        ahead = 0.0 if source.live and not held else min(linger, linger if self._again else AHEAD)
+        self._covering = Covering(settings.blur, ahead, linger)
         stages: list[Callable[[Any], Any]] = [self.recogniser.detect, self.recogniser.identify]
         self._analysis = Runner(self._frames(), stages, live=source.live)
 
@@ -268,6 +302,8 @@ class Stream:
     def _results(self) -> Generator[Result]:
         with self._analysis as analysis:
             results = painted(analysis, self._painter)
+            if self._covers:
+                results = covered(results, self._covering)
             if not self._again:
                 yield from results
                 return
@@ -276,9 +312,24 @@ class Stream:
                 yield from with_pictures(results, film)
 
     def _annotate(self, result: Result) -> tuple[Result, Image | None]:
+        started, spent = time.perf_counter(), dict(result.seconds)
+        if self._covers and result.frame.image.size:
+            result = _covered(result, self._settings.blur.style)
+            spent["cover"] = time.perf_counter() - started
         if not self._drawn:
-            return result, None
+            return replace(result, seconds=spent), None
         started = time.perf_counter()
         image = draw(result.frame.image, result.faces)
-        spent = result.seconds | {"draw": time.perf_counter() - started}
+        spent["draw"] = time.perf_counter() - started
         return replace(result, seconds=spent), image
+
+
+def _covered(result: Result, style: Style) -> Result:
+    """The result with a picture in which what is to be covered is.
+
+    Raises:
+        ValueError: nobody said what that is, a bug: such a picture must not be shown.
+    """
+    if result.covers is None:
+        raise ValueError("a picture that should have been covered was not")
+    return replace(result, frame=replace(result.frame, image=cover(result.frame.image, result.covers, style)))

@@ -54,6 +54,7 @@ class Following:
         Raises:
             SourceError: the source cannot be opened.
             GalleryError: the gallery cannot be used.
+            ConfigError: whose faces are to be covered cannot be told.
         """
         self.picture: Image | None = None
         self._stop = threading.Event()

@@ -5,13 +5,13 @@ are wanted, the film is read a second time (`with_pictures`). A live source keep
 seconds as it is delayed.
 
 A frame that is given out carries the verdicts of now, not of then, and boxes between two sightings of a face
-are interpolated.
+are interpolated. A face that was to be covered by the verdict of then stays so, whatever is known by now.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from pipeline.types import UNDECIDED, Frame, Identity, Image, Result, State, Tra
 WHOLE = 10.0  # seconds that a film's undecided track is followed before its first frame is given out
 SETTLE = 2.0  # seconds for which a verdict has to stand before frames are given out on it
 _BRIDGE = 0.5  # seconds without a sighting over which boxes are interpolated
+_SOON = 1.0  # seconds in which a track that goes over to somebody else may not have been noticed to
 
 ROOM = 1 << 30  # bytes; 6 s of 1920 x 1080 at 30 frames a second
 _RESULT, _FACE = 2048, 1024  # bytes that a result and a face in it take, about
@@ -65,6 +66,12 @@ class _Track:
         later = (each for each in reversed(self.stretches[1:]) if each.begin <= index)
         return next(later, self.stretches[0])
 
+    def verdicts(self, index: int, seconds: float) -> list[Identity]:
+        """Of a frame, and of what follows so soon that it may have been true already."""
+        stretch = self.at(index)
+        later = (each for each in self.stretches if each.begin > index and each.since - seconds <= _SOON)
+        return [each.identity if each.track >= 0 else UNDECIDED for each in (stretch, *later)]
+
     def place(self, seconds: float, guess: TrackedFace | None) -> TrackedFace | None:
         """Where the face is at a time, between the sightings before and after; else the tracker's guess."""
         while len(self.sightings) > 1 and self.sightings[1][0] <= seconds:
@@ -96,14 +103,22 @@ class Painter:
         patience: seconds after which a track that is not seen has ended.
         pictures: hold the frames' pictures, too.
         room: bytes that what is held may take; of more, the oldest is given out before its time.
+        covers: whether a face with this verdict is covered; None where nothing is.
 
     Attributes:
         shortest: seconds after which a result was given out for want of room; None if none was.
     """
 
     def __init__(
-        self, delay: float, settle: float | None, patience: float, pictures: bool, room: int = ROOM
+        self,
+        delay: float,
+        settle: float | None,
+        patience: float,
+        pictures: bool,
+        room: int = ROOM,
+        covers: Callable[[Identity], bool] | None = None,
     ) -> None:
+        self._covers = covers
         self._room, self._taken = room, 0
         self.shortest: float | None = None
         self._delay, self._settle, self._patience = delay, settle, patience
@@ -161,9 +176,12 @@ class Painter:
             face = track.place(frame.seconds, present.get(key))
             if face is None:
                 continue
-            stretch = track.at(frame.index)
-            identity = stretch.identity if stretch.track >= 0 else UNDECIDED
-            faces.append(replace(face, track=stretch.track, identity=identity))
+            stretch, verdicts = track.at(frame.index), track.verdicts(frame.index, frame.seconds)
+            covered = False
+            if self._covers is not None:
+                then = present.get(key)
+                covered = then is None or then.covered or any(map(self._covers, verdicts))
+            faces.append(replace(face, track=stretch.track, identity=verdicts[0], covered=covered))
         self._forget(frame.seconds)
         return replace(result, faces=tuple(faces))
 

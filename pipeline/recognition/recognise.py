@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Settings
+from pipeline.faces.boxes import area, intersection, iou
 from pipeline.faces.examine import examine
+from pipeline.identity.covered import Rule, check_names
 from pipeline.identity.guarantee import Guarantee
 from pipeline.identity.judge import Judge
 from pipeline.protocols import Detector, Embedder, People
@@ -18,6 +20,9 @@ from pipeline.tracking.cadence import Cadence
 from pipeline.tracking.cuts import CutDetector
 from pipeline.tracking.track import UNCONFIRMED, Tracker, Tracks
 from pipeline.types import UNDECIDED, Detections, Floats, Frame, Ints, Look, Result, TrackedFace
+
+_SAME = 0.6  # share of the smaller of two boxes that the other holds, from which both are one face
+_ITSELF = 0.99  # IoU of a box with itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +53,21 @@ class Recogniser:
         live: bool = False,
         keep_looks: bool = False,
         report: Callable[[str], None] = lambda line: None,
+        rule: Rule | None = None,
     ) -> None:
         """
         Args:
             live: frames do not wait: faces are looked for as often as there is time for.
             keep_looks: embed faces even while nobody is enrolled, so that they can be searched later.
             report: is told in a line when the gallery's calibration lapses, or there is one.
+            rule: whose faces are marked as covered.
+
+        Raises:
+            ConfigError: the rule names somebody who is not enrolled.
         """
+        check_names(rule, people)
         self._keep_looks, self._report = keep_looks, report
+        self._people, self._rule = people, rule
         self._detector, self._embedder = detector, embedder
         self._judge = Judge(people, embedder.calibration, settings.evidence)
         self._quality = settings.quality
@@ -65,6 +77,7 @@ class Recogniser:
         self._attention = Attention(settings.attention)
         self._evidence = self._judge.evidence()
         self.enrolled = self._judge.people_count
+        self._blind = self._is_blind()
 
     @property
     def guarantee(self) -> Guarantee | None:
@@ -114,7 +127,8 @@ class Recogniser:
             "look": looked - tracked,
             "decide": clock() - looked,
         }
-        return Result(frame, self._named(tracks), spent, looks)
+        faces = self._named(tracks)
+        return Result(frame, faces, spent, looks, seen.cut, self._faint(seen.detections, faces))
 
     def _due(self, tracks: Tracks, seconds: float) -> list[int]:
         """Rows that deserve a look."""
@@ -127,18 +141,37 @@ class Recogniser:
     def _named(self, tracks: Tracks) -> tuple[TrackedFace, ...]:
         faces, shown, named = tracks.faces, tracks.faces.shown(), []
         for row, track in enumerate(tracks.ids.tolist()):
+            identity = self._evidence.of(track) if track >= 0 else UNDECIDED
             face = TrackedFace(
                 track,
                 faces.boxes[row],
                 faces.landmarks[row],
                 float(faces.scores[row]),
-                self._evidence.of(track) if track >= 0 else UNDECIDED,
+                identity,
                 faces.faces[row] if faces.faces is not None and shown[row] else None,
                 int(tracks.keys[row]),
                 tracks.found,
+                self._rule is not None and (self._blind or self._rule.covers(identity)),
             )
             named.append(face)
         return tuple(named)
+
+    def _faint(self, found: Detections | None, faces: tuple[TrackedFace, ...]) -> Floats | None:
+        """What may be a face in this frame besides those that are shown, boxes (k, 4)."""
+        if self._rule is None or found is None:
+            return None
+        heads = found.as_faces().boxes
+        tracked = [each.box if each.face is None else each.face for each in faces]
+        maybe = heads[np.isfinite(heads).all(axis=1)]
+        if tracked:
+            maybe = maybe[iou(maybe, np.stack(tracked)).max(axis=1) < _ITSELF]
+        maybe = maybe if found.faint is None else np.concatenate([maybe, found.faint])
+        open_to_see = [box for box, each in zip(tracked, faces, strict=True) if not each.covered]
+        if not open_to_see or not len(maybe):
+            return maybe
+        shown = np.stack(open_to_see)
+        smaller = np.minimum(area(maybe)[:, None], area(shown)[None, :])
+        return maybe[(intersection(maybe, shown) < _SAME * np.maximum(smaller, 1e-9)).all(axis=1)]
 
     def _look(self, frame: Frame, faces: Detections, tracks: Ints) -> tuple[Look, ...]:
         """Embed these faces, add them to the looks at their tracks, and search the gallery for those.
@@ -189,8 +222,14 @@ class Recogniser:
         self.enrolled = self._judge.people_count
         if (before is None) != (self.guarantee is None):
             self._report(self._judge.claimed() or "the gallery is not calibrated any more")
+        was, self._blind = self._blind, self._is_blind()
+        if self._blind and not was:
+            self._report(f"blur {self._rule}: who that is cannot be told any more, so everybody is covered")
         self._evidence.forget_glances()
         tracks, pooled = self._evidence.pooled()
         self._attention.forget(frozenset(tracks))  # of the others nothing is known yet
         if tracks:
             self._weigh(tracks, pooled)
+
+    def _is_blind(self) -> bool:
+        return self._rule is not None and self._rule.blind(self._people, self._judge.nobody_why())

@@ -159,6 +159,11 @@ class SharedPeople:
         with self._lock:
             return self._people.changed_since(template)
 
+    def knows(self, name: str) -> bool:
+        """As `Gallery.knows`."""
+        with self._lock:
+            return self._people.knows(name)
+
     def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
         """As `Gallery.search`."""
         with self._lock:
@@ -202,6 +207,10 @@ class PeopleView:
     def changed_since(self, template: int) -> int:
         """As `Gallery.changed_since`."""
         return self._shared.changed_since(template)
+
+    def knows(self, name: str) -> bool:
+        """As `Gallery.knows`."""
+        return self._shared.knows(name)
 
     def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
         """As `Gallery.search`."""

@@ -16,14 +16,16 @@ import numpy as np
 
 from gallery import Gallery
 from gallery.pooled import track as pooled_track
+from pipeline.drawing.cover import Style, cover
 from pipeline.drawing.draw import DARK, WHITE
 from pipeline.drawing.lettering import put_text, shorten
 from pipeline.drawing.sheet import contact_sheet
 from pipeline.errors import SourceError
+from pipeline.identity.covered import rule_of
 from pipeline.identity.judge import Judge
 from pipeline.tapes.replay import decide
 from pipeline.tapes.tape import Tape
-from pipeline.types import UNDECIDED, Identity, Image
+from pipeline.types import UNDECIDED, Identity, Image, State
 
 WIDTH = 960  # pixels of a card
 SHOWN_PEOPLE, SHOWN_LOOKS = 4, 60
@@ -135,8 +137,15 @@ def sentences(why: Explanation) -> list[str]:
     return lines + [f"{each.name}: {text}" for each, text in zip(why.candidates, near, strict=True)]
 
 
-def card(why: Explanation) -> Image:
-    """The explanation as a picture, `(height, 960, 3)` uint8 BGR."""
+def card(why: Explanation, style: Style = "pixelated") -> Image:
+    """The explanation as a picture, `(height, 960, 3)` uint8 BGR.
+
+    Of a run that covered faces, the snapshot is covered already; the people enrolled are here by its rule.
+
+    Args:
+        style: how.
+    """
+    rule = rule_of(why.event.get("blur", ()))
     words = sentences(why)
     head = np.full((16 + 30 * 4, WIDTH, 3), DARK, np.uint8)
     for row, line in enumerate(words[:4]):
@@ -144,10 +153,11 @@ def card(why: Explanation) -> Image:
     blank = np.full((112, 112, 3), 60, np.uint8)
     snapshot = blank if why.snapshot is None else why.snapshot
     pictures = [(snapshot, "the face" if why.snapshot is not None else "no snapshot was kept")]
-    pictures += [
-        (blank if each.crop is None else each.crop, f"{each.name}  {each.llr:+.1f}")
-        for each in why.candidates
-    ]
+    for each in why.candidates:
+        crop = blank if each.crop is None else each.crop
+        if rule is not None and rule.covers(Identity(State.NAMED, each.name)):
+            crop = cover(crop, np.array([[0, 0, crop.shape[1], crop.shape[0]]], np.float32), style)
+        pictures.append((crop, f"{each.name}  {each.llr:+.1f}"))
     cell = (WIDTH // (1 + SHOWN_PEOPLE) - 12, 180)
     sheet = contact_sheet(pictures, columns=len(pictures), cell=cell)
     faces = np.full((sheet.shape[0], WIDTH, 3), DARK, np.uint8)

@@ -21,6 +21,7 @@ from pipeline.detection.person import PersonDetector
 from pipeline.detection.region import RegionDetector
 from pipeline.detection.tiles import TiledDetector
 from pipeline.detection.training.yunet import YuNet
+from pipeline.detection.wary import WaryDetector
 from pipeline.detection.yolo import YoloDetector
 from pipeline.protocols import Detector, Embedder, People
 from pipeline.recognition.several import PeopleView, SharedPeople
@@ -29,7 +30,7 @@ from siamese.runtime import Embedder as OnnxEmbedder
 TESTS = Path(__file__).parent
 PROTOCOLS: dict[str, type] = {"detect": Detector, "embed": Embedder, "search": People}  # by what a fake does
 REAL: dict[type, tuple[type, ...]] = {
-    Detector: (YoloDetector, TiledDetector, RegionDetector, PersonDetector, YuNet),
+    Detector: (YoloDetector, TiledDetector, RegionDetector, PersonDetector, WaryDetector, YuNet),
     Embedder: (OnnxEmbedder,),
     People: (Gallery, Enrolled, PeopleView),
 }

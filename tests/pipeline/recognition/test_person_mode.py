@@ -23,6 +23,9 @@ class OnePerson:
 
     fingerprint = "a model"
 
+    def knows(self, name: str) -> bool:
+        return name == "Rosa"
+
     def note(self, key: str) -> Any:
         return None
 

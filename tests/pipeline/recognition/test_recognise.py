@@ -29,6 +29,9 @@ class FakePeople:
     def people_count(self) -> int:
         return len(self.names)
 
+    def knows(self, name: str) -> bool:
+        return name in self.names
+
     def search(self, embeddings: Any, people: int = 5, pooled: bool = False) -> Matches:
         crops = np.array([np.full((112, 112, 3), colour) for colour in self.names.values()], np.uint8)
         enrolled = self.embedder.embed(crops)

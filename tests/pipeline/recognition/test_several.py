@@ -157,6 +157,9 @@ def test_the_gallery_is_searched_by_one_at_a_time_and_every_view_is_told_of_a_ch
 
         fingerprint = "a model"
 
+        def knows(self, name: str) -> bool:
+            return False
+
         def note(self, key: str) -> Any:
             return None
 

@@ -1,0 +1,122 @@
+"""Where the picture of a frame is covered: where faces are, were a moment ago, and will be in a moment.
+
+A face is not found in every frame, and not looked for in every frame of a film. So what is to be covered is
+covered for some time around each sighting, too, in a film before it and after it, and the more of the picture
+the longer ago that is. Of two sightings, both places are covered besides those between them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.config import BlurSettings
+from pipeline.types import Floats, Result, TrackedFace
+
+SPREAD = 0.6  # share of its side by which a place grows at each edge, for each second that it is away
+ACROSS = 0.1  # seconds from a cut in which what was seen on its other side counts: a flash is no cut
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where something was that has to be covered."""
+
+    seconds: float
+    shot: int
+    key: int | None  # of the track; None for what belongs to none
+    box: Floats  # (4,)
+
+
+class Covering:
+    """Adds to each result of one source, in order, the places that are covered in its picture.
+
+    Args:
+        ahead: seconds for which results are held back, so that those after them have a say; 0 for none.
+    """
+
+    def __init__(self, settings: BlurSettings, ahead: float, linger: float | None = None) -> None:
+        self._margin = settings.margin
+        self._linger = settings.linger if linger is None else linger
+        self._ahead = ahead
+        self._held: deque[tuple[Result, int]] = deque()  # with the number of its shot
+        self._places: deque[_Place] = deque()
+        self._shot = 0
+
+    def take(self, result: Result) -> Iterator[Result]:
+        """Take one result in; yields those that are due, oldest first."""
+        now = result.frame.seconds
+        self._shot += result.cut
+        for face in result.faces:
+            if face.covered and face.found:
+                self._places.append(_Place(now, self._shot, face.key, head(face)))
+        for box in result.faint if result.faint is not None else ():
+            self._places.append(_Place(now, self._shot, None, box))
+        self._held.append((result, self._shot))
+        while self._held and now - self._held[0][0].frame.seconds >= self._ahead:
+            yield self._give_out()
+
+    def rest(self) -> Iterator[Result]:
+        """What is still held back, now that nothing more will come."""
+        while self._held:
+            yield self._give_out()
+
+    def _give_out(self) -> Result:
+        result, shot = self._held.popleft()
+        now = result.frame.seconds
+        while self._places and now - self._places[0].seconds > self._linger:
+            self._places.popleft()
+        covers = [_grown(head(face), self._margin) for face in result.faces if face.covered]
+        covers += [
+            _grown(place.box, self._margin + SPREAD * abs(place.seconds - now))
+            for place in self._nearest(now, shot, {face.key: face for face in result.faces})
+        ]
+        # What is not finite cannot be covered, and is no place in the picture either.
+        rows = np.array(covers, np.float32).reshape(-1, 4)
+        return replace(result, covers=rows[np.isfinite(rows).all(axis=1)])
+
+    def _nearest(self, now: float, shot: int, present: dict[int, TrackedFace]) -> Iterator[_Place]:
+        """The places around a frame that count in it: of each track the last one and the next one."""
+        before, after = dict[int, _Place](), dict[int, _Place]()
+        for place in self._places:
+            away = abs(place.seconds - now)
+            if away > max(self._linger, self._ahead) or (place.shot != shot and away > ACROSS):
+                continue
+            if place.key is None:
+                yield place
+                continue
+            face = present.get(place.key)
+            if face is not None and (face.found or not face.covered):
+                continue  # seen in this very frame
+            if place.seconds <= now:
+                before[place.key] = place
+            else:
+                after.setdefault(place.key, place)
+        yield from before.values()
+        yield from after.values()
+
+
+def covered(results: Iterable[Result], covering: Covering) -> Iterator[Result]:
+    """`results` with what is covered. Where they end by an error, what was held back comes before it."""
+    error: Exception | None = None
+    try:
+        for result in results:
+            yield from covering.take(result)
+    except Exception as raised:  # re-raised below
+        error = raised
+    yield from covering.rest()
+    if error is not None:
+        raise error
+
+
+def head(face: TrackedFace) -> Floats:
+    """What of it is covered: the face, or all of a person whose face is not seen, box (4,)."""
+    return face.box if face.face is None else face.face
+
+
+def _grown(box: Floats, share: float) -> Floats:
+    """A box (4,) grown at each edge by a share of its longer side."""
+    more = share * float(max(box[2] - box[0], box[3] - box[1]))
+    return box + np.array([-more, -more, more, more], np.float32)

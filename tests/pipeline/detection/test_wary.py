@@ -1,0 +1,64 @@
+"""What is too unsure to be followed is told apart, so that it can be covered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline import build
+from pipeline.config import BlurSettings, DetectSettings, Settings
+from pipeline.detection.wary import WaryDetector
+from pipeline.types import Detections, Image
+
+
+class Finds:
+    """Always the same faces, beside each other, with these scores."""
+
+    digest = "0" * 64
+
+    def __init__(self, *scores: float) -> None:
+        self.scores = np.array(scores, np.float32)
+
+    def detect(self, image: Image) -> Detections:
+        left = 100 * np.arange(len(self.scores), dtype=np.float32)
+        boxes = np.stack([left, left, left + 50, left + 50], axis=1)
+        return Detections(boxes, self.scores, np.zeros((len(boxes), 5, 2), np.float32))
+
+
+PICTURE = np.zeros((10, 10, 3), np.uint8)
+
+
+def test_unsure_ones_and_those_beyond_the_most_are_faint() -> None:
+    seen = WaryDetector(Finds(0.9, 0.8, 0.7, 0.1, 0.06), 0.15, 2).detect(PICTURE)
+    assert seen.scores.tolist() == pytest.approx([0.9, 0.8])
+    assert seen.faint is not None
+    assert seen.faint[:, 0].tolist() == [200, 300, 400]
+
+
+def test_another_detector_says_what_may_be_a_face_beside_the_people_that_are_followed() -> None:
+    seen = WaryDetector(Finds(0.1), 0.15, 9, Finds(0.9, 0.05)).detect(PICTURE)
+    assert len(seen) == 1  # people have a threshold of their own
+    assert seen.faint is not None
+    assert seen.faint[:, 0].tolist() == [0, 100]
+
+
+def test_nobody_pays_for_it_who_covers_nothing() -> None:
+    assert not isinstance(build.tracking_detector(Settings()), WaryDetector)
+
+
+def test_a_region_does_not_keep_faces_outside_from_being_covered(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def detector(settings: Settings, graphs: object = None) -> Finds:
+        asked.append(settings.det)
+        return Finds(0.9, 0.1)
+
+    monkeypatch.setattr(build, "detector", detector)
+    blur = BlurSettings(who=("all",))
+    found = build.tracking_detector(Settings(det=DetectSettings(roi=(0.5, 0, 1, 1)), blur=blur))
+    whole, region = asked
+    assert (whole.roi, whole.confidence, whole.max_faces) == (None, 0.05, 1000)
+    assert (region.roi, region.confidence, region.max_faces) == ((0.5, 0, 1, 1), 0.15, 100)
+    seen = found.detect(PICTURE)
+    assert seen.faint is not None
+    assert (len(seen), len(seen.faint)) == (2, 2)

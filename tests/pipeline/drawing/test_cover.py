@@ -1,0 +1,70 @@
+"""What is covered is covered to its last pixel, and nothing beside it is touched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.drawing.cover import CELLS, INK, STEPS, Style, cover
+from pipeline.types import Floats, Image
+
+STYLES: tuple[Style, ...] = ("pixelated", "blurred", "filled")
+
+
+@pytest.fixture
+def noise() -> Image:
+    return np.random.default_rng(0).integers(0, 256, (120, 200, 3), np.uint8)
+
+
+def boxes(*rows: tuple[float, float, float, float]) -> Floats:
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_box_is_covered_and_nothing_else_changes(noise: Image, style: Style) -> None:
+    before = noise.copy()
+    shown = cover(noise, boxes((30.4, 20.2, 90.6, 80.7)), style)
+    assert (noise == before).all()  # a copy
+    changed = (shown != noise).any(axis=2)
+    assert changed[20:81, 30:91].mean() > 0.97
+    changed[20:81, 30:91] = False
+    assert not changed.any()
+    assert shown[20:81, 30:91].astype(float).std() < 0.4 * noise.astype(float).std()
+
+
+def test_filled_leaves_nothing(noise: Image) -> None:
+    shown = cover(noise, boxes((30, 20, 90, 80)), "filled")
+    assert (shown[20:80, 30:90] == INK).all()
+
+
+def test_pixelated_keeps_a_few_colours_in_steps(noise: Image) -> None:
+    part = cover(noise, boxes((0, 0, 60, 60)), "pixelated")[:60, :60]
+    blocks = part.reshape(CELLS, 60 // CELLS, CELLS, 60 // CELLS, 3)
+    assert (blocks == blocks[:, :1, :, :1]).all()
+    assert set(np.unique(part % STEPS)) == {STEPS // 2}
+
+
+def test_what_differs_by_less_than_a_step_looks_alike(noise: Image) -> None:
+    base = np.full((64, 64, 3), 130, np.uint8)
+    other = base.copy()
+    other[10:20, 10:20] += 20
+    whole = boxes((0, 0, 64, 64))
+    assert (cover(base, whole, "blurred") == cover(other, whole, "blurred")).all()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_boxes_may_reach_beyond_the_picture_or_lie_outside(noise: Image, style: Style) -> None:
+    shown = cover(noise, boxes((-50, -50, 20, 20), (190, 110, 900, 900), (300, 300, 400, 400)), style)
+    assert (shown[:20, :20] != noise[:20, :20]).any(axis=2).mean() > 0.97
+    assert (shown[110:, 190:] != noise[110:, 190:]).any(axis=2).mean() > 0.9
+    assert (shown[30:100, 30:180] == noise[30:100, 30:180]).all()
+    assert (cover(noise, boxes((50, 50, 50, 90), (20, 20, 10, 10)), style) == noise).all()
+    assert (cover(noise, boxes(), style) == noise).all()
+
+
+def test_a_small_box_does_not_show_more_of_a_large_one(noise: Image) -> None:
+    large, small = (0, 0, 120, 120), (40, 40, 52, 52)
+    both = cover(noise, boxes(small, large), "pixelated")[40:52, 40:52]
+    alone = cover(noise, boxes(large), "pixelated")[40:52, 40:52]
+    assert len(np.unique(both.reshape(-1, 3), axis=0)) <= len(np.unique(alone.reshape(-1, 3), axis=0)) + 5
+    assert np.abs(both.astype(int) - alone).mean() <= STEPS
