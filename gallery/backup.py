@@ -54,7 +54,7 @@ def _checked(made: Path, original: Path) -> tuple[int, int]:
             db.execute("DELETE FROM meta WHERE key = 'unerased'")  # nothing that was deleted is in it
             db.execute("PRAGMA journal_mode = WAL")
         with explained(made), closing(Store(made)) as copied:
-            for _ in copied.embeddings():
+            for _ in copied.embeddings(aside=True):
                 pass
             return copied.counts()
     except GalleryError as error:

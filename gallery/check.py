@@ -48,10 +48,14 @@ def check(gallery: Gallery, llr: Judge, poor: float) -> list[Finding]:
         GalleryError: the gallery cannot be read.
     """
     names = {person.id: person.name for person in gallery.people()}
-    _, owners, embeddings = gallery.embeddings()
+    ids, owners, embeddings = gallery.embeddings()
     same = sorted(_same(gallery, names, owners, embeddings, llr), key=lambda each: -(each.llr or 0))
     within = [
-        finding for person in names for finding in _within(names[person], embeddings[owners == person], llr)
+        finding
+        for person in names
+        for finding in _within(
+            gallery, names[person], ids[owners == person], embeddings[owners == person], llr
+        )
     ]
     return [*same, *within, *_poor(gallery, poor)]
 
@@ -94,19 +98,22 @@ def _same(
             )  # fmt: skip
 
 
-def _within(name: str, embeddings: Floats, llr: Judge) -> Iterator[Finding]:
+def _within(gallery: Gallery, name: str, ids: Ints, embeddings: Floats, llr: Judge) -> Iterator[Finding]:
     """Photos of one person that fall apart: a group of several is another person, a single one a mistake."""
+    if len(embeddings) < 2:
+        return
     ratios = llr(_distances(embeddings, embeddings))
     groups = _connected(ratios > 0)
     if len(groups) < 2:
         return
     largest = max(groups, key=len)
+    shown = {photo: number for number, photo in enumerate(gallery.photos(name), 1)}  # as `show` does
     for group in groups if len(largest) > 1 else [largest]:
         if group is largest and len(group) > 1:
             continue
         rest = np.setdiff1d(np.arange(len(embeddings)), group)
         found = float(ratios[group][:, rest].max())
-        numbers = tuple(photo + 1 for photo in group)
+        numbers = tuple(shown[each] for each in ids[group].tolist() if each in shown)
         photos = ", ".join(map(str, numbers))
         options = " ".join(f"--photo {number}" for number in numbers)
         quoted = shlex.quote(name)
@@ -126,8 +133,9 @@ def _within(name: str, embeddings: Floats, llr: Judge) -> Iterator[Finding]:
 
 def _poor(gallery: Gallery, poor: float) -> Iterator[Finding]:
     for person in gallery.people():
-        for number, quality in enumerate(gallery.qualities(person.name), 1):
-            if quality < poor:
+        searched = set(gallery.photos(person.name, aside=False))
+        for number, (photo, quality) in enumerate(gallery.qualities(person.name).items(), 1):
+            if quality < poor and photo in searched:
                 quoted = shlex.quote(person.name)
                 yield Finding(
                     "poor", (person.name,), (number,), None,

@@ -35,10 +35,10 @@ def add(
         for row in rows:
             cursor = db.execute(
                 """INSERT INTO templates
-                    (person, embedding, quality, origin, digest, added, detector, details)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person, digest) DO NOTHING""",
+                    (person, embedding, quality, origin, digest, added, detector, details, aside)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person, digest) DO NOTHING""",
                 (last, row.embedding, row.quality, row.origin, row.digest, row.added or at, row.detector,
-                 row.details),
+                 row.details, row.aside),
             )  # fmt: skip
             if cursor.rowcount:
                 assert cursor.lastrowid is not None
@@ -101,6 +101,17 @@ def withdraw(db: sqlite3.Connection, ids: Sequence[int]) -> int:
     change = history.begin(db, "withdraw", person, count=len(ids))
     denials.withdraw(db, change, ids)
     return change
+
+
+def set_aside(db: sqlite3.Connection, person: int, templates: Sequence[int], aside: bool) -> int:
+    """Have templates of a person not searched any more, or again; how many that changed."""
+    others = _column(db, "SELECT id FROM templates WHERE person = ? AND aside != ?", (person, aside))
+    changed = sorted(set(others) & set(templates))
+    if changed:
+        change = history.begin(db, "set aside" if aside else "bring back", person, count=len(changed))
+        history.keep_templates(db, change, changed)
+        db.executemany("UPDATE templates SET aside = ? WHERE id = ?", [(aside, each) for each in changed])
+    return len(changed)
 
 
 def remove(db: sqlite3.Connection, person: int) -> tuple[int, int]:

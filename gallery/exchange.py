@@ -23,7 +23,7 @@ from gallery.gallery import Gallery
 from gallery.names import check_name, check_new_name
 from gallery.types import Floats, NewTemplate, StoredTemplate
 
-VERSION = 1
+VERSION = 2  # from which on photos may be set aside; a file without any says 1
 # What an export may hold. Archives inflate: a few kilobytes can claim all memory there is.
 MOST_BYTES = 4 << 30  # of the file, and of everything in it once unpacked and decoded
 MOST_DESCRIBED = 128 << 20  # bytes of `gallery.json`; a photo takes about 400
@@ -74,10 +74,10 @@ def export_bytes(gallery: Gallery, names: Sequence[str] | None, crops: bool, pas
                 "embedding": len(embeddings) - 1, "crop": crop, "quality": photo.quality,
                 "origin": photo.origin, "digest": photo.digest, "added": photo.added,
                 "detector": photo.detector, "details": dict(photo.details),
-            }  # fmt: skip
+            } | ({"aside": True} if photo.aside else {})  # fmt: skip
 
         for name in dict.fromkeys(wanted):
-            photos = [describe(photo) for photo in gallery.templates(name)]
+            photos = [describe(photo) for photo in gallery.templates(name, aside=True)]
             denied = gallery.denials(name)
             faces = [[describe(each.look) for each in denied if each.face == face]
                      for face in dict.fromkeys(each.face for each in denied)]  # fmt: skip
@@ -87,7 +87,9 @@ def export_bytes(gallery: Gallery, names: Sequence[str] | None, crops: bool, pas
         rows = io.BytesIO()
         np.save(rows, np.stack(embeddings).astype("<f4"))
         archive.writestr("embeddings.npy", rows.getvalue())
-        described = {"format": "recog gallery", "version": VERSION, "model": gallery.fingerprint,
+        # An earlier recog would search what is set aside.
+        version = VERSION if any("aside" in photo for one in people for photo in one["photos"]) else 1
+        described = {"format": "recog gallery", "version": version, "model": gallery.fingerprint,
                      "dimension": gallery.dimension, "people": people}  # fmt: skip
         archive.writestr("gallery.json", json.dumps(described, ensure_ascii=False, indent=1))
     if passphrase is None:
@@ -170,7 +172,8 @@ class _Unpacking:
         origin, digest, detector = texts
         embedding = np.asarray(embeddings[row], np.float32)
         quality, details = float(photo["quality"]), photo["details"]
-        return NewTemplate(embedding, crop, quality, origin, digest, detector, details)
+        aside = photo.get("aside", False) is True
+        return NewTemplate(embedding, crop, quality, origin, digest, detector, details, aside)
 
     def _member(self, name: str, most: int) -> bytes:
         about = self._archive.getinfo(name)

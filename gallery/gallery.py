@@ -109,6 +109,21 @@ class Gallery(Reader):
                 raise GalleryError(f"{name} cannot be merged with themselves")
             return Merged(*edits.merge(db, person, other))
 
+    def set_aside(self, name: str, templates: Sequence[int], aside: bool = True) -> int:
+        """Keep photos of a person but search them no more, or (`aside` false) search them again.
+
+        Args:
+            templates: ids, of this person.
+
+        Returns how many were not so before.
+
+        Raises GalleryError for a name nobody has, and for templates that are of somebody else.
+        """
+        with self._changing() as (opened, db):
+            person = self._person(opened, name)
+            self._must_be_theirs(opened, name, person, templates)
+            return edits.set_aside(db, person, templates, aside)
+
     def remove(self, name: str, templates: Sequence[int] | None = None) -> Removed:
         """Remove a person, or only the `templates` with these ids, for good.
 
@@ -123,11 +138,7 @@ class Gallery(Reader):
             if templates is None:
                 removed, crops = edits.remove(db, person)
             else:
-                theirs = set(opened.template_ids(person))
-                if not set(templates) <= theirs:
-                    raise GalleryError(
-                        f"{name} has no such photo; see which there are with: recog gallery show"
-                    )
+                theirs = self._must_be_theirs(opened, name, person, templates)
                 if len(set(templates)) == len(theirs):
                     raise GalleryError(
                         f"these are all photos of {name}; remove the person instead, or enroll others first"
@@ -189,7 +200,7 @@ class Gallery(Reader):
         blobs = {template: encoding.embedding_to_bytes(row) for template, row in embeddings.items()}
         against = {denial: encoding.embedding_to_bytes(row) for denial, row in (denied or {}).items()}
         with self._changing() as (opened, db):
-            everything = set(opened.owners()[0].tolist())
+            everything = {each for ids in opened.crop_ids() for each in ids}
             missing = sorted(everything - blobs.keys())
             every = {denial.look.id for denial in opened.denials()}
             lost = missing or every - against.keys()
@@ -208,6 +219,13 @@ class Gallery(Reader):
             if template.embedding.shape != (self.dimension,):
                 raise ValueError(f"embeddings are ({self.dimension},), not {template.embedding.shape}")
         return [_to_row(template) for template in templates]
+
+    def _must_be_theirs(self, opened: Store, name: str, person: int, templates: Sequence[int]) -> set[int]:
+        """All templates of a person; raises GalleryError where one of these is none of them."""
+        theirs = set(opened.template_ids(person))
+        if not set(templates) <= theirs:
+            raise GalleryError(f"{name} has no such photo; see which there are with: recog gallery show")
+        return theirs
 
     @contextmanager
     def _changing(self) -> Iterator[tuple[Store, sqlite3.Connection]]:
@@ -234,4 +252,13 @@ def _to_row(template: NewTemplate) -> Row:
     # A file name that is not UTF-8 reaches Python as lone surrogates, which SQLite cannot store.
     origin = template.origin.encode(errors="backslashreplace").decode()
     details = json.dumps(dict(template.details), allow_nan=False)
-    return Row(embedding, crop, template.quality, origin, template.digest, template.detector, details)
+    return Row(
+        embedding,
+        crop,
+        template.quality,
+        origin,
+        template.digest,
+        template.detector,
+        details,
+        aside=template.aside,
+    )

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from gallery.types import Change
 
-_TEMPLATES = "id, person, embedding, quality, origin, digest, added, detector, details"
+_TEMPLATES = "id, person, embedding, quality, origin, digest, added, detector, details, aside"
 DENIALS = "id, person, said, embedding, png, quality, origin, digest, added, detector, details"
 _IMAGES = (
     "old_meta", "old_people", "old_templates", "old_crops", "old_notes", "old_person_notes", "old_denials"

@@ -137,7 +137,7 @@ class Reader:
             return opened.person_id(name) is not None
 
     def __len__(self) -> int:
-        """How many templates are stored."""
+        """How many templates are stored, those set aside among them."""
         with self._using() as opened:
             return opened.counts()[1]
 
@@ -146,21 +146,38 @@ class Reader:
         with self._using() as opened:
             return opened.people()
 
-    def templates(self, name: str) -> Iterator[StoredTemplate]:
-        """The templates of a person, oldest first, each read when asked for.
+    def templates(self, name: str, aside: bool = False) -> Iterator[StoredTemplate]:
+        """The templates of a person that are searched, oldest first, each read when asked for.
+
+        Args:
+            aside: those that are set aside as well.
 
         Raises GalleryError at once for a name nobody has.
         """
         with self._using() as opened:
-            return self.read(opened.template_ids(self._person(opened, name)))
+            return self.read(opened.template_ids(self._person(opened, name), aside))
 
-    def qualities(self, name: str) -> list[float]:
-        """The quality of each template of a person, oldest first. Raises GalleryError for an unknown name."""
+    def photos(self, name: str, aside: bool = True) -> list[int]:
+        """The ids of a person's templates, oldest first; all of them are numbered so where they are listed.
+
+        Args:
+            aside: those that are set aside as well.
+
+        Raises GalleryError for an unknown name.
+        """
+        with self._using() as opened:
+            return opened.template_ids(self._person(opened, name), aside)
+
+    def qualities(self, name: str) -> dict[int, float]:
+        """The quality of each template of a person by its id, oldest first, those set aside among them.
+
+        Raises GalleryError for an unknown name.
+        """
         with self._using() as opened:
             return opened.qualities(self._person(opened, name))
 
     def embeddings(self) -> tuple[Ints, Ints, Floats]:
-        """All templates: ids (t,) int64 ascending, the `Person.id` of each (t,) int64, embeddings (t, d)."""
+        """All that is searched: ids (t,) int64 ascending, `Person.id` of each (t,), embeddings (t, d)."""
         with self._using() as opened:
             parts = list(opened.embeddings())
         if not parts:

@@ -17,3 +17,4 @@ class Row:
     detector: str
     details: str  # a JSON object
     added: str | None = None  # now, if nothing else
+    aside: bool = False  # not searched

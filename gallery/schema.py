@@ -3,7 +3,8 @@
 Version 1 had people, templates (each with its crop in the same row) and meta. Version 2 keeps crops in a
 table of their own, so that scanning and changing templates never touches pictures, and adds notes
 (calibration), the detector and details of each template, and the history that `undo` reads. Version 3 adds
-denials: looks of which somebody said whose they are not.
+denials (looks of which somebody said whose they are not), and knows templates that are set aside: kept, but
+not searched.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from __future__ import annotations
 import sqlite3
 
 FORMAT = 3
-READABLE = 2  # from this version on a file need not be brought up to date to be read
+# How a file of an earlier version that can only be read is read as one of this.
+AS_READ: dict[int, tuple[str, ...]] = {
+    2: ("CREATE TEMP VIEW templates AS SELECT *, 0 AS aside FROM main.templates",),
+}
 
 # AUTOINCREMENT: an id is never given twice, so an index that is a moment old cannot mistake one for another.
 _ADDED_IN_2 = (
@@ -66,6 +70,9 @@ _ADDED_IN_3 = (
         change INTEGER, id INTEGER, person INTEGER, said INTEGER, embedding BLOB, png BLOB, quality REAL,
         origin TEXT, digest TEXT, added TEXT, detector TEXT, details TEXT, PRIMARY KEY (change, id))""",
     "CREATE INDEX old_denials_id ON old_denials (id)",
+    # The last column of both, as where it was added to an earlier file: history copies whole rows.
+    "ALTER TABLE templates ADD COLUMN aside INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE old_templates ADD COLUMN aside INTEGER NOT NULL DEFAULT 0",
     "PRAGMA user_version = 3",
 )
 

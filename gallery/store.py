@@ -19,7 +19,7 @@ from gallery import edits, encoding, history
 from gallery.database import APPLICATION_ID, Signature, drop_shortlist, open_file, signature
 from gallery.errors import GalleryError
 from gallery.failures import damaged
-from gallery.schema import FORMAT, MIGRATIONS, READABLE, migrate
+from gallery.schema import AS_READ, FORMAT, MIGRATIONS, migrate
 from gallery.types import Change, Denial, Floats, Ints, Person, Stats, StoredTemplate
 
 
@@ -32,7 +32,7 @@ class Marks:
     last: tuple[object, ...]  # the last change itself: another file may have had as many
 
 
-_EMBEDDINGS = "SELECT id, person, embedding FROM templates"
+_EMBEDDINGS = "SELECT id, person, embedding FROM templates WHERE aside <= ? AND"
 
 
 class Store:
@@ -115,7 +115,7 @@ class Store:
         """Everybody, by name."""
         rows = self._db.execute(
             """SELECT people.id, name, count(templates.id), people.added,
-                coalesce(max(templates.added), people.added)
+                coalesce(max(templates.added), people.added), coalesce(sum(templates.aside), 0)
             FROM people LEFT JOIN templates ON templates.person = people.id
             GROUP BY people.id ORDER BY name COLLATE NOCASE, name"""
         )
@@ -183,20 +183,22 @@ class Store:
         """Whose name it is."""
         return edits.person_id(self._db, name)
 
-    def template_ids(self, person: int) -> list[int]:
-        """The templates of a person, oldest first."""
-        rows = self._db.execute("SELECT id FROM templates WHERE person = ? ORDER BY id", (person,))
+    def template_ids(self, person: int, aside: bool = True) -> list[int]:
+        """The templates of a person, oldest first; unless `aside`, without those that are set aside."""
+        rows = self._db.execute(
+            "SELECT id FROM templates WHERE person = ? AND aside <= ? ORDER BY id", (person, aside)
+        )
         return [int(row[0]) for row in rows]
 
-    def qualities(self, person: int) -> list[float]:
-        """The quality of each template of a person, oldest first."""
-        rows = self._db.execute("SELECT quality FROM templates WHERE person = ? ORDER BY id", (person,))
-        return [float(row[0]) for row in rows]
+    def qualities(self, person: int) -> dict[int, float]:
+        """The quality of each template of a person by its id, oldest first."""
+        rows = self._db.execute("SELECT id, quality FROM templates WHERE person = ? ORDER BY id", (person,))
+        return {int(row[0]): float(row[1]) for row in rows}
 
     def template(self, template: int) -> StoredTemplate | None:
         """One template, or None if it has been removed."""
         found = self._db.execute(
-            """SELECT id, embedding, png, quality, origin, digest, added, detector, details
+            """SELECT id, embedding, png, quality, origin, digest, added, detector, details, aside
             FROM templates LEFT JOIN crops ON template = id WHERE id = ?""",
             (template,),
         ).fetchone()
@@ -210,12 +212,12 @@ class Store:
             return
         rows = self._db.execute(
             """SELECT denials.id, embedding, png, quality, origin, digest, denials.added, detector, details,
-            name, said FROM denials JOIN people ON people.id = person
+            0, name, said FROM denials JOIN people ON people.id = person
             WHERE ?1 IS NULL OR person = ?1 ORDER BY denials.id""",
             (person,),
         ).fetchall()
         for row in rows:
-            yield Denial(row[9], row[10], self._stored(row[:9]))
+            yield Denial(row[10], row[11], self._stored(row[:10]))
 
     def denied(self) -> tuple[Ints, Ints, Floats]:
         """All of them without pictures: whose they are not (n,), at which face (n,), embeddings (n, d)."""
@@ -284,24 +286,26 @@ class Store:
             self._db.execute("ROLLBACK")
 
     def owners(self) -> tuple[Ints, Ints]:
-        """All templates, ascending (t,) int64, and whose they are (t,) int64."""
-        rows = self._db.execute("SELECT id, person FROM templates ORDER BY id").fetchall()
+        """All templates that are searched, ascending (t,) int64, and whose they are (t,) int64."""
+        rows = self._db.execute("SELECT id, person FROM templates WHERE aside = 0 ORDER BY id").fetchall()
         table = np.array(rows, np.int64).reshape(-1, 2)
         return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
 
     def embeddings(
-        self, wanted: Ints | None = None, after: int = 0, batch: int = 4096
+        self, wanted: Ints | None = None, after: int = 0, batch: int = 4096, aside: bool = False
     ) -> Iterator[tuple[Ints, Ints, Floats]]:
         """Templates by id, in batches: all whose id is greater than `after`, or those `wanted` (w,) int64.
+
+        Without those that are set aside, unless `aside`.
 
         Yields ids (n,) int64, people (n,) int64, embeddings (n, d) float32.
         """
         if wanted is None:
-            cursors = iter([self._db.execute(f"{_EMBEDDINGS} WHERE id > ? ORDER BY id", (after,))])
+            cursors = iter([self._db.execute(f"{_EMBEDDINGS} id > ? ORDER BY id", (aside, after))])
         else:
             cursors = (
                 self._db.execute(
-                    f"{_EMBEDDINGS} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", (text,)
+                    f"{_EMBEDDINGS} id IN (SELECT value FROM json_each(?)) ORDER BY id", (aside, text)
                 )
                 for text in (json.dumps(part.tolist()) for part in _parts(wanted, batch))
             )
@@ -361,14 +365,14 @@ class Store:
             raise damaged(self.path, "a note is not JSON") from error
 
     def _stored(self, row: tuple[Any, ...]) -> StoredTemplate:
-        number, embedding, crop, quality, origin, digest, added, detector, details = row
+        number, embedding, crop, quality, origin, digest, added, detector, details, aside = row
         try:
             return StoredTemplate(
                 number,
                 encoding.embeddings_from_bytes([embedding], self.dimension)[0],
                 None if crop is None else encoding.crop_from_bytes(crop),
                 quality, origin, digest, added, detector,
-                encoding.details_from_text(details),
+                encoding.details_from_text(details), bool(aside),
             )  # fmt: skip
         except ValueError as error:
             raise damaged(self.path, str(error)) from error
@@ -385,8 +389,10 @@ class Store:
         found = int(self._value("PRAGMA user_version"))
         if found > FORMAT:
             raise GalleryError(f"the gallery {self.path} was made by a newer version of recog; update recog")
-        if found in MIGRATIONS and self.read_only and found >= READABLE:
+        if found in AS_READ and self.read_only:
             self._format = found
+            for statement in AS_READ[found]:
+                self._db.execute(statement)
         elif found in MIGRATIONS:
             self.must_write()
             migrate(self._db)

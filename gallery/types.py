@@ -37,6 +37,7 @@ class NewTemplate:
     digest: str
     detector: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    aside: bool = False  # kept, but not searched
 
     def __post_init__(self) -> None:
         embedding = self.embedding
@@ -64,6 +65,7 @@ class StoredTemplate:
     added: str  # UTC, ISO 8601
     detector: str  # "" where an early version of recog did not say
     details: Mapping[str, Any]
+    aside: bool = False  # kept, but not searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Person:
     templates: int
     added: str  # UTC, ISO 8601
     last_added: str  # UTC, ISO 8601, of the newest template
+    aside: int = 0  # of the templates, so many are not searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,8 @@ class Change:
 
     id: int
     at: str  # UTC, ISO 8601
-    action: str  # enroll, import, rename, merge, remove, remove photos, migrate, note, deny, withdraw
+    # enroll, import, rename, merge, remove, remove photos, set aside, bring back, migrate, note, deny, ...
+    action: str
     person: str | None  # to whom it was done; what they were called before, where they were renamed
     other: str | None  # into whom they were merged, or what they were renamed to
     count: int  # templates, or denied looks

@@ -370,10 +370,10 @@ class Recog:
         """
         import numpy as np
 
-        from pipeline.identity.verify import compare_to_person
+        from pipeline.identity.verify import compare_to_person, searched
 
         with self.gallery() as people:
-            templates = np.stack([look.embedding for look in people.templates(name)])
+            templates = np.stack([look.embedding for look in searched(people, name)])
         cohort = self._strangers()
         strangers = templates[:0] if cohort is None else cohort.one_each
         probe = self._probe(picture, pick)

@@ -26,10 +26,11 @@ def list_people(gallery: GalleryFile = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(
             [
-                {"name": p.name, "photos": p.templates, "added": p.added, "last_added": p.last_added}
+                {"name": p.name, "photos": p.templates, "aside": p.aside, "added": p.added,
+                 "last_added": p.last_added}
                 for p in people
             ]
-        )
+        )  # fmt: skip
     elif people:
         print_table(("name", "photos", "added"), [(p.name, p.templates, p.added) for p in people])
     else:
@@ -58,7 +59,7 @@ def show(
     from pipeline.outputs.places import Output, check_outputs
 
     with Gallery.open(gallery_path(gallery), None, None) as opened:
-        photos = list(opened.templates(name))
+        photos = list(opened.templates(name, aside=True))
     if out is not None or not as_json:
         out = out or Path(f"{check_name(name)}.png")
         check_outputs([Output(out)], [gallery_path(gallery)], overwrite)  # the name may be our own choice
@@ -70,14 +71,22 @@ def show(
                 "sheet": str(out) if out else None,
                 "photos": [
                     {"photo": number, "quality": round(p.quality, 3), "origin": p.origin, "added": p.added,
-                     "crop": p.crop is not None, "detector": p.detector, "details": p.details}
+                     "crop": p.crop is not None, "aside": p.aside, "detector": p.detector,
+                     "details": p.details}
                     for number, p in enumerate(photos, 1)
                 ],
             }
         )  # fmt: skip
         return
-    rows = [(number, f"{p.quality:.2f}", p.origin, p.added) for number, p in enumerate(photos, 1)]
-    print_table(("photo", "quality", "from", "added"), rows)
+    rows = [
+        (number, f"{p.quality:.2f}", p.origin, p.added, "set aside" if p.aside else "")
+        for number, p in enumerate(photos, 1)
+    ]
+    some = any(p.aside for p in photos)
+    print_table(
+        ("photo", "quality", "from", "added", *([""] if some else [])),
+        [row if some else row[:-1] for row in rows],
+    )
     print(f"written: {out}")
 
 
@@ -110,6 +119,35 @@ def merge(
         merged = opened.merge(name, into)
     again = f"; {merged.duplicates} were there already" if merged.duplicates else ""
     print(f"{name} is now {into}, with {merged.moved} more photos{again}")
+
+
+@app.command("aside")
+def aside(
+    name: Name,
+    photo: Annotated[
+        list[int] | None,
+        typer.Option("--photo", min=1, help="Only this photo, by its number in `show`; may be repeated."),
+    ] = None,
+    back: Annotated[bool, typer.Option("--back", help="Bring back what was set aside.")] = False,
+    gallery: GalleryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep photos, but recognise nobody by them. --back brings them back; so does `undo`."""
+    from gallery import Gallery
+    from pipeline.build import gallery_path
+    from pipeline.commands.shared import print_json
+
+    with Gallery.open(gallery_path(gallery), None, None) as opened:
+        ids = opened.photos(name)
+        numbered = dict(enumerate(ids, 1))
+        wanted = ids if photo is None else [numbered.get(number, 0) for number in photo]
+        changed = opened.set_aside(name, wanted, not back)
+        left = len(opened.photos(name, aside=False))
+    if as_json:
+        print_json({"name": name, "aside": not back, "photos": changed, "searched": left})
+        return
+    done = "brought back" if back else "set aside"
+    print(f"{name}: {changed} {done}; recognised by {left} of {len(ids)} photos")
 
 
 app.command("remove")(gallery_remove.remove)

@@ -91,6 +91,10 @@ def describe(change: Change) -> str:
             return f"removed a person for good, {photos}"
         case "remove photos":
             return f"removed {photos} of {who} for good"
+        case "set aside":
+            return f"set aside {photos} of {who}"
+        case "bring back":
+            return f"brought back {photos} of {who}"
         case "migrate":
             return f"went over to another model, {photos}"
         case "deny":

@@ -53,7 +53,7 @@ def remove(
     with Gallery.open(path, None, None) as opened:
         wanted = None
         if photo is not None:
-            ids = dict(enumerate((each.id for each in opened.templates(name)), 1))
+            ids = dict(enumerate(opened.photos(name), 1))
             wanted = [ids.get(number, 0) for number in photo]
         # First: once the person is gone from the gallery, nothing says any more which looks show them.
         purged = _purge(name, purge, path, settings) if purge else []

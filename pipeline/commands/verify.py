@@ -53,7 +53,7 @@ def verify(
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.drawing.sheet import contact_sheet
     from pipeline.faces.choose import parse_pick
-    from pipeline.identity.verify import compare_to_person, compare_two
+    from pipeline.identity.verify import compare_to_person, compare_two, searched
     from pipeline.outputs.video import ImageSink
     from pipeline.sources.images import read_photo
 
@@ -66,7 +66,7 @@ def verify(
     other = None
     if name is not None:
         with build.gallery(gallery, embedder) as people:
-            looks = list(people.templates(name))
+            looks = searched(people, name)
         templates = np.stack([look.embedding for look in looks])
     examiner = build.examiner(settings, embedder)
     probes = [examiner.probe(read_photo(photo), str(photo), chosen) for photo in photos]

@@ -92,7 +92,7 @@ class Enroller:
         """
         known = Known()
         if self._people is not None and name in self._names:
-            for template in self._people.templates(name):
+            for template in self._people.templates(name, aside=True):
                 known.add(template)
         vetted = vet(name, outcomes, known, self._people, self._embedder.calibration, self._force)
         accepted = [o.template for o in vetted if o.verdict is Verdict.ACCEPTED and o.template is not None]

@@ -32,12 +32,16 @@ class Known:
     """The looks that one person has: those in the gallery, and then those accepted."""
 
     digests: set[str] = field(default_factory=set)
+    aside: set[str] = field(default_factory=set)  # digests of those that are kept, but not searched
     embeddings: list[Floats] = field(default_factory=list)  # each (d,)
 
     def add(self, look: NewTemplate | StoredTemplate) -> None:
-        """Take in a look of this person."""
+        """Take in a look of this person. One that is set aside speaks for no other."""
         self.digests.add(look.digest)
-        self.embeddings.append(look.embedding)
+        if look.aside:
+            self.aside.add(look.digest)
+        else:
+            self.embeddings.append(look.embedding)
 
     def distance(self, embedding: Floats) -> float:
         """L1 distance of an embedding (d,) to the nearest look; inf where there is none."""
@@ -72,7 +76,8 @@ def vet(
             continue
         matches = next(others)
         if look.digest in known.digests:
-            vetted.append(replace(outcome, verdict=Verdict.DUPLICATE, reason="already enrolled"))
+            reason = "already enrolled" + (", but set aside" if look.digest in known.aside else "")
+            vetted.append(replace(outcome, verdict=Verdict.DUPLICATE, reason=reason))
             continue
         own = known.distance(look.embedding)
         if own <= copy:

@@ -67,10 +67,10 @@ def calibrate(
     Raises:
         GalleryError: nobody is enrolled, or there are too few strangers for the claim (`TooFewError`).
     """
-    templates, ids, embeddings = gallery.embeddings()
+    newest = gallery.newest()  # first: who is enrolled meanwhile counts as changed since
+    _, ids, embeddings = gallery.embeddings()
     if not len(ids):
         raise GalleryError(f"nobody is enrolled in {gallery.path}; enroll people first: recog enroll")
-    newest = int(templates[-1])
     people, owners = np.unique(ids, return_inverse=True)
     names = {person.id: person.name for person in gallery.people()}
     strangers = np.concatenate([cohort, own])

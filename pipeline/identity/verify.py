@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from gallery.errors import GalleryError
+from gallery.reader import Reader
+from gallery.types import StoredTemplate
 from pipeline.faces.examine import Probe
 from pipeline.types import Floats
 from siamese.calibration import Calibration, probability
@@ -93,6 +96,20 @@ def compare_two(first: Probe, second: Probe, calibration: Calibration, strangers
     flaws = [f"the first photo is {flaw}" for flaw in first.flaws]
     flaws += [f"the second photo is {flaw}" for flaw in second.flaws]
     return Comparison(distance, _probability(distance, calibration), near, len(strangers), tuple(flaws))
+
+
+def searched(people: Reader, name: str) -> list[StoredTemplate]:
+    """The photographs of a person that count.
+
+    Raises:
+        GalleryError: nobody of that name, or all photographs are set aside.
+    """
+    found = list(people.templates(name))
+    if not found:
+        raise GalleryError(
+            f"all photos of {name} are set aside; bring one back with: recog gallery aside NAME --back"
+        )
+    return found
 
 
 def compare_to_person(

@@ -50,7 +50,7 @@ class Names:
                 self.trouble = str(error)
                 return
             self.trouble = None
-            stamp = [(each.id, each.name, each.templates, each.last_added) for each in people]
+            stamp = [(each.id, each.name, each.templates, each.aside, each.last_added) for each in people]
             if stamp == self._stamp:
                 return
             first, self._stamp = self._stamp is None, stamp

@@ -80,6 +80,21 @@ def test_who_is_enrolled_from_files_and_arrays_is_identified(
     assert [face.name for face in recognition.identify(array)] == ["Gil"]
 
 
+def test_what_is_set_aside_names_nobody_and_is_not_enrolled_twice(
+    recognition: Recog, world: Any, tmp_path: Path
+) -> None:
+    file = picture(world, tmp_path / "rosa.png", RED)
+    recognition.enroll("Rosa", [file])
+    with recognition.gallery() as gallery:
+        gallery.set_aside("Rosa", gallery.photos("Rosa"))
+
+    assert recognition.identify(file)[0].name is None
+    with pytest.raises(GalleryError, match="all photos of Rosa are set aside"):
+        recognition.verify_person("Rosa", file)
+    (outcome,) = recognition.enroll("Rosa", [file]).outcomes
+    assert (outcome.verdict, outcome.reason) == (Verdict.DUPLICATE, "already enrolled, but set aside")
+
+
 def test_the_same_array_is_stored_once_and_another_one_as_well(recognition: Recog, world: Any) -> None:
     first = world.face(world.empty(), RED, 60, 60, 80)
     second = world.face(world.empty(), RED, 80, 40, 100)

@@ -125,6 +125,21 @@ def test_single_photos_are_removed_by_their_number(recog: Any, path: Path) -> No
     assert "removed 1 photo of Ada for good" in recog("gallery", "log").out
 
 
+def test_a_photo_is_set_aside_shown_so_and_brought_back(recog: Any, path: Path, tmp_path: Path) -> None:
+    count = len(json.loads(recog("gallery", "show", "Ada", "--json").out)["photos"])
+
+    ended = recog("gallery", "aside", "Ada", "--photo", "1")
+
+    assert (ended.code, ended.out) == (0, f"Ada: 1 set aside; recognised by {count - 1} of {count} photos\n")
+    shown = recog("gallery", "show", "Ada", "--out", tmp_path / "ada.png")
+    assert shown.out.count("set aside") == 1
+    assert json.loads(recog("gallery", "list", "--json").out)[0]["aside"] == 1
+    assert "set aside 1 photo of Ada" in recog("gallery", "log").out
+    assert json.loads(recog("gallery", "aside", "Ada", "--back", "--json").out)["photos"] == 1
+    assert "set aside" not in recog("gallery", "show", "Ada", "--out", tmp_path / "again.png").out
+    recog("gallery", "aside", "Ada", "--photo", "99").refused("Ada has no such photo")
+
+
 def test_the_check_names_the_command_that_mends(
     recog: Any, path: Path, world: Any, photo: Photo, embedder: Any
 ) -> None:
