@@ -486,6 +486,7 @@ class Recog:
         embedder = self._embed()
         kind = {"named": "recognised", "unknown": "unknown"}.get(told["state"], "undecided")
         event = {**told, "id": f"{run}-{track}", "track": track, "event": kind, "snapshot": ""}
+        event |= {"blur": self.settings.blur.who}
         with closing(Tape(Path(tape), build.fingerprint(embedder))) as opened, self.gallery() as people:
             found = explain.explain(event, opened, people, build.judge(people, embedder, self.settings))
         return replace(found, snapshot=picture)

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
+from pipeline.commands.options import (
+    Assignments,
+    Blur,
+    BlurStyle,
+    ConfigFile,
+    DetectorFile,
+    EmbedderFile,
+    GalleryFile,
+)
 from pipeline.outputs.places import Use
 
 app = typer.Typer(
@@ -67,6 +75,8 @@ def serve(
         typer.Option("--tls-key", metavar="FILE", help="Private key of the certificate (PEM)."),
         Use.READ,
     ] = None,
+    blur: Blur = None,
+    blur_style: BlurStyle = None,
     gallery: GalleryFile = None,
     detector: DetectorFile = None,
     model: EmbedderFile = None,
@@ -83,7 +93,7 @@ def serve(
     from dataclasses import replace
 
     from pipeline.api import Recog
-    from pipeline.commands.shared import settings_from
+    from pipeline.commands.shared import settings_from, with_blur
     from pipeline.errors import ServiceError
     from pipeline.service.access import Access, Bind
     from pipeline.service.app import make_app
@@ -94,7 +104,7 @@ def serve(
 
     if (certificate is None) != (key is None):
         raise typer.BadParameter("give the certificate and its key", param_hint="--tls-cert, --tls-key")
-    settings = settings_from(config, assignments, detector, model)
+    settings = with_blur(settings_from(config, assignments, detector, model), blur, blur_style)
     folders = tuple(each.resolve() for each in folder or ())
     if missing := next((each for each in folders if not each.is_dir()), None):
         raise ServiceError(f"--folder {missing}: there is no such folder")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.api import Following, Recog, Result, TrackedFace
+from pipeline.api import Following, Identity, Recog, Result, State, TrackedFace
 from pipeline.service.board import Board, Shown
 from pipeline.service.metrics import Metrics
 from pipeline.service.names import Names
@@ -94,8 +94,8 @@ class Run:
             self._dropped = dropped
 
     def _told(self, face: TrackedFace) -> dict[str, Any]:
-        """A face as the pages are told of it."""
-        identity = face.identity
+        """A face as the pages are told of it; of one that is covered they are not told who it is."""
+        identity = Identity(State.UNDECIDED, why="covered") if face.covered else face.identity
         return {
             "key": face.key,
             "track": face.track,
@@ -107,4 +107,5 @@ class Run:
             "confidence": round(float(identity.confidence), 4),
             "why": identity.why,
             "looks": identity.looks,
+            "covered": face.covered,
         }

@@ -14,6 +14,7 @@ from pipeline.service.ids import utc
 SIDE = 160  # longer side of a thumbnail, pixels
 BETTER = 1.1  # how much better a look must be for another thumbnail
 RENEWED = 2.0  # seconds after which a visit that goes on is told to the store again
+_BLANK = np.zeros((SIDE, SIDE, 3), np.uint8), np.array([0, 0, SIDE, SIDE], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class _Track:
     seen: float  # seconds on the source's clock
     told: float
     quality: float  # of the look in the thumbnail
+    covered: bool  # the face in it
 
 
 class Visits:
@@ -84,18 +86,26 @@ class Visits:
         self, face: TrackedFace, quality: float | None, frame: Frame, now: str
     ) -> Iterator[tuple[Visit, bool]]:
         before = self._tracks.get(face.track)
+        # A face that is covered by now must not be seen in an earlier picture; one that is not any more is
+        # better seen in a later one.
+        turned = before is not None and before.covered != face.covered
         better = quality is not None and (before is None or quality > BETTER * before.quality)
-        picture = self._picture(face, frame.image) if better else None
+        picture = self._picture(face, frame.image) if better or turned else None
+        if picture is None and turned and face.covered:
+            picture = cutout(*_BLANK, SIDE)
         if before is None:
             begun = self._begun(face, frame.seconds, now)
             visit = self._judged(begun, face, now, picture)
-            self._tracks[face.track] = _Track(visit, frame.seconds, frame.seconds, quality or 0.0)
+            self._tracks[face.track] = _Track(
+                visit, frame.seconds, frame.seconds, quality or 0.0, face.covered
+            )
             yield visit, True
             return
         old = before.visit
         visit = self._judged(old, face, now, picture)
         if picture is not None:
             visit, before.quality = replace(visit, box=_whole(face)), quality or 0.0
+            before.covered = face.covered
         before.seen, before.visit = frame.seconds, replace(visit, thumbnail=None)
         news = (old.state, old.name) != (visit.state, visit.name)
         if news or picture is not None or frame.seconds - before.told >= RENEWED:
