@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gallery import Gallery
     from pipeline.enrolment.enroller import Enrolment
     from pipeline.enrolment.photos import Outcome, Verdict
+    from pipeline.enrolment.portraits import Portrait, Portraits
     from pipeline.faces.choose import Pick
     from pipeline.faces.examine import Examiner, Probe
     from pipeline.identity.guarantee import Guarantee
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pipeline.identity.verify import Answer, Comparison
     from pipeline.protocols import Detector
     from pipeline.recognition.following import Following
+    from pipeline.recognition.past import Past
     from pipeline.sources.watchdog import Condition
     from pipeline.tapes.explain import Explanation
     from pipeline.tapes.writer import TapeWriter
@@ -64,8 +66,11 @@ __all__ = [
     "Identity",
     "Image",
     "Outcome",
+    "Past",
     "Person",
     "Picture",
+    "Portrait",
+    "Portraits",
     "Probe",
     "Reach",
     "Recog",
@@ -99,6 +104,9 @@ _LAZY = {
     "Guarantee": "pipeline.identity.guarantee",
     "Identified": "pipeline.identity.identify",
     "Outcome": "pipeline.enrolment.photos",
+    "Past": "pipeline.recognition.past",
+    "Portrait": "pipeline.enrolment.portraits",
+    "Portraits": "pipeline.enrolment.portraits",
     "Probe": "pipeline.faces.examine",
     "TapeWriter": "pipeline.tapes.writer",
     "Verdict": "pipeline.enrolment.photos",
@@ -490,6 +498,84 @@ class Recog:
         with closing(Tape(Path(tape), build.fingerprint(embedder))) as opened, self.gallery() as people:
             found = explain.explain(event, opened, people, build.judge(people, embedder, self.settings))
         return replace(found, snapshot=picture)
+
+    def portraits(self) -> Portraits:
+        """What keeps the best looks at each track of a source that is followed, to enroll people from later.
+
+        Give it every result (`Portraits.take`); each source needs one of its own.
+        """
+        from pipeline.enrolment.portraits import Portraits
+
+        return Portraits(self.settings.enroll)
+
+    def enroll_looks(
+        self, name: str, looks: Sequence[Portrait], source: str, *, force: bool = False
+    ) -> Enrolment:
+        """Add looks at a person, who is made if new: the best, most different ones that are fit to enroll.
+
+        Args:
+            looks: all of one person; where they do not look so, those that are unlike the rest are left out.
+            source: where they were seen, in words.
+            force: also store looks that look like somebody else.
+
+        Raises:
+            GalleryError: a name that cannot be, or a gallery that cannot be written.
+        """
+        from gallery import check_new_name
+        from pipeline import build
+        from pipeline.enrolment.portraits import of_one_face, to_enroll
+
+        name, embedder = check_new_name(name), self._embed()
+        theirs = of_one_face(looks, embedder.calibration)
+        seen_by = build.detector_fingerprint(self._track(self.settings))
+        with self._lock, build.enroller(self._path, embedder, force=force) as enroller:
+            enrolled = enroller.enroll(name, to_enroll(theirs, source, seen_by))
+            if said := enroller.keep_guarantee(self._strangers()):
+                _log.info("%s: %s", self.path, said)
+            return enrolled
+
+    def deny(self, name: str, looks: Sequence[Portrait], source: str) -> int:
+        """Keep that a face is not the person enrolled under a name, so that it is never called so again.
+
+        It makes nobody else more likely to be named (docs/decisions/0015-what-a-face-is-not.md). It is in the
+        gallery's log, and `undo` takes it back.
+
+        Args:
+            looks: at that face, as `Portraits` keeps them, or with nothing but their embedding.
+            source: where it was seen, in words.
+
+        Returns:
+            the number of the change in the log; 0 where all of it was said before.
+
+        Raises:
+            GalleryError: nobody of that name, or a gallery that cannot be written.
+        """
+        from pipeline.enrolment.portraits import template
+
+        with self._lock, self.gallery() as gallery:
+            return gallery.deny(name, [template(look, source) for look in looks])
+
+    def past(self, tape: str | Path) -> Past:
+        """A tape, to be asked again with the gallery as it is: verdicts, clusters of faces, look-alikes."""
+        from pipeline.recognition.past import Past
+
+        return Past(Path(tape), self.path, self._embed(), self.settings)
+
+    def add_strangers(self, faces: Sequence[Floats]) -> int:
+        """Keep faces of people who are not enrolled, to calibrate by; how many are kept now.
+
+        Faces of one person count once. The next calibration takes them in: `recog calibrate`.
+
+        Args:
+            faces: embeddings (d,), such as `Past.faces` gives.
+
+        Raises:
+            GalleryError: the gallery cannot be written.
+        """
+        from pipeline.identity.calibrate import add_strangers
+
+        with self._lock, self.gallery() as gallery:
+            return add_strangers(gallery, faces, self._embed().calibration)
 
     def close(self) -> None:
         """Let go of the models. May be called again; a `Following` in progress goes on to its own end."""

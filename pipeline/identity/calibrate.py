@@ -19,8 +19,10 @@ from gallery.calibration import (
     to_people,
 )
 from gallery.pooled import pool
+from pipeline.faces.groups import groups
 from pipeline.identity.guarantee import KEY, Guarantee, lapsed, stored
 from pipeline.types import Bools, Floats, Ints
+from siamese.calibration import Calibration
 from siamese.cohort import Cohort
 
 if TYPE_CHECKING:
@@ -138,7 +140,11 @@ def keep(gallery: Gallery, made: Guarantee, own: Floats, undoable: bool) -> None
     """Store a calibration in the gallery, with the embeddings of the user's strangers, to do it again by."""
     note = made.as_dict() | {"fingerprint": gallery.fingerprint}
     gallery.set_note(KEY, note, dict(made.offsets), undoable)
-    packed = base64.b64encode(own.astype("<f4").tobytes()).decode() if len(own) else None
+    _keep_strangers(gallery, own)
+
+
+def _keep_strangers(gallery: Gallery, faces: Floats) -> None:
+    packed = base64.b64encode(faces.astype("<f4").tobytes()).decode() if len(faces) else None
     gallery.set_note(STRANGERS, packed, undoable=False)
 
 
@@ -176,8 +182,20 @@ def renew(gallery: Gallery, cohort: Cohort | None, copy: float) -> str:
     return "" if made is None else f"calibrated again for {made.people} people: {made}"
 
 
+def add_strangers(gallery: Gallery, faces: Sequence[Floats], calibration: Calibration) -> int:
+    """Keep faces (d,) of people who are not enrolled, beside the user's strangers; how many those are now.
+
+    One of each person: who is counted twice proves nothing more. The next calibration takes them in.
+    """
+    both = np.concatenate([own_strangers(gallery), *(face[None].astype(np.float32) for face in faces)])
+    _, first = np.unique(groups(both, calibration.distance(0.0)), return_index=True)
+    kept = both[np.sort(first)]
+    _keep_strangers(gallery, kept)
+    return len(kept)
+
+
 def own_strangers(gallery: Gallery) -> Floats:
-    """The embeddings (s, d) of the user's strangers that the last calibration was made with."""
+    """The embeddings (s, d) of the user's strangers, which the next calibration is made with."""
     packed = gallery.note(STRANGERS)
     if not isinstance(packed, str):
         return np.zeros((0, gallery.dimension), np.float32)

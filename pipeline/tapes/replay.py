@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import groupby
@@ -55,6 +55,53 @@ def replay(tape: Tape, judge: Judge) -> list[Decided]:
             identity = verdicts.get(track.track, UNDECIDED)
             decided.append(Decided(run.source, track, counts[track.track], identity))
     return decided
+
+
+def again(tape: Tape, judge: Judge, wanted: Mapping[str, Collection[int]]) -> dict[tuple[str, int], Identity]:
+    """The verdicts on some tracks, and on those that were in view together with them: one name, one face.
+
+    Args:
+        wanted: tracks by run; a run or a track that is not on the tape is left out.
+
+    Returns:
+        by run and track.
+    """
+    found: dict[tuple[str, int], Identity] = {}
+    for run, those in wanted.items():
+        if beside := _beside(tape.tracks(run), frozenset(those)):
+            looks = tape.looks(run, {each.track for each in beside})
+            found |= {(run, track): verdict for track, verdict in decide(looks, beside, judge).items()}
+    return found
+
+
+def _beside(tracks: Sequence[TapedTrack], wanted: frozenset[int]) -> list[TapedTrack]:
+    """Some tracks, and those that were in view at the same time as one of them."""
+    spans = sorted((each.first_seconds, each.last_seconds) for each in tracks if each.track in wanted)
+    if not spans:
+        return []
+    firsts, lasts = np.array(spans).T
+    lasts = np.maximum.accumulate(lasts)
+    begun = np.searchsorted(firsts, [each.last_seconds for each in tracks], side="right")
+    return [
+        each
+        for each, place in zip(tracks, begun.tolist(), strict=True)
+        if place and lasts[place - 1] >= each.first_seconds
+    ]
+
+
+def faces(tape: Tape, memory: int, wanted: Mapping[str, Collection[int]]) -> dict[tuple[str, int], Floats]:
+    """The looks at each of some tracks as one embedding (d,), by run and track; without looks it is left out.
+
+    Args:
+        memory: looks that count at most, see `EvidenceSettings.memory`.
+        wanted: as for `again`.
+    """
+    found = {}
+    for run, those in wanted.items():
+        looks = tape.looks(run, those)
+        for track, rows in looks.by_track().items():
+            found[run, track] = pooled_track(looks.embeddings[rows], looks.qualities[rows], memory)
+    return found
 
 
 def decide(looks: Looks, tracks: Sequence[TapedTrack], judge: Judge) -> dict[int, Identity]:

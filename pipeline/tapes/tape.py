@@ -7,9 +7,10 @@ long as one model made them all: its fingerprint is kept, and another model is r
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,12 +147,13 @@ class Tape:
         taken = {track: rest for track, *rest in times}
         return [TapedTrack(*row, *taken.get(row[1], ())) for row in found]
 
-    def looks(self, run: str) -> Looks:
-        """The looks of a run, in the order they were taken."""
+    def looks(self, run: str, tracks: Collection[int] | None = None) -> Looks:
+        """The looks of a run, or those at some of its tracks, in the order they were taken."""
+        wanted = None if tracks is None else json.dumps(sorted(tracks))
         with explained(self._path, SourceError):
             rows = self._connection.execute(
-                "SELECT track, frame, seconds, x1, y1, x2, y2, quality, embedding FROM looks WHERE run = ? "
-                "ORDER BY rowid", (run,)
+                "SELECT track, frame, seconds, x1, y1, x2, y2, quality, embedding FROM looks WHERE run = ?1 "
+                "AND (?2 IS NULL OR track IN (SELECT value FROM json_each(?2))) ORDER BY rowid", (run, wanted)
             ).fetchall()  # fmt: skip
         data = b"".join(row[8] for row in rows)
         if len(data) != 4 * self.dimension * len(rows):

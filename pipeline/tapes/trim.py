@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pipeline.config import KeepSettings
+from pipeline.errors import SourceError
+from pipeline.tapes.tape import TIMES, Tape, connect, explained
 
 MEGABYTE = 1_000_000
 SPARE = 0.1  # share that is deleted beyond what has to be, so that it is not done again at once
@@ -34,6 +38,39 @@ def trim(connection: sqlite3.Connection, keep: KeepSettings) -> int:
                     f"DELETE FROM {table} WHERE run IN (SELECT run FROM runs WHERE live) "  # noqa: S608
                     "AND (run, track) NOT IN (SELECT run, track FROM looks)"
                 )
+    return deleted
+
+
+def expire(path: Path, fingerprint: str, before: datetime) -> int:
+    """Delete every look at a track that was last seen before a time, of films too; how many.
+
+    Of a film, that is when its run began. What is deleted is overwritten, in the file and, unless a reader
+    keeps it, in the log.
+
+    Raises:
+        SourceError: no tape, made with another model, or locked by another program.
+    """
+    if not path.exists():
+        return 0
+    Tape(path, fingerprint).close()  # refuses what is no tape
+    with explained(path, SourceError), closing(connect(path)) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(TIMES)
+        when = before.astimezone(UTC)
+        with connection:
+            deleted = connection.execute(
+                "DELETE FROM looks WHERE "
+                "(run, track) IN (SELECT run, track FROM times WHERE last_taken < ?1) "
+                "OR run IN (SELECT run FROM runs WHERE NOT live AND started < ?2)",
+                (when.isoformat(timespec="milliseconds"), when.isoformat(timespec="seconds")),
+            ).rowcount
+            if deleted:
+                for table in ("tracks", "times"):
+                    connection.execute(
+                        f"DELETE FROM {table} WHERE (run, track) NOT IN (SELECT run, track FROM looks)"  # noqa: S608
+                    )
+        if deleted:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return deleted
 
 

@@ -34,8 +34,9 @@ def picture(world: Any, path: Path, *colours: tuple[int, int, int]) -> Path:
 def test_the_surface_is_what_all_says_and_each_name_can_be_had() -> None:
     assert set(api.__all__) == {
         *("ERRORS", "Answer", "Candidate", "Comparison", "Enrolment", "Following", "Frame", "Guarantee"),
-        *("Identified", "Identity", "Image", "Outcome", "Person", "Picture", "Probe", "Recog", "Result"),
-        *("Settings", "State", "TrackedFace", "Verdict", "Condition", "Explanation", "Reach", "TapeWriter"),
+        *("Identified", "Identity", "Image", "Outcome", "Past", "Person", "Picture", "Portrait", "Portraits"),
+        *("Probe", "Recog", "Result", "Settings", "State", "TrackedFace", "Verdict"),
+        *("Condition", "Explanation", "Reach", "TapeWriter"),
         *("cutout", "drawn", "explain_card", "explain_lines", "shown_source"),
     }
     assert all(getattr(api, name) is not None for name in api.__all__)
@@ -44,7 +45,7 @@ def test_the_surface_is_what_all_says_and_each_name_can_be_had() -> None:
 
 
 def test_every_public_method_says_what_it_does() -> None:
-    for kind in (api.Recog, api.Following):
+    for kind in (api.Recog, api.Following, api.Past, api.Portraits):
         public = [member for name, member in vars(kind).items() if not name.startswith("_")]
         assert public
         assert all(member.__doc__ for member in public if callable(member) or isinstance(member, property))

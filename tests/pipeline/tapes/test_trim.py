@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from pipeline.config import KeepSettings
+from pipeline.errors import SourceError
 from pipeline.outputs.retention import MEGABYTE
-from pipeline.tapes.tape import SCHEMA, TIMES
-from pipeline.tapes.trim import trim
+from pipeline.tapes.purge import remains
+from pipeline.tapes.tape import APPLICATION, SCHEMA, TIMES, VERSION
+from pipeline.tapes.trim import expire, trim
 
 
 @pytest.fixture
@@ -81,3 +83,42 @@ def test_of_too_much_the_oldest_go_first_and_the_file_stops_growing(
     content = (tmp_path / "a.tape").read_bytes()
     assert embedding("run-7", 9) in content
     assert embedding("run-0", 0) not in content
+
+
+def made(tape: sqlite3.Connection) -> None:
+    """A tape that others take for one."""
+    tape.execute("INSERT INTO tape VALUES ('model', 128)")
+    tape.commit()
+    for pragma in (f"application_id = {APPLICATION}", f"user_version = {VERSION}"):
+        tape.execute(f"PRAGMA {pragma}")
+
+
+def test_what_is_older_than_a_time_goes_of_films_too_and_leaves_no_bytes(
+    tape: sqlite3.Connection, tmp_path: Path
+) -> None:
+    made(tape)
+    add(tape, "a", True, [9, 6])
+    add(tape, "film", False, [0, 0])
+    then = (datetime.now(UTC) - timedelta(days=8)).isoformat()
+    tape.execute("UPDATE runs SET started = ? WHERE run = 'film'", (then,))
+    add(tape, "new film", False, [0])
+    path, gone = tmp_path / "a.tape", np.frombuffer(embedding("a", 0) + embedding("film", 1), "<f4")
+    before = datetime.now(UTC) - timedelta(days=7)
+    assert remains(path, gone.reshape(2, -1)) > 0
+    assert expire(path, "model", before) == 9
+    assert tracks(tape) == tracks(tape, "tracks") == [("a", 1), ("new film", 0)]
+    assert tracks(tape, "times") == [("a", 1)]
+    tape.close()
+    assert remains(path, gone.reshape(2, -1)) == 0
+    assert expire(path, "model", before) == 0
+
+
+def test_a_tape_that_is_not_there_has_nothing_to_delete_and_another_models_is_left(
+    tape: sqlite3.Connection, tmp_path: Path
+) -> None:
+    assert expire(tmp_path / "none.tape", "model", datetime.now(UTC)) == 0
+    made(tape)
+    add(tape, "a", True, [9])
+    with pytest.raises(SourceError, match="made with the model"):
+        expire(tmp_path / "a.tape", "other", datetime.now(UTC))
+    assert tracks(tape) == [("a", 0)]

@@ -1,0 +1,126 @@
+"""A tape asked again, with the gallery as it is now: what `pipeline.api` gives out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from gallery import Gallery
+from gallery.followed import Enrolled
+from pipeline import build
+from pipeline.config import Settings
+from pipeline.identity import clusters
+from pipeline.identity.evidence import posterior
+from pipeline.identity.identify import Candidate
+from pipeline.identity.judge import Judge
+from pipeline.tapes import replay, trim
+from pipeline.tapes.tape import Tape
+from pipeline.types import Bools, Floats, Identity, Ints
+from siamese.runtime import Embedder
+
+Tracks = Mapping[str, Collection[int]]  # by run
+Key = tuple[str, int]  # a run, and a track of it
+
+
+class Past:
+    """The looks on a tape. Made by `Recog.past`; any thread may use it, while runs write the tape.
+
+    What reads the tape raises `SourceError` where it is missing, damaged or of another model; what judges
+    raises `GalleryError` where the gallery cannot be read.
+    """
+
+    threshold = clusters.in_words()  # from which faces are put together, in a sentence
+
+    def __init__(self, tape: Path, gallery: Path, embedder: Embedder, settings: Settings) -> None:
+        self._tape, self._gallery, self._embedder, self._settings = tape, gallery, embedder, settings
+
+    def decide(self, tracks: Tracks) -> dict[Key, Identity]:
+        """The verdicts on some tracks, and on those beside them, as they are given today.
+
+        Tracks that are not on the tape, or of which it has no looks, are left out.
+        """
+        with self._opened() as tape, self._judge() as judge:
+            return replay.again(tape, judge, tracks)
+
+    def would_decide(self, tracks: Tracks, change: Callable[[Gallery], object]) -> dict[Key, Identity]:
+        """As `decide`, had the gallery been changed in some way; the gallery itself is not.
+
+        Args:
+            change: is given a copy of the gallery, to change it.
+
+        Raises:
+            GalleryError: also what the change raises, and where there is no room for a copy.
+        """
+        with tempfile.TemporaryDirectory(
+            dir=self._gallery.parent, prefix=".recog-"
+        ) as folder:  # of mode 0700
+            copy = Path(folder) / "gallery.db"
+            with closing(build.gallery(self._gallery, self._embedder)) as people:
+                people.back_up(copy)
+            with closing(build.gallery(copy, self._embedder)) as people:
+                change(people)
+            with self._opened() as tape, self._judge(copy) as judge:
+                return replay.again(tape, judge, tracks)
+
+    def faces(self, tracks: Tracks) -> dict[Key, Floats]:
+        """The looks at each of some tracks as one embedding (d,); tracks without looks are left out."""
+        with self._opened() as tape:
+            return replay.faces(tape, self._settings.evidence.memory, tracks)
+
+    def clusters(self, faces: Floats) -> Ints:
+        """A number for each of n faces (n, d), the same for those of one person; 0 for the largest group."""
+        return clusters.clusters(faces, self._embedder.calibration)
+
+    def belongs(self, faces: Floats, members: Floats) -> Bools:
+        """Which of n faces (n, d) would be put to a group with these members (m, d), m > 0; (n,)."""
+        return clusters.belongs(faces, members, self._embedder.calibration)
+
+    def looks_like(self, faces: Floats) -> list[Candidate | None]:
+        """Whom each of n faces (n, d) looks like most, and how likely it is of them; None for nobody.
+
+        Somebody is named here only if a face is likelier of them than of a person not enrolled, before it is
+        known how many are. This is a hint for people, and no verdict.
+        """
+        with self._judge() as judge:
+            matches = judge.matches(faces)
+            ratios = judge.ratios_of(matches)
+            found: list[Candidate | None] = []
+            for row, names in enumerate(matches.names):
+                of_names = ratios[row, : len(names)]
+                if not len(names) or of_names.max() <= 0:
+                    found.append(None)
+                    continue
+                chances, _ = posterior(of_names, matches.people)
+                first = int(np.argmax(chances))
+                distance = float(matches.distances[row, first])
+                found.append(Candidate(names[first], float(chances[first]), distance))
+            return found
+
+    def forget(self, before: datetime) -> int:
+        """Delete the looks at every track that was last seen before a time, for good; how many."""
+        return trim.expire(self._tape, build.fingerprint(self._embedder), before)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Tape]:
+        with Tape(self._tape, build.fingerprint(self._embedder)) as tape:
+            yield tape
+
+    @contextmanager
+    def _judge(self, gallery: Path | None = None) -> Iterator[Judge]:
+        fingerprint = build.fingerprint(self._embedder)
+        path = gallery or self._gallery
+        with closing(Enrolled(path, fingerprint, self._embedder.dimension)) as people:
+            yield build.judge(people, self._embedder, self._settings)
+
+
+def by_run(keys: Sequence[Key]) -> dict[str, set[int]]:
+    """Tracks by run, as the methods of `Past` take them."""
+    found: dict[str, set[int]] = {}
+    for run, track in keys:
+        found.setdefault(run, set()).add(track)
+    return found
