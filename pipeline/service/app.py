@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
-from starlette.staticfiles import StaticFiles
 
 from pipeline.service import problems
 from pipeline.service.access import Access
@@ -17,8 +14,8 @@ from pipeline.service.request_ids import RequestIds
 from pipeline.service.routes import access as access_routes
 from pipeline.service.routes import events, health, live, settings, sources, version
 from pipeline.service.service import Service
+from pipeline.service.static import PAGE, PageFiles
 
-PAGE = Path(__file__).parent / "page"
 PREFIX = "/api/v1"
 MOST_BYTES = 1 << 20  # of a request that says nothing else
 # By default FastAPI reports to whatever collector the environment names. This program reports to nobody.
@@ -56,7 +53,6 @@ def make_app(service: Service, access: Access) -> FastAPI:
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(access_routes.page)
-    if PAGE.is_dir():
-        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    app.mount("/page", PageFiles(), name="page")
     check_marks(app, {"page"})
     return app

@@ -1,0 +1,80 @@
+/** Small blocks that views share: headings, empty states, failures, verdicts, faces. */
+
+import { picture } from "../api.js";
+import { h } from "../dom.js";
+import { icon } from "../icons.js";
+import { percent, who } from "../words.js";
+
+/** The head of a view: its title, which takes the focus when one comes here, and what can be done. */
+export function head(title, ...actions) {
+  return h("header", { class: "view-head" }, h("h1", { tabindex: -1 }, title), h("div", { class: "view-actions" }, actions));
+}
+
+/** What is said where there is nothing yet: what will be here, and how it comes. */
+export function empty(symbol, title, words, ...actions) {
+  return h(
+    "div",
+    { class: "empty" },
+    h("div", { class: "empty-symbol" }, icon(symbol)),
+    h("h2", {}, title),
+    h("p", {}, words),
+    actions.length > 0 && h("div", { class: "actions" }, actions),
+  );
+}
+
+/** A failure in place of what could not be loaded, with another try. */
+export function trouble(error, again) {
+  return h(
+    "div",
+    { class: "empty", role: "alert" },
+    h("div", { class: "empty-symbol" }, icon("warning")),
+    h("h2", {}, "This could not be loaded"),
+    h("p", {}, error.message),
+    h("div", { class: "actions" }, h("button", { type: "button", class: "button", onclick: again }, "Try again")),
+    error.requestId && h("p", { class: "faint" }, `The service's log has more under ${error.requestId}.`),
+  );
+}
+
+/** Grey shapes where content will be, so that nothing jumps when it comes. */
+export function ghosts(className, number = 6) {
+  return h(
+    "div",
+    { class: className, role: "status", "aria-label": "Loading" },
+    Array.from({ length: number }, () => h("div", { class: "ghost" })),
+  );
+}
+
+/** A square picture of a face; an outline where there is none. The text beside it says whose it is. */
+export function face(url, className = "face-picture") {
+  if (!url) return h("span", { class: `${className} face-none` }, icon("people"));
+  const image = h("img", { class: className, src: picture(url), alt: "", loading: "lazy", decoding: "async" });
+  image.addEventListener("error", () => image.replaceWith(face(null, className)), { once: true });
+  return image;
+}
+
+/** The verdict on a face as a coloured dot and words. */
+export function verdict(seen) {
+  const sure = seen.state !== "undecided" && seen.confidence ? percent(seen.confidence) : null;
+  return h(
+    "span",
+    { class: "verdict", dataset: { state: seen.state } },
+    h("span", { class: "dot", "aria-hidden": "true" }),
+    h("span", { class: "verdict-name" }, who(seen)),
+    sure && h("span", { class: "verdict-sure" }, sure),
+  );
+}
+
+/** A button. `kind`: "primary", "danger", "quiet" or nothing. */
+export function button(words, onclick, { kind, symbol, ...props } = {}) {
+  return h(
+    "button",
+    { type: "button", class: kind ? `button button-${kind}` : "button", onclick, ...props },
+    symbol && icon(symbol),
+    words,
+  );
+}
+
+/** A form field with its label above and, where there is something to say, a hint below. */
+export function field(label, input, hint) {
+  return h("label", { class: "field" }, h("span", { class: "field-label" }, label), input, hint && h("span", { class: "field-hint" }, hint));
+}

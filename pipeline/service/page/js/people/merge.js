@@ -1,0 +1,63 @@
+/** Merging somebody into somebody else, after seeing what would change. */
+
+import { api, path } from "../api.js";
+import { fill, h } from "../dom.js";
+import { verdictWords } from "../events/correct.js";
+import { button } from "../parts/blocks.js";
+import { openDialog } from "../parts/dialog.js";
+import { nameField } from "../parts/names.js";
+import { busy, failed, toast } from "../parts/toast.js";
+import { go, to } from "../router.js";
+import { state } from "../state.js";
+import { count } from "../words.js";
+import { undoLast } from "./enroll.js";
+
+const SHOWN = 8; // events that are listed one by one
+
+/** Ask into whom `person` is merged, show what that does, and do it. */
+export function openMerge(person) {
+  const preview = h("div", { class: "merge-preview", role: "status" });
+  const field = nameField({ label: "Merge with", onlyEnrolled: true, except: person.id, onpick: (who) => show(who) });
+  const dialog = openDialog(
+    { title: `${person.name} is the same person as …`, className: "dialog-small" },
+    h("p", { class: "faint" }, `The photos of ${person.name} go to the other, and that name stays.`),
+    field.node,
+    preview,
+  );
+  field.input.focus();
+
+  async function show(who) {
+    fill(preview, h("div", { class: "ghost ghost-line" }));
+    try {
+      const into = state.person(who.person);
+      const found = await api.get(path`/people/${person.id}/merge`, { into: into.id });
+      fill(
+        preview,
+        h("p", {}, `${count(found.moved, "photo")} will be ${into.name}'s${found.duplicates ? `, ${count(found.duplicates, "duplicate")} left out` : ""}.`),
+        found.would_change.length === 0
+          ? h("p", {}, "No event gets another verdict by it, apart from the name.")
+          : [
+              h("p", {}, `${count(found.would_change.length, "event")} would be decided otherwise:`),
+              h(
+                "ul",
+                { class: "changes" },
+                found.would_change.slice(0, SHOWN).map((each) => h("li", {}, `${verdictWords(each.was)} → ${verdictWords(each.becomes)}`)),
+                found.would_change.length > SHOWN && h("li", { class: "faint" }, `and ${found.would_change.length - SHOWN} more`),
+              ),
+            ],
+        h("div", { class: "actions" }, button(`Merge into ${into.name}`, busy(() => merge(into)), { kind: "primary" })),
+      );
+    } catch (error) {
+      fill(preview);
+      failed(error);
+    }
+  }
+
+  async function merge(into) {
+    await api.post(path`/people/${person.id}/merge`, { into: into.id }, { version: person.version });
+    dialog.close();
+    go(to("people", into.id), { replace: true });
+    toast(`${person.name} and ${into.name} are one now`, { undo: undoLast });
+    await state.loadPeople();
+  }
+}

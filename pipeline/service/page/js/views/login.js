@@ -1,0 +1,50 @@
+/** Logging in: by the one-time key that the service printed, or by a token. */
+
+import { api } from "../api.js";
+import { h } from "../dom.js";
+import { field } from "../parts/blocks.js";
+
+/** The page of somebody who is not logged in; `done` is called when they are. */
+export function login(done) {
+  document.title = "Log in · recog";
+  const secret = h("input", { type: "password", class: "input", required: true, autocomplete: "current-password", maxlength: 200, spellcheck: "false" });
+  const wrong = h("p", { class: "wrong", role: "alert", hidden: true });
+  const button = h("button", { class: "button button-primary button-wide" }, "Log in");
+  return h(
+    "main",
+    { class: "login" },
+    h(
+      "form",
+      {
+        class: "login-form",
+        onsubmit: async (event) => {
+          event.preventDefault();
+          wrong.hidden = true;
+          button.setAttribute("aria-busy", "true");
+          try {
+            await enter(secret.value.trim());
+            await done();
+          } catch (error) {
+            if (error.status === undefined) throw error;
+            wrong.hidden = false;
+            wrong.textContent = error.retryAfter ? `${error.message} Try again in ${Math.ceil(error.retryAfter)} s.` : error.message;
+            secret.select();
+          } finally {
+            button.removeAttribute("aria-busy");
+          }
+        },
+      },
+      h("img", { src: "page/icon.svg", alt: "", width: 44, height: 44 }),
+      h("h1", {}, "recog"),
+      field("Key or token", secret, "The service printed an address with a one-time key when it started. A token is made with: recog serve token create NAME"),
+      wrong,
+      button,
+    ),
+  );
+}
+
+/** Tokens say what they are by how they begin; anything else is a key. */
+async function enter(secret) {
+  const kind = secret.startsWith("recog_") ? "token" : "key";
+  await api.post("/login", { [kind]: secret });
+}
