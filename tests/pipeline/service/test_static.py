@@ -60,7 +60,7 @@ def test_what_the_page_loads_is_there() -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=named)
 def test_every_module_imports_what_is_there(script: Path) -> None:
     text = script.read_text("utf-8")
-    for where in re.findall(r'(?:from|import)\s*\(?\s*"([^"]+)"', text):
+    for where in re.findall(r'(?m)(?:^import \{[^}]+\} from |\bimport\()"([^"]+)"', text):
         assert where.startswith("."), where
         target = (script.parent / where).resolve()
         assert target.is_file(), where
