@@ -64,6 +64,7 @@ class Camera:
         follower: Callable[[Following], Follower],
         changed: Callable[[Status], None],
         reconnected: Callable[[], None],
+        rests: Literal["paused", "ended"] = "paused",
     ) -> None:
         """
         Args:
@@ -72,6 +73,7 @@ class Camera:
             follower: makes what takes the results of a run, once the source is open.
             changed: is told, from any thread, how the source is now.
             reconnected: is called when a lost source came back.
+            rests: its state until it is run.
         """
         self._recog, self._url, self._reach = recog, url, reach
         self._follower, self._changed, self._reconnected = follower, changed, reconnected
@@ -83,7 +85,7 @@ class Camera:
         self._go = threading.Event()  # a film that is paused stands still until this is set
         self._was_up = True
         self._times: deque[float] = deque(maxlen=60)  # when the latest results came
-        self._status = Status("paused", now())
+        self._status = Status(rests, now())
 
     @property
     def status(self) -> Status:

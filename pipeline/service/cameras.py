@@ -8,7 +8,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.api import Following, Reach, shown_source
 from pipeline.errors import ServiceError
@@ -223,7 +223,9 @@ class Cameras:
                 self._metrics.reconnected(source.id)
 
             limit = None if source.trusted else self._reach
-            made = Camera(self._desk.recog, source.url, limit, follower, changed, reconnected)
+            rests: Literal["paused", "ended"] = "ended" if source.wanted == "ended" else "paused"
+            recog = self._desk.recog
+            made = Camera(recog, source.url, limit, follower, changed, reconnected, rests)
             self._running[source.id] = made
             return made
 

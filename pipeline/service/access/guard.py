@@ -9,7 +9,7 @@ import math
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipeline.service.access.access import Access
 from pipeline.service.access.patience import address_of
@@ -100,18 +100,10 @@ def too_many(seconds: float) -> Problem:
 
 async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with a problem, also to what would have become a WebSocket."""
-    answer = problem.answer(scope["state"]["request_id"])
-    if scope["type"] == "http":
-        await answer(scope, receive, send)
-        return
-    if "websocket.http.response" not in scope.get("extensions", {}):
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": problem.code})
         return
-
-    async def as_denial(message: Message) -> None:
-        await send({**message, "type": f"websocket.{message['type']}"})
-
-    await answer(scope, receive, as_denial)
+    await problem.answer(scope["state"]["request_id"])(scope, receive, send)
 
 
 def _wait_for(seconds: float) -> None:

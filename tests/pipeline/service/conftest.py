@@ -28,7 +28,7 @@ class Running:
 
     def __init__(self, app: FastAPI, service: Service, access: Access, url: str) -> None:
         self.app, self.service, self.access, self.url = app, service, access, url
-        self.tokens = {role: access.create_token(f"the {role}", role).text for role in Role}
+        self.tokens = {role: access.create_token(f"the {role} of {url}", role).text for role in Role}
         self.admin, self.viewer = (
             self.client(authorization=f"Bearer {self.tokens[role]}") for role in (Role.ADMIN, Role.VIEWER)
         )
@@ -67,6 +67,7 @@ def serve(tmp_path: Path, detector: Any, embedder: Any) -> Iterator[Callable[...
 
         def end() -> None:
             running.close()
+            service.halt()
             server.should_exit = True
             thread.join()
             service.close()
@@ -84,3 +85,18 @@ def serve(tmp_path: Path, detector: Any, embedder: Any) -> Iterator[Callable[...
 def running(serve: Callable[..., Running]) -> Running:
     """A service with nobody enrolled."""
     return serve()
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """Waits until something is so, and gives what it is."""
+
+    def wait(so: Callable[[], Any], seconds: float = 20.0) -> Any:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := so():
+                return found
+            time.sleep(0.02)
+        raise AssertionError(f"not so after {seconds:g} s")
+
+    return wait
