@@ -206,10 +206,10 @@ def test_metrics_count_and_name_nobody(
     serve: Callable[..., Any], until: Callable[..., Any], films: Path, tmp_path: Path, world: Any
 ) -> None:
     red = world.picture(tmp_path / "red.png", world.RED)
-    running = serve(sources=(str(films / "street.mp4"),))
+    running = serve()
     running.service.recog.enroll("alice", [red])
     running.service.people_changed()
-    source = running.viewer.get("api/v1/sources").json()["items"][0]["id"]
+    source = running.service.cameras.add(str(films / "street.mp4"), None, trusted=True).id
     until(lambda: running.viewer.get(f"api/v1/sources/{source}").json()["state"] == "ended")
     text = running.viewer.get("api/v1/metrics").text
     assert f'recog_frames_total{{source="{source}"}} 40.0' in text
