@@ -48,6 +48,12 @@ COMMANDS = {
         "Compare two photos, or a photo with somebody enrolled: the same person or not, "
         "and how sure that is.",
     ),
+    "auth": (
+        "auth",
+        "app",
+        "Let one person in by the face: a live head that answers a random challenge, and is that person in "
+        "every frame.",
+    ),
     "identify": (
         "identify",
         "identify",

@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.drawing.draw import DARK, WHITE
 from pipeline.drawing.lettering import put_text
+from pipeline.faces.turn import nod, yaw
 from pipeline.types import Floats, Image
 
 HOLD = 3  # frames in a row that a pose must be held; the best of them is kept
@@ -86,25 +87,6 @@ class Guide:
                 return -0.75 <= turned <= -0.2
             case Pose.UP:
                 return abs(turned) < 0.3 and nod(landmarks) <= self._level - UP
-
-
-def yaw(landmarks: Floats) -> float:
-    """How far a head is turned to its own left, from landmarks (5, 2) of an image that is not mirrored.
-
-    0 is frontal, 1 profile, negative to the right, NaN without landmarks. As `pipeline.faces.quality.turn`,
-    with a sign.
-    """
-    left, right, nose = landmarks[0], landmarks[1], landmarks[2]
-    eyes = right - left
-    along = float((nose - left) @ eyes) / max(float(eyes @ eyes), 1e-6)
-    return 2 * along - 1
-
-
-def nod(landmarks: Floats) -> float:
-    """Where the nose is on the way from the eyes (0) to the mouth (1): it rises when the chin does."""
-    eyes, nose, mouth = landmarks[:2].mean(axis=0), landmarks[2], landmarks[3:].mean(axis=0)
-    down = mouth - eyes
-    return float((nose - eyes) @ down) / max(float(down @ down), 1e-6)
 
 
 def preview(image: Image, words: str, score: float, done: int, of: int, box: Floats | None = None) -> Image:

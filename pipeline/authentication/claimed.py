@@ -1,0 +1,85 @@
+"""The person somebody claims to be: photographs, threshold, and what can be said of strangers at it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gallery.calibration import strangers_needed, upper_bound
+from pipeline.types import Floats
+from siamese.calibration import Calibration
+
+# Natural logarithms of likelihood ratios. Chosen on other people than those reported (docs/security.md).
+ACCEPT = math.log(1e4)  # of all judged frames pooled, at least
+EACH = math.log(100)  # of every judged frame
+NIST_FMR = 1e-4  # NIST SP 800-63B-4, 3.2.3: false match rate at most
+SURE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What can be said of strangers at the threshold, from those who were tried."""
+
+    strangers: int  # compared with this person
+    matched: int  # of them
+    bound: float  # upper bound of the false match rate, 95 %
+
+    @property
+    def meets_nist(self) -> bool:
+        """Whether a false match rate of at most 1 in 10,000 can be claimed."""
+        return self.bound <= NIST_FMR
+
+    def __str__(self) -> str:
+        if not self.strangers:
+            return "false match rate: nothing can be claimed, the model has no strangers to compare with"
+        needed = strangers_needed(NIST_FMR, SURE)
+        met = "met" if self.meets_nist else f"not met: that takes {needed:,} comparisons without a match"
+        return (
+            f"false match rate: at most 1 in {math.floor(1 / self.bound):,} ({self.matched} of "
+            f"{self.strangers:,} strangers matched; {SURE:.0%} sure); NIST SP 800-63B-4's 1 in "
+            f"{round(1 / NIST_FMR):,} is {met}"
+        )
+
+
+class Claimed:
+    """The photographs of one person, against which each frame is compared; the nearest of them counts.
+
+    Attributes:
+        name: as enrolled.
+        claim: what can be said of strangers.
+        accept: the distance at which a pooled face is accepted: where the ratio is ACCEPT, or nearer, if
+        one of
+            the strangers would come as near.
+    """
+
+    def __init__(self, name: str, templates: Floats, calibration: Calibration, strangers: Floats) -> None:
+        """
+        Args:
+            templates: (t, d) of the person, at least one.
+            strangers: (p, d), one face each of people the model never saw; may be none.
+        """
+        self.name = name
+        self._templates, self._calibration = templates, calibration
+        asked = calibration.distance(ACCEPT)
+        # As near as `distance` has it: by the nearest photograph.
+        theirs = np.full(len(strangers), np.inf)
+        for template in templates:
+            theirs = np.minimum(theirs, np.abs(strangers - template).sum(axis=1))
+        nearest = float(theirs.min(initial=np.inf))
+        # As near as the nearest stranger is too near. That keeps the bound for none of n: the chance that one
+        # more stranger comes nearer than n others is beyond p with probability (1 - p)^n, whatever the
+        # distances are.
+        self.accept = min(asked, float(np.nextafter(nearest, -np.inf)))
+        matched = int((theirs <= self.accept).sum())
+        bound = upper_bound(matched, len(theirs), SURE) if len(theirs) else 1.0
+        self.claim = Claim(len(theirs), matched, bound)
+
+    def distance(self, embedding: Floats) -> float:
+        """L1 distance of an embedding (d,) to the nearest photograph."""
+        return float(np.abs(self._templates - embedding).sum(axis=1).min())
+
+    def ratio(self, distance: float) -> float:
+        """The log-likelihood ratio of a distance, without the cap that naming among many needs."""
+        return float(self._calibration.extrapolated(np.array([distance]))[0])

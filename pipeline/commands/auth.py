@@ -1,0 +1,247 @@
+"""`recog auth`: is the person before the camera the one enrolled under a name, alive and asking for it?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, EmbedderFile, GalleryFile
+from pipeline.outputs.places import Use
+
+if TYPE_CHECKING:
+    from pipeline.authentication.attempt import Attempt
+    from pipeline.authentication.claimed import Claimed
+    from pipeline.authentication.session import Outcome
+    from pipeline.authentication.watch import Sight, Watch
+    from pipeline.config import Settings
+    from pipeline.outputs.window import Window
+    from pipeline.types import Frame
+
+app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+
+ACCEPTED, REFUSED, NOT_TRIED = 0, 1, 2
+
+LivenessModel = Annotated[
+    Path | None,
+    typer.Option(
+        "--liveness-model", metavar="FILE", help="An anti-spoofing model (.onnx); it may only deny."
+    ),
+    Use.READ,
+]
+Camera = Annotated[str, typer.Option("--source", "-s", metavar="CAMERA", help="A camera of this machine.")]
+Timeout = Annotated[float, typer.Option(min=1.0, max=120.0, help="Seconds for everything.")]
+
+
+@app.callback()
+def auth(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Who it is said to be.")] = None,
+    source: Camera = "0",
+    timeout: Timeout = 15.0,
+    intent: Annotated[
+        str, typer.Option(metavar="key|none", help="A key must be pressed; none where the caller knows.")
+    ] = "key",
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Also in a session from afar (SSH); see docs/security.md.")
+    ] = False,
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="Judge a recording: no try counts, and nobody is accepted.")
+    ] = False,
+    liveness_model: LivenessModel = None,
+    gallery: GalleryFile = None,
+    detector: DetectorFile = None,
+    model: EmbedderFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let one person in by the face: a live head that answers a random challenge, and is that person in
+    every frame.
+
+    Exit code 0: accepted. 1: refused. 2: it could not be tried (no camera, nobody of that name, no gallery).
+    Refuses in doubt. What it withstands and what it does not: docs/security.md.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if name is None:
+        raise typer.BadParameter("say who it is: --name NAME")
+    if intent not in ("key", "none"):
+        raise typer.BadParameter("--intent is key or none")
+    from pipeline.api import ERRORS
+    from pipeline.commands.shared import print_json, settings_from
+
+    try:
+        settings = settings_from(config, assignments, detector, model)
+        outcome = _tried(
+            settings, gallery, name, source, timeout, intent, allow_remote, rehearsal, liveness_model
+        )
+    except ERRORS as error:
+        why = " ".join(str(error).split())
+        if as_json:
+            print_json({"accepted": False, "tried": False, "why": why})
+        print(f"recog: not tried: {why}", file=sys.stderr)
+        raise typer.Exit(NOT_TRIED) from error
+    accepted = outcome.verdict.accepted and not rehearsal
+    if as_json:
+        print_json({"tried": True, "rehearsal": rehearsal} | outcome.as_dict() | {"accepted": accepted})
+    else:
+        _print(outcome, rehearsal)
+    raise typer.Exit(ACCEPTED if accepted else REFUSED)
+
+
+def _print(outcome: Outcome, rehearsal: bool) -> None:
+    if rehearsal:
+        would = "would be accepted" if outcome.verdict.accepted else "would be refused"
+        print(f"refused, as this is a rehearsal; a live camera {would}: {outcome.verdict.why}")
+    else:
+        print(f"{'accepted' if outcome.verdict.accepted else 'refused'}: {outcome.verdict.why}")
+    if outcome.claim is not None:
+        print(outcome.claim)
+
+
+def _tried(
+    settings: Settings,
+    gallery: Path | None,
+    name: str,
+    source: str,
+    timeout: float,
+    intent: str,
+    allow_remote: bool,
+    rehearsal: bool,
+    liveness_model: Path | None,
+) -> Outcome:
+    """The outcome of one attempt. Raises `pipeline.api.ERRORS` where none can be made."""
+    from pipeline import build
+    from pipeline.authentication.place import remote
+    from pipeline.authentication.session import circumstances, judge, refused_before
+    from pipeline.authentication.tries import Tries
+    from pipeline.errors import SourceError
+    from pipeline.outputs.window import Window, can_show
+    from pipeline.sources.devices import device
+
+    made = parts(settings, gallery, name, liveness_model)
+    path = build.gallery_path(gallery)
+    tries = Tries(path.with_name(f"{path.name}.tries"), name)
+    found = device(source)
+    if rehearsal and found.real:
+        raise SourceError("--rehearsal is for recordings; leave it out for a camera")
+    afar = None if allow_remote else remote()
+    with tries.held():
+        known = circumstances(
+            None if rehearsal else tries.refusal(), afar, found.real or rehearsal, found.why, intended=True
+        )
+        if (outcome := refused_before(known)) is not None:
+            return outcome
+        keyed = intent == "key" and not rehearsal
+        if keyed and not sys.stdin.isatty() and not can_show():
+            raise SourceError("no key can be pressed here; the caller may say --intent none")
+        if keyed and sys.stdin.isatty():
+            print(f"press Enter to let {name} in", file=sys.stderr)
+            if not sys.stdin.readline():
+                raise SourceError("no key was pressed")
+            keyed = False
+        with Window("recog auth", enabled=not rehearsal) as window, opened(source, settings) as frames:
+            if keyed and not _pressed(frames, window):
+                raise SourceError("no key was pressed")
+            attempt = made.attempt(timeout)
+            return judge(
+                frames,
+                made.watch,
+                attempt,
+                known,
+                made.claimed.claim,
+                None if rehearsal else tries,
+                prompter(attempt, window),
+            )
+
+
+class Parts:
+    """The models and the person of one or several attempts."""
+
+    def __init__(self, watch: Watch, claimed: Claimed, settings: Settings) -> None:
+        self.watch, self.claimed, self._settings = watch, claimed, settings
+
+    def attempt(self, timeout: float) -> Attempt:
+        """A new attempt, with a challenge of its own."""
+        from pipeline.authentication.attempt import Attempt
+        from pipeline.liveness.challenge import draw
+
+        return Attempt(self.claimed, draw(), self._settings.track, self._settings.det.confidence, timeout)
+
+
+def parts(settings: Settings, gallery: Path | None, name: str, liveness_model: Path | None) -> Parts:
+    """Open the models and look the person up.
+
+    Raises:
+        GalleryError, ModelError, DetectorError: nobody of that name, or something cannot be used.
+    """
+    import numpy as np
+
+    from pipeline import build
+    from pipeline.authentication.claimed import Claimed
+    from pipeline.authentication.watch import Watch
+    from pipeline.liveness.model import SpoofModel
+
+    embedder = build.embedder(settings)
+    with build.gallery(gallery, embedder) as people:
+        templates = np.stack([look.embedding for look in people.templates(name)])
+    spoof = None if liveness_model is None else SpoofModel(liveness_model, settings.runtime.threads)
+    if spoof is not None:
+        print(f"anti-spoofing model: {liveness_model}, licence: {spoof.licence}", file=sys.stderr)
+    cohort = build.cohort(settings, embedder)
+    strangers = templates[:0] if cohort is None else cohort.one_each
+    claimed = Claimed(name, templates, embedder.calibration, strangers)
+    return Parts(Watch(build.detector(settings), embedder, settings.quality, spoof), claimed, settings)
+
+
+@contextmanager
+def opened(source: str, settings: Settings) -> Iterator[Iterator[Frame]]:
+    """The frames of a source; of a live one always the newest.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+    from pipeline.recognition.runner import Runner
+    from pipeline.sources.open import open_source
+
+    stream = settings.stream.model_copy(update={"patience": 0.0})  # a camera that is lost ends the attempt
+    with (
+        open_source(source, stream=stream) as camera,
+        Runner(camera, [lambda frame: frame], live=camera.live) as runner,
+    ):
+        yield iter(runner)
+
+
+def prompter(attempt: Attempt, window: Window) -> Callable[[Frame, Sight], bool]:
+    """Shows what is asked for: in the window, or in words on stderr where there is none."""
+    from pipeline.enrolment.guide import preview
+
+    said = [""]
+
+    def show(frame: Frame, sight: Sight) -> bool:
+        if attempt.words != said[0]:
+            said[0] = attempt.words
+            print(said[0], file=sys.stderr)
+        done, of = attempt.steps
+        window.show(preview(frame.image, attempt.words, sight.quality, done, of, sight.box))
+        return not window.closed
+
+    return show
+
+
+def _pressed(frames: Iterator[Frame], window: Window) -> bool:
+    """Wait for a key in the window; False where it was closed or the camera ended."""
+    from pipeline.enrolment.guide import preview
+
+    for frame in frames:
+        key: Any = window.show(preview(frame.image, "press a key to begin", 0.0, 0, 1))
+        if window.closed:
+            return False
+        if key is not None:
+            return True
+    return False

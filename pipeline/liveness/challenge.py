@@ -1,0 +1,223 @@
+"""A challenge nobody can know before: turns and holds drawn at random, and whether a head answered them.
+
+A recording answers the challenge it was made for. That it fits another one, move by move and hold by hold, is
+what has to be rare. Times are seconds on the source's clock; left and right are the person's own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import secrets
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+
+import numpy as np
+
+from pipeline.liveness.geometry import HeadPose
+
+
+class Move(Enum):
+    """What is asked for, with the words that ask."""
+
+    LEFT = "turn your head to your left"
+    RIGHT = "turn your head to your right"
+    UP = "lift your chin"
+    NEARER = "come a little nearer"
+
+
+SIDES = frozenset({Move.LEFT, Move.RIGHT})
+MOVES = 3
+HOLDS = (0.2, 0.9)  # seconds that a move is held, from ... to
+PAUSES = (0.4, 0.9)  # seconds in which the head is seen from the front before the first move is asked for
+
+# How far is far enough, against how the head was held at first. Chosen on other people than those reported.
+TURN = 0.36  # of a half turn (`HeadPose.turn`)
+RISE = 0.075  # of the way from eyes to mouth
+NEAR = math.log(1.2)  # of the size
+LEFT_AGAIN = 0.65  # share of it below which a move is no longer held
+BEGUN = 0.35  # share of it from which a move has begun
+FRONTAL = 0.3  # turn up to which a head counts as seen from the front, to begin with
+
+SOONEST = 0.12  # seconds from the asking in which nobody can have begun to answer
+LATEST = 1.8  # seconds in which a move must be reached
+WRONG = 0.12  # seconds for which another move, or leaving too soon, is taken for landmarks' noise
+UNSEEN = 0.35  # seconds for which no face may be seen
+SETTLE = 6.0  # seconds in which the head must be seen from the front
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A move and for how many seconds it is held."""
+
+    move: Move
+    hold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What is asked of one attempt."""
+
+    pause: float  # seconds seen from the front before the first move is asked for
+    steps: tuple[Step, ...]
+
+
+def draw(moves: int = MOVES, random: Random | None = None) -> Challenge:
+    """A challenge of so many moves: no move twice in a row, nearer at most once, a turn aside at least once.
+
+    Args:
+        random: where chance comes from; the system's own, which nobody can predict, unless a test says.
+    """
+    chance = random or secrets.SystemRandom()
+    while True:  # all sequences that will do are equally likely
+        order = [chance.choice(list(Move)) for _ in range(moves)]
+        apart = all(a is not b for a, b in itertools.pairwise(order))
+        if apart and order.count(Move.NEARER) <= 1 and SIDES & set(order):
+            break
+    steps = tuple(Step(move, chance.uniform(*HOLDS)) for move in order)
+    return Challenge(chance.uniform(*PAUSES), steps)
+
+
+class Response:
+    """Watches a head answer one challenge, frame by frame.
+
+    Attributes:
+        asked: the move that is asked for now; None before the first and after the last.
+        failed: why the challenge was not answered, in words; None so far.
+        front: the poses before the first move.
+        held: for each step that was reached, the poses of its hold so far.
+        answered: how many steps were reached and held.
+    """
+
+    def __init__(self, challenge: Challenge) -> None:
+        self.challenge = challenge
+        self.asked: Move | None = None
+        self.failed: str | None = None
+        self.front: list[HeadPose] = []
+        self.held: list[list[HeadPose]] = []
+        self.answered = 0
+        self._began: float | None = None  # when the first frame came
+        self._frontal: float | None = None  # since when the head is seen from the front
+        self._level = (0.0, 0.0, 1.0)  # turn, nod and size to begin with
+        self._asked_at = 0.0
+        self._begun: float | None = None  # when the move asked for began
+        self._reached: float | None = None
+        self._seen = 0.0  # when a face was last seen
+        self._carried: set[Move] = set()  # moves from which the head has not come back yet
+        self._astray: dict[Move | None, float] = {}  # since when another move is held; None: left too soon
+
+    @property
+    def done(self) -> bool:
+        """Whether all steps were answered."""
+        return self.failed is None and self.answered == len(self.challenge.steps)
+
+    def see(self, seconds: float, seen: HeadPose | None) -> None:
+        """Take in a frame; `seen` is None where no face is seen. Nothing happens after the end."""
+        if self.failed is not None or self.done:
+            return
+        if self._began is None:
+            self._began = self._seen = seconds
+        if seen is None:
+            if seconds - self._seen > UNSEEN and self.asked is not None:
+                self.failed = "the face was lost"
+            elif self.asked is None:
+                self._begin_again(seconds)
+            return
+        self._seen = seconds
+        if self.asked is None:
+            self._settle(seconds, seen)
+        else:
+            self._follow(seconds, seen)
+
+    def _begin_again(self, seconds: float) -> None:
+        self.front, self._frontal = [], None
+        assert self._began is not None
+        if seconds - self._began > SETTLE:
+            self.failed = "the face was not seen from the front"
+
+    def _settle(self, seconds: float, seen: HeadPose) -> None:
+        """Before the first move: how is the head held?"""
+        if abs(seen.turn) > FRONTAL:
+            self._begin_again(seconds)
+            return
+        if self._frontal is None:
+            self._frontal = seconds
+        self.front.append(seen)
+        if seconds - self._frontal < self.challenge.pause or len(self.front) < 3:
+            return
+        turns, nods = [each.turn for each in self.front], [each.nod for each in self.front]
+        self._level = (
+            float(np.median(turns)),
+            float(np.median(nods)),
+            float(np.median([each.size for each in self.front])),
+        )
+        self._ask(seconds, set())
+
+    def _ask(self, seconds: float, carried: set[Move]) -> None:
+        self.asked = self.challenge.steps[self.answered].move
+        self._asked_at, self._begun, self._reached = seconds, None, None
+        self._carried, self._astray = carried, {}
+
+    def _shares(self, seen: HeadPose) -> dict[Move, float]:
+        """How far the head is into each move; 1 is far enough."""
+        turn, level, size = self._level
+        aside, rise = (seen.turn - turn) / TURN, (level - seen.nod) / RISE
+        near = math.log(seen.size / size) / NEAR
+        # A chin that is lifted, and a head turned aside, change the way from eyes to mouth a little.
+        return {Move.LEFT: aside, Move.RIGHT: -aside, Move.UP: rise, Move.NEARER: near}
+
+    def _follow(self, seconds: float, seen: HeadPose) -> None:
+        assert self.asked is not None
+        shares, asked = self._shares(seen), self.asked
+        self._carried -= {move for move in self._carried if shares[move] < BEGUN}
+        for move, share in shares.items():
+            astray = (
+                move is not asked and move not in self._carried and share >= 1 and self._counts(move, shares)
+            )
+            if self._lasts(move, astray, seconds):
+                self.failed = f"asked to {asked.value}, it did another move"
+                return
+        share = shares[asked]
+        if self._begun is None and share >= BEGUN:
+            self._begun = seconds
+            if seconds - self._asked_at < SOONEST:
+                self.failed = "the answer came before anybody could have given it"
+                return
+        if self._reached is None:
+            if share >= 1 and self._alone(asked, shares):
+                self._reached = seconds
+                self.held.append([seen])
+            elif seconds - self._asked_at > LATEST:
+                self.failed = f"asked to {asked.value}, it did not in time"
+            return
+        if self._lasts(None, share < LEFT_AGAIN, seconds):
+            self.failed = f"asked to {asked.value}, it did not stay"
+            return
+        if share >= LEFT_AGAIN:
+            self.held[-1].append(seen)
+        if seconds - self._reached >= self.challenge.steps[self.answered].hold and share >= LEFT_AGAIN:
+            self.answered += 1
+            if self.answered < len(self.challenge.steps):
+                self._ask(seconds, self._carried | {asked})
+            else:
+                self.asked = None
+
+    @staticmethod
+    def _counts(move: Move, shares: dict[Move, float]) -> bool:
+        """Whether a move that was not asked for is one: a head far aside shows chin and size less surely."""
+        aside = max(shares[Move.LEFT], shares[Move.RIGHT])
+        return move in SIDES or aside < BEGUN
+
+    @staticmethod
+    def _alone(asked: Move, shares: dict[Move, float]) -> bool:
+        """Whether a move is answered by itself: chin and nearness are told with the head not far aside."""
+        aside = max(shares[Move.LEFT], shares[Move.RIGHT])
+        return asked in SIDES or aside < 1
+
+    def _lasts(self, what: Move | None, now: bool, seconds: float) -> bool:
+        """Whether something goes on for longer than landmarks' noise does."""
+        if not now:
+            self._astray.pop(what, None)
+            return False
+        return seconds - self._astray.setdefault(what, seconds) > WRONG

@@ -1,0 +1,202 @@
+"""Attempts by landmarks alone: a head that answers, and everything that is not the claimed person's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from pipeline.authentication.attempt import Attempt
+from pipeline.authentication.claimed import Claimed
+from pipeline.authentication.policy import Part, decide
+from pipeline.authentication.watch import Sight
+from pipeline.config import TrackSettings
+from pipeline.liveness.challenge import Challenge, Move, Step, draw
+from pipeline.liveness.cues import Cues
+from pipeline.types import Detections, Floats
+from siamese.calibration import Calibration
+
+FPS = 20
+SHAPE = (480, 640, 3)
+ALICE, MALLORY = np.eye(8, dtype=np.float32)[:2] * 10
+CALIBRATION = Calibration(intercept=20.0, slope=1.5, ceiling=9.0, genuine=100, impostor=30_000)
+Change = Callable[[Sight, int], Sight]
+
+
+def claimed() -> Claimed:
+    return Claimed("alice", ALICE[None], CALIBRATION, np.zeros((0, 8), np.float32))
+
+
+def sight(landmarks: Floats, now: float, number: int, embedding: Floats = ALICE) -> Sight:
+    low, high = landmarks.min(axis=0), landmarks.max(axis=0)
+    box = np.concatenate([low - 30, high + 30]).astype(np.float32)
+    found = Detections(box[None], np.array([0.9], np.float32), landmarks[None].astype(np.float32))
+    seen = Cues(0.0, 2.0, 2.0, 4.0, 4.0, np.full(4, np.nan, np.float32), box)
+    return Sight(now, SHAPE, number.to_bytes(4, "big"), found, 0, "", embedding, 0.8, seen)
+
+
+def attempt(
+    heads: ModuleType,
+    change: Change = lambda seen, index: seen,
+    challenge: Challenge | None = None,
+    depth: float = 1.0,
+) -> Attempt:
+    """Somebody does as asked, with noisy landmarks; `change` makes of each sight what a test is about."""
+    made = Attempt(claimed(), challenge or draw(random=Random(5)), TrackSettings(), 0.4)
+    actor, random = heads.Actor(FPS), np.random.default_rng(0)
+    for index in range(16 * FPS):
+        now = index / FPS
+        left, up, away = actor.move(now, made._response.asked)
+        points = heads.noisy(heads.head(left, up, away=away, depth=depth), 0.008, random)
+        made.take(change(sight(points, now, index), index), cut=False)
+        if made.ended:
+            break
+    return made
+
+
+def refused_for(made: Attempt) -> Part | None:
+    """Which part refuses, everything else being well."""
+    known = made.findings()
+    held = {part: known.get(part, next(iter(known.values()))) for part in Part}
+    for part in (Part.TRIES, Part.PLACE, Part.CAMERA, Part.INTENT):
+        held[part] = replace(held[part], holds=True)
+    return decide(held).part
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_alice_who_does_what_is_asked_is_accepted_within_six_seconds(heads: ModuleType, seed: int) -> None:
+    made = attempt(heads, challenge=draw(random=Random(seed)))
+    assert refused_for(made) is None, made.findings()
+    assert made.seconds < 6
+    assert made.words == "thank you"
+    assert made.steps == (3, 3)
+
+
+def test_somebody_else_in_a_single_frame_ends_it(heads: ModuleType) -> None:
+    made = attempt(heads, lambda seen, i: replace(seen, embedding=MALLORY) if i == 30 else seen)
+    assert refused_for(made) is Part.IDENTITY
+    assert made.seconds == 30 / FPS
+
+
+def test_a_stranger_is_refused_at_once(heads: ModuleType) -> None:
+    made = attempt(heads, lambda seen, i: replace(seen, embedding=MALLORY))
+    assert refused_for(made) is Part.IDENTITY
+    assert made.judged
+
+
+def test_a_face_that_resembles_her_a_little_in_every_frame_is_refused(heads: ModuleType) -> None:
+    """Each frame is let through, all of them together are not enough."""
+    alike = np.array([6.0, 4.2, 0, 0, 0, 0, 0, 0], np.float32)
+    made = attempt(heads, lambda seen, i: replace(seen, embedding=alike))
+    assert made._response.done
+    assert refused_for(made) is Part.IDENTITY
+
+
+def test_a_face_nobody_can_judge_for_half_a_second_is_refused(heads: ModuleType) -> None:
+    """Else another face could be shown where it is turned or blurred."""
+    made = attempt(heads, lambda seen, i: replace(seen, embedding=None) if 20 <= i < 34 else seen)
+    assert refused_for(made) is Part.IDENTITY
+    fine = attempt(heads, lambda seen, i: replace(seen, embedding=None) if 20 <= i < 26 else seen)
+    assert refused_for(fine) is None
+
+
+def test_an_empty_chair_costs_no_try(heads: ModuleType) -> None:
+    def nobody(seen: Sight, index: int) -> Sight:
+        return replace(seen, row=None, why="no face found", found=Detections.empty(), embedding=None)
+
+    made = attempt(heads, nobody)
+    assert not made.judged
+    assert refused_for(made) is not None
+    assert "nobody was there" in made.findings()[Part.CHALLENGE].why
+
+
+def test_a_second_face_ends_it(heads: ModuleType) -> None:
+    def two(seen: Sight, index: int) -> Sight:
+        if index < 30:
+            return seen
+        both = Detections(
+            np.concatenate([seen.found.boxes, seen.found.boxes + 200]),
+            np.array([0.9, 0.9], np.float32),
+            np.concatenate([seen.found.landmarks, seen.found.landmarks + 200]),
+        )
+        return replace(seen, found=both, row=None, why="2 faces", embedding=None)
+
+    assert refused_for(attempt(heads, two)) is Part.ONE_FACE
+
+
+def test_a_face_swapped_in_the_middle_ends_it(heads: ModuleType) -> None:
+    """Elsewhere in the picture, so that another track begins."""
+
+    def swapped(seen: Sight, index: int) -> Sight:
+        if index < 30:
+            return seen
+        moved = Detections(
+            seen.found.boxes + np.float32(220), seen.found.scores, seen.found.landmarks + np.float32(220)
+        )
+        return replace(seen, found=moved)
+
+    assert refused_for(attempt(heads, swapped)) in (Part.STREAM, Part.ONE_FACE)
+
+
+def test_a_picture_that_comes_twice_ends_it(heads: ModuleType) -> None:
+    made = attempt(heads, lambda seen, i: replace(seen, digest=b"same") if i in (3, 40) else seen)
+    assert refused_for(made) is Part.STREAM
+
+
+def test_a_cut_ends_it(heads: ModuleType) -> None:
+    made = Attempt(claimed(), draw(), TrackSettings(), 0.4)
+    made.take(sight(heads.head(), 0.0, 0), cut=False)
+    made.take(sight(heads.head(), 0.05, 1), cut=True)
+    assert made.ended
+    assert refused_for(made) is Part.STREAM
+
+
+@pytest.mark.parametrize("depth", [0.0, 0.25])
+def test_what_is_flat_does_not_answer_a_turn(heads: ModuleType, depth: float) -> None:
+    made = attempt(heads, challenge=Challenge(0.5, (Step(Move.LEFT, 0.5),)), depth=depth)
+    assert refused_for(made) in (Part.CHALLENGE, Part.DEPTH)
+
+
+def test_landmarks_that_answer_without_depth_are_refused_for_that(heads: ModuleType) -> None:
+    """A picture stretched so far that the nose goes aside: foreshortening gives it away."""
+
+    def stretched(seen: Sight, index: int) -> Sight:
+        points = seen.found.landmarks.copy()
+        middle = points[0, :2, 0].mean()
+        aside = abs(points[0, 2, 0] - middle) / abs(points[0, 1, 0] - points[0, 0, 0])
+        points[0, [0, 1, 3, 4], 0] = middle + (points[0, [0, 1, 3, 4], 0] - middle) * (1 - 1.6 * aside)
+        return replace(seen, found=replace(seen.found, landmarks=points))
+
+    made = attempt(heads, stretched, Challenge(0.5, (Step(Move.LEFT, 0.5),)))
+    assert made._response.done
+    assert refused_for(made) is Part.DEPTH
+
+
+def test_a_cue_or_a_model_denies_whatever_else_is_well(heads: ModuleType) -> None:
+    def glossy(seen: Sight, index: int) -> Sight:
+        assert seen.cues is not None
+        return replace(seen, cues=replace(seen.cues, glare=0.3))
+
+    assert refused_for(attempt(heads, glossy)) is Part.CUES
+    assert refused_for(attempt(heads, lambda seen, i: replace(seen, live=0.1))) is Part.CUES
+    assert refused_for(attempt(heads, lambda seen, i: replace(seen, live=0.9))) is None
+
+
+def test_a_model_does_not_speak_for_anybody(heads: ModuleType) -> None:
+    made = attempt(heads, lambda seen, i: replace(seen, live=1.0, embedding=MALLORY))
+    assert refused_for(made) is Part.IDENTITY
+
+
+def test_who_never_looks_into_the_camera_is_refused_when_time_is_over(heads: ModuleType) -> None:
+    made = Attempt(claimed(), draw(), TrackSettings(), 0.4, timeout=2.0)
+    index = 0
+    while not made.ended:
+        made.take(sight(heads.head(35), index / FPS, index), cut=False)
+        index += 1
+    assert made.seconds == pytest.approx(2.0, abs=0.06)
+    assert refused_for(made) is Part.CHALLENGE
+    assert made.judged

@@ -1,0 +1,165 @@
+"""Challenges nobody can know before, and heads that answer them, or do not."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from pipeline.liveness.challenge import (
+    HOLDS,
+    LATEST,
+    PAUSES,
+    SIDES,
+    Challenge,
+    Move,
+    Response,
+    Step,
+    draw,
+)
+from pipeline.liveness.geometry import pose
+
+FPS = 20
+Obeys = Callable[[Move | None], Move | None]
+
+
+def test_challenges_are_drawn_from_the_systems_own_chance_and_all_will_do() -> None:
+    seen = Counter(tuple(step.move for step in draw().steps) for _ in range(4000))
+    for order in seen:
+        assert all(a is not b for a, b in itertools.pairwise(order))
+        assert order.count(Move.NEARER) <= 1
+        assert SIDES & set(order)
+    allowed = [
+        order
+        for order in itertools.product(Move, repeat=3)
+        if order[0] is not order[1] and order[1] is not order[2]
+    ]
+    allowed = [o for o in allowed if o.count(Move.NEARER) <= 1 and SIDES & set(o)]
+    assert set(seen) == set(allowed)
+    assert max(seen.values()) < 2 * min(seen.values())  # all are equally likely
+    for _ in range(50):
+        one = draw()
+        assert PAUSES[0] <= one.pause <= PAUSES[1]
+        assert all(HOLDS[0] <= step.hold <= HOLDS[1] for step in one.steps)
+
+
+def frames(response: Response, heads: ModuleType, obeys: Obeys, seconds: float = 15.0) -> Iterator[None]:
+    """A head that sees what is asked, and after a while moves as `obeys` has it, with noise."""
+    random = np.random.default_rng(0)
+    actor = heads.Actor(FPS)
+    for index in range(int(seconds * FPS)):
+        now = index / FPS
+        at = actor.move(now, obeys(response.asked))
+        seen = heads.noisy(heads.head(at[0], at[1], away=at[2]), 0.008, random)
+        response.see(now, pose(seen))
+        yield
+        if response.failed or response.done:
+            return
+
+
+def answer(challenge: Challenge, heads: ModuleType, obeys: Obeys) -> Response:
+    response = Response(challenge)
+    for _ in frames(response, heads, obeys):
+        pass
+    return response
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_head_that_does_what_is_asked_answers_any_challenge(heads: ModuleType, seed: int) -> None:
+    found = answer(draw(random=Random(seed)), heads, lambda asked: asked)
+    assert found.failed is None
+    assert found.done
+    assert found.asked is None
+    assert all(held for held in found.held)
+
+
+def one(*moves: Move) -> Challenge:
+    return Challenge(0.5, tuple(Step(move, 0.5) for move in moves))
+
+
+@pytest.mark.parametrize(("asked", "done"), list(itertools.permutations(Move, 2)), ids=str)
+def test_another_move_than_the_one_asked_for_fails(heads: ModuleType, asked: Move, done: Move) -> None:
+    found = answer(one(asked), heads, lambda wanted: done if wanted else None)
+    assert not found.done
+    assert found.failed is not None
+
+
+def test_a_head_that_does_nothing_fails_in_time(heads: ModuleType) -> None:
+    response = Response(one(Move.LEFT))
+    taken = sum(1 for _ in frames(response, heads, lambda asked: None))
+    assert response.failed == "asked to turn your head to your left, it did not in time"
+    assert taken / FPS < 0.5 + LATEST + 0.3
+
+
+def test_who_leaves_the_hold_too_soon_fails(heads: ModuleType) -> None:
+    """A recording holds as long as it was asked to hold then."""
+    response = Response(Challenge(0.5, (Step(Move.LEFT, 0.9),)))
+    count = 0
+
+    def briefly(asked: Move | None) -> Move | None:
+        nonlocal count
+        count += asked is not None
+        return asked if count < 0.8 * FPS else None
+
+    for _ in frames(response, heads, briefly):
+        pass
+    assert response.failed == "asked to turn your head to your left, it did not stay"
+
+
+def test_an_answer_before_anybody_can_have_heard_the_question_fails(heads: ModuleType) -> None:
+    response, now = Response(one(Move.LEFT)), 0.0
+    while response.asked is None and response.failed is None:
+        response.see(now, pose(heads.head()))
+        now += 1 / FPS
+    response.see(now, pose(heads.head(20)))
+    assert response.failed == "the answer came before anybody could have given it"
+
+
+def test_a_face_that_is_lost_fails_and_one_that_blinks_away_does_not(heads: ModuleType) -> None:
+    for gone, fails in ((3, False), (12, True)):
+        response, now = Response(one(Move.LEFT)), 0.0
+        while response.asked is None and response.failed is None:
+            response.see(now, pose(heads.head()))
+            now += 1 / FPS
+        for _ in range(gone):
+            response.see(now, None)
+            now += 1 / FPS
+        assert (response.failed == "the face was lost") is fails
+
+
+def test_nothing_is_asked_of_a_head_that_is_never_seen_from_the_front(heads: ModuleType) -> None:
+    response = Response(one(Move.LEFT))
+    for index in range(10 * FPS):
+        response.see(index / FPS, pose(heads.head(35)))
+    assert response.asked is None
+    assert response.failed == "the face was not seen from the front"
+
+
+@pytest.mark.parametrize("bend", [None, 0.8])
+@pytest.mark.parametrize("shown", [0, 8])
+def test_a_photograph_turned_before_the_lens_answers_no_turn(
+    heads: ModuleType, shown: float, bend: float | None
+) -> None:
+    """Turning the paper does not turn the head, however near the lens it is held."""
+    picture = heads.head(shown)
+    for degrees in range(-60, 61, 5):
+        response, now = Response(one(Move.LEFT)), 0.0
+        while response.asked is None and response.failed is None:
+            response.see(now, pose(heads.print_of(picture, away=4)))
+            now += 1 / FPS
+        for share in np.linspace(0, 1, 8):
+            turned = degrees * share
+            seen = (
+                heads.print_of(picture, turned, away=4)
+                if bend is None
+                else heads.bent(picture, bend, turned / 3, away=4)
+            )
+            response.see(now, pose(seen))
+            now += 1 / FPS
+        assert not response.done
+        assert not response.held
