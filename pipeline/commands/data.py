@@ -17,6 +17,10 @@ app = typer.Typer(help="Bring and prepare the data that the network is trained o
 
 LfwFolder = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where LFW is or shall be."), Use.READ]
 LFW = Path("data/lfw")
+WildFolder = Annotated[
+    Path, typer.Option("--wild", metavar="DIR", help="Where `recog data wild` built its sets."), Use.READ
+]
+WILD = Path("data/wild")
 
 
 @app.command("lfw")
@@ -109,6 +113,70 @@ def align(
     print(
         f"{target}: {len(crops):,} faces aligned; in {missed} images none was found, their centre stands in"
     )
+
+
+@app.command("wild")
+def wild(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR...",
+            help="Faces beyond LFW, aligned or not: a crop set; faces.csv with crops.zip; pictures with "
+            "identity.txt, or in a folder for each person.",
+        ),
+        Use.READ,
+    ],
+    teacher: Annotated[
+        list[str],
+        typer.Option(
+            metavar="FILE[,divisor=128]",
+            help="An ONNX face embedder that judges who resembles whom; may be repeated.",
+        ),
+    ],
+    root: LfwFolder = LFW,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="Receives validation, test, cohort."),
+        Use.FOLDER,
+    ] = WILD,
+    hold_out: Annotated[
+        str,
+        typer.Option(
+            metavar="view1|fold:N,...", help="Whose film frames may be in the sets, where LFW names them."
+        ),
+    ] = "fold:9,10",
+    people: Annotated[int, typer.Option(min=2, help="At most so many people of each source.")] = 350,
+    strangers: Annotated[int, typer.Option(min=0, help="Faces without a name to report on, at most.")] = 1200,
+    cohort: Annotated[int, typer.Option(min=0, help="Faces without a name to set thresholds by.")] = 2700,
+    detector: DetectorFile = None,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set faces beyond press photographs aside, once and for good: for `evaluate --protocol wild` and more.
+
+    Nobody in the sets is alike with anybody of LFW or another of them. `recog train --wild` leaves them
+    out of what it learns from.
+    """
+    from pipeline.commands.display import shown
+    from pipeline.commands.shared import print_json, settings_from
+    from pipeline.training.wild import Wanted, build_wild
+
+    settings = settings_from(config, assignments, detector)
+    wanted = Wanted(people, strangers, cohort)
+    with shown() as progress:
+        made = build_wild(folders, root, out, teacher, settings, hold_out, wanted, progress)
+    if as_json:
+        print_json(made)
+        return
+    for part, counts in made["sets"].items():
+        print(
+            f"{out / part}: {counts['faces']:,} faces, of {counts['people']:,} people with names and "
+            f"{counts['strangers']:,} strangers"
+        )
+    for what, count in made.items():
+        if "left out" in what:
+            print(f"{what}: {count:,}")
 
 
 @app.command("triplets")

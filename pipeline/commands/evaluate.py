@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.data import LFW, LfwFolder
+from pipeline.commands.data import LFW, WILD, LfwFolder, WildFolder
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile
 from pipeline.outputs.places import Use
 
@@ -17,10 +17,12 @@ def evaluate(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="view1, view2, fold:K (or fold:9,10), one-shot or open-set, all on LFW. By default what the "
-            "model's card says was held out of it; view2 for a folder of models."
+            help="view1, view2, fold:K (or fold:9,10), one-shot or open-set, all on LFW; wild, on the "
+            "sets of --wild. By default what the model's card says was held out of it; view2 for a folder "
+            "of models."
         ),
     ] = None,
+    wild: WildFolder = WILD,
     pairs: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Instead of LFW: other pairs, in the format of LFW's pairs.txt."),
@@ -44,7 +46,9 @@ def evaluate(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Receives figures and pictures."), Use.FOLDER
     ] = Path("runs/evaluation"),
-    photos: Annotated[int, typer.Option(min=1, help="open-set: photographs to enrol of each person.")] = 1,
+    photos: Annotated[
+        int, typer.Option(min=1, help="open-set, wild: photographs to enrol of each person.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Draws trials, splits and intervals.")] = 0,
     even_seen: Annotated[
         bool,
@@ -64,7 +68,12 @@ def evaluate(
     from pipeline.commands.display import shown
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import ConfigError
-    from pipeline.training.evaluation import evaluate_on_lfw, evaluate_on_pairs, missing_for_pictures
+    from pipeline.training.evaluation import (
+        evaluate_on_lfw,
+        evaluate_on_pairs,
+        evaluate_on_wild,
+        missing_for_pictures,
+    )
     from siamese.protocols.evaluate import EvaluationSettings
 
     settings = settings_from(config, assignments, detector, model)
@@ -74,6 +83,8 @@ def evaluate(
     with shown() as progress:
         if pairs is not None and images is not None:
             report, paths = evaluate_on_pairs(pairs, images, out, settings, chosen, progress)
+        elif protocol == "wild":
+            report, paths = evaluate_on_wild(wild, out, settings, chosen, even_seen, progress)
         else:
             note = lambda line: print(f"recog: {line}", file=sys.stderr)  # noqa: E731
             report, paths = evaluate_on_lfw(protocol, root, out, settings, chosen, even_seen, progress, note)

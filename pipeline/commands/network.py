@@ -45,10 +45,20 @@ def train(
         ),
     ] = None,
     extra: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="More faces; may be repeated; only with --teacher. A crop set, faces.csv with crops.zip, or "
+            "pictures; names count where the folder tells them. With --triplets, once: LFW's folder.",
+        ),
+        Use.READ,
+    ] = None,
+    wild: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="More face photographs, without names; only with --teacher. With --triplets: LFW.",
+            help="What `recog data wild` built: nobody in it is learned from, and the best epoch is chosen "
+            "by its validation people, too.",
         ),
         Use.READ,
     ] = None,
@@ -103,12 +113,14 @@ def train(
     settings = settings_from(config, assignments, detector)
     if start is not None:
         start = resolve(start)
-    if triplets is not None and (teacher or backbone or yunet):
-        raise ConfigError("--triplets: leave --teacher, --backbone and --yunet away")
+    if triplets is not None and (teacher or backbone or yunet or wild):
+        raise ConfigError("--triplets: leave --teacher, --backbone, --yunet and --wild away")
+    if triplets is not None and extra and len(extra) > 1:
+        raise ConfigError("--extra: with --triplets it is the folder of LFW, once")
     if backbone is not None:
         from pipeline.training.frozen import train_heads
 
-        if teacher or extra or start or resume:
+        if teacher or extra or start or resume or wild:
             raise ConfigError("--backbone: nothing but a head is fitted; leave --teacher and the like away")
         with shown() as progress:
             models = train_heads(backbone, root, out, settings, hold_out or VIEW1, progress)
@@ -121,7 +133,8 @@ def train(
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": epochs})})
     report = partial(print, flush=True)  # a run of hours is followed in a file
     if triplets is not None:
-        _on_triplets(triplets, extra, root, out, settings, resume, start, device, hold_out, report)
+        beside = extra[0] if extra else None
+        _on_triplets(triplets, beside, root, out, settings, resume, start, device, hold_out, report)
         return
     with shown() as progress:
         best = train_on_lfw(
@@ -132,9 +145,10 @@ def train(
             start,
             device,
             teacher or [],
-            extra,
+            extra or [],
             hold_out,
             yunet,
+            wild,
             progress,
             report,
         )

@@ -40,8 +40,8 @@ def measure(image: Image, boxes: Floats, landmarks: Floats, crops: Image) -> Qua
     height, width = image.shape[:2]
     side = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) if len(boxes) else np.zeros(0, np.float32)
     edge = (boxes[:, 0] <= 1) | (boxes[:, 1] <= 1) | (boxes[:, 2] >= width - 1) | (boxes[:, 3] >= height - 1)
-    sharpness = np.array([_sharpness(crop) for crop in crops], np.float32)
-    return Quality(side.astype(np.float32), sharpness, turn(landmarks), edge.astype(np.float32))
+    sharp = np.array([sharpness(crop) for crop in crops], np.float32)
+    return Quality(side.astype(np.float32), sharp, turn(landmarks), edge.astype(np.float32))
 
 
 def turn(landmarks: Floats) -> Floats:
@@ -57,7 +57,8 @@ def turn(landmarks: Floats) -> Floats:
     return np.asarray(np.nan_to_num(np.clip(np.abs(along - 0.5) * 2, 0, 1), nan=0.5), np.float32)
 
 
-def _sharpness(crop: Image) -> float:
+def sharpness(crop: Image) -> float:
+    """How sharp an aligned crop (112, 112, 3) is: the deviation of its Laplacian, in grey levels."""
     # On the face itself: the background of a crop says nothing of the face's focus.
     grey = cv2.cvtColor(crop[24:104, 20:92], cv2.COLOR_BGR2GRAY)
     return float(cv2.Laplacian(grey, cv2.CV_32F).std())

@@ -78,11 +78,9 @@ def align_listed(
         SourceError: a file that cannot be read as an image.
         SinkError, DetectorError, siamese.errors.ModelError: as `align_folder`.
     """
-    det = settings.of_photographs().det.model_copy(update={"size": SIZE, "tiles": 1})
-    settings = settings.model_copy(update={"det": det})
     detector: Detector
     if yunet is None:
-        ours = build.detector(build.single_threaded(settings))
+        ours = detector_of_subjects(settings)
         detector, named_detector, threads = ours, f"detector {ours.digest[:16]}", build.threads(settings)
     else:
         # It keeps the size of its input from call to call: one thread only.
@@ -108,6 +106,12 @@ def align_listed(
             f"{out}: cannot be written ({error.strerror or error}); what is aligned so far is kept"
         ) from error
     return crops.read(out)
+
+
+def detector_of_subjects(settings: Settings) -> Detector:
+    """Our detector for pictures of one person, single-threaded; raises as `pipeline.build.detector`."""
+    det = settings.of_photographs().det.model_copy(update={"size": SIZE, "tiles": 1})
+    return build.detector(build.single_threaded(settings.model_copy(update={"det": det})))
 
 
 def make_folder(folder: Path) -> None:

@@ -75,6 +75,32 @@ def evaluate_on_lfw(
     return report, write(report, crops, out)
 
 
+def evaluate_on_wild(
+    folder: Path,
+    out: Path,
+    settings: Settings,
+    chosen: EvaluationSettings,
+    allow_seen: bool,
+    progress: Progress = silent,
+) -> tuple[Report, list[Path]]:
+    """As `evaluate_on_lfw`, on the sets that `recog data wild` built in `folder`."""
+    from siamese.protocols.evaluate import evaluate_wild
+    from siamese.protocols.lfw_pairs import Model
+    from siamese.wild import description
+
+    description(folder)  # before the work
+    files = model_files(settings)
+    if len(files) > 1:
+        raise ConfigError(f"--model {settings.emb.model}: several models; --protocol wild takes one of them")
+    make_folder(out)
+    (embedder,) = _embedders(files, settings)
+    model = Model(embedder, embedder.card, None, embedder.calibration)
+    report, crops = evaluate_wild(
+        model, embedder.calibration, folder, chosen, files=files, allow_seen=allow_seen, progress=progress
+    )
+    return report, write(report, crops, out)
+
+
 def evaluate_on_pairs(
     pairs: Path,
     images: Path,

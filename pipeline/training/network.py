@@ -16,11 +16,13 @@ from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
 from pipeline.progress import Progress, Report, silent, unheard
 from pipeline.training.data import align_folder, make_folder
+from pipeline.training.labelled import crop_set
 from siamese import crops
 from siamese.crops import CropSet
 from siamese.errors import DataError
 from siamese.lfw.files import FOLDER
 from siamese.lfw.split import VIEW1, split
+from siamese.wild import HELD_OUT, PARTS, WildSet, description, fingerprint, read
 
 if TYPE_CHECKING:
     from siamese.calibration import Calibration
@@ -45,60 +47,98 @@ def train_on_lfw(
     start: Path | None,
     device: str,
     teachers: list[str],
-    extra: Path | None,
+    extra: Sequence[Path] = (),
     hold_out: str | None = None,
     yunet: Path | None = None,
+    wild: Path | None = None,
     progress: Progress = silent,
     report: Report = unheard,
 ) -> Path:
     """Train; return the best checkpoint.
 
     Args:
+        extra: folders of more faces, as `pipeline.training.labelled.listed` reads them.
+        wild: what `recog data wild` built: nobody in it is learned from, and its validation people choose the
+            best epoch together with LFW's.
         hold_out: as `siamese.lfw.split` reads it; None: as the beginning was, else View 1's test half.
         report: is told in a line how good each epoch made the network.
 
     Raises:
         ConfigError: a device that is not there, extra faces without a teacher, or `hold_out` is not what the
-            beginning held out.
+            beginning, or the wild sets, held out.
         PipelineError, SiameseError: data or models that are missing or damaged.
     """
-    from siamese.training.faces import assemble
+    from siamese.training.faces import Taught, assemble
     from siamese.training.warm_start import provenance_of
 
-    if extra is not None and not teachers:
-        raise ConfigError("--extra: faces without names teach nothing without a --teacher")
+    if extra and not teachers:
+        raise ConfigError(
+            "--extra: without a --teacher nobody can say which of these faces show people who are held out"
+        )
     chosen = device_of(device)
     earlier = out / "last.pt" if resume else start  # a wrong file is told before the work, not after
     began_with = provenance_of(earlier) if earlier else None
     models = [read_teacher(given, settings.train.threads) for given in teachers]
     people = split(root, held_out_of(began_with, hold_out))
+    sets = read_wild(wild, people.hold_out) if wild else {}
     make_folder(out)
     kept = "crops" if yunet is None else "crops-yunet"
     lfw = align_folder(root / FOLDER, root / kept, settings, True, yunet, progress)
-    more = align_folder(extra, extra / kept, settings, False, yunet, progress) if extra else None
-    taught = [
-        (
-            ask(model, lfw, root / kept, progress),
-            ask(model, more, extra / kept, progress) if extra and more else None,
-        )
-        for model in models
-    ]
-    faces, left_out = assemble(lfw, people.fit, more, taught, tuple(model.weight for model in models))
+    more = [crop_set(folder, kept, settings, yunet, progress) for folder in extra]
+
+    def taught(crops: CropSet, folder: Path) -> Taught:
+        return Taught(crops, tuple(ask(model, crops, folder, progress) for model in models))
+
+    faces, counts = assemble(
+        taught(lfw, root / kept),
+        people.fit,
+        [taught(*each) for each in more],
+        # Nobody of LFW resembles anybody in the wild sets: who built them saw to that.
+        [taught(each.crops, wild / part) for part, each in sets.items()] if wild and more else [],
+        tuple(model.weight for model in models),
+    )
     provenance: dict[str, Any] = {
         "data": f"LFW, {len(people.fit)} people; {len(faces.images)} images in all",
         "held out": people.hold_out,
         "outside data": "labelled (through teachers)" if teachers else "none (but the detector's)",
-        "extra faces": 0 if more is None else len(more) - left_out,
-        "extra faces left out because they resemble held-out people": left_out,
+        "extra faces": counts.learned,
+        "extra faces with names": counts.named,
+        "extra faces left out because they resemble held-out people": counts.resembling,
+        "extra people whose names do not count because they resemble others": counts.doubtful,
         "teachers": {model.path.name: model.digest for model in models},
         "weights of the teachers": list(faces.weights),
         "alignment": lfw.alignment,
         "began with": began_with,
     }
+    # A beginning of which that is not known may have learned from them.
+    if wild and (began_with is None or began_with.get(HELD_OUT) == fingerprint(wild)):
+        provenance[HELD_OUT] = fingerprint(wild)
     held_out = lfw.of_people(people.validation).at_most(CALIBRATION_IMAGES)
+    beside = names_only(sets["validation"].crops).at_most(CALIBRATION_IMAGES) if sets else None
     return fit_network(
-        faces, held_out, settings, out, resume, start, chosen, provenance, None, progress, report
+        faces, held_out, settings, out, resume, start, chosen, provenance, None, progress, report, beside
     )
+
+
+def read_wild(folder: Path, hold_out: str) -> dict[str, WildSet]:
+    """The sets that `recog data wild` built.
+
+    Raises:
+        ConfigError: people of LFW are in them whom `hold_out` does not hold out.
+        DataError: there are none, or damaged ones.
+    """
+    described = description(folder)
+    if described.get("of LFW") and described["held out"] != hold_out:
+        raise ConfigError(
+            f"--wild {folder}: holds people of LFW who are held out by {described['held out']}, which is not "
+            f"{hold_out}; give --hold-out {described['held out']}"
+        )
+    return {part: read(folder / part) for part in PARTS}
+
+
+def names_only(faces: CropSet) -> CropSet:
+    """The faces whose people are known."""
+    return faces.of_people(set(faces.people) - {""})
 
 
 def held_out_of(began_with: dict[str, Any] | None, hold_out: str | None) -> str:
@@ -146,11 +186,13 @@ def fit_network(
     pairs: Pairs | None = None,
     progress: Progress = silent,
     report: Report = unheard,
+    beside: CropSet | None = None,
 ) -> Path:
     """Train; return the best checkpoint.
 
     Args:
         report: is told in a line how good each epoch made the network.
+        beside: further people to choose the best epoch by, who weigh as much as `held_out`.
 
     Raises:
         SiameseError: as `siamese.training.train.train`.
@@ -164,15 +206,18 @@ def fit_network(
         now = f"training: epoch {step.epoch}, loss {step.loss:.2f}, {step.speed:.0f} images/s"
         progress(now, step.step, step.steps)
         if step.validation is not None:
+            areas = " and ".join(f"{area:.4f}" for area in step.areas)
+            each = f" (mean of LFW's and wild ones, {areas})" if len(step.areas) > 1 else ""
             report(
-                f"epoch {step.epoch}: area under ROC on validation people {step.validation:.4f}, "
+                f"epoch {step.epoch}: area under ROC on validation people {step.validation:.4f}{each}, "
                 f"{statistics.median(speeds):.0f} images a second"
             )
             speeds.clear()
 
     return train(
-        faces, held_out, settings.model, settings.train, out, resume, start, device, provenance, show, pairs
-    )
+        faces, held_out, settings.model, settings.train, out, resume, start, device, provenance, show, pairs,
+        beside,
+    )  # fmt: skip
 
 
 def read_teacher(given: str, threads: int) -> Teacher:
@@ -208,8 +253,7 @@ def named(folder: Path) -> CropSet:
     Raises:
         DataError: no crop set, or one without names.
     """
-    found = crops.read(folder)
-    known = found.of_people(set(found.people) - {""})
+    known = names_only(crops.read(folder))
     if not len(known):
         raise DataError(f"{folder}: nobody in this crop set has a name; give one whose people are known")
     return known

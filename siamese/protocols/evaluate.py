@@ -12,8 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from siamese import wild
 from siamese.calibration import Calibration
 from siamese.crops import CropSet
 from siamese.errors import DataError
@@ -21,6 +23,7 @@ from siamese.lfw import files as lfw
 from siamese.lfw import seen
 from siamese.lfw.split import VIEW1, folds, split
 from siamese.protocols import lfw_pairs
+from siamese.protocols import wild as wild_faces
 from siamese.protocols.embedded import embed_rows, labels_of, missed, rows_of_people
 from siamese.protocols.everyone import everyone
 from siamese.protocols.lfw_pairs import IMAGES_EACH, VIEW1_PAIRS, VIEW2_PAIRS, Model, PairTest
@@ -33,7 +36,7 @@ from siamese.protocols.verification import verify
 from siamese.provenance import category, commit, versions
 from siamese.shipped import sha256
 
-Name = Literal["view1", "view2", "fold", "one-shot", "open-set"]
+Name = Literal["view1", "view2", "fold", "one-shot", "open-set", "wild"]
 
 
 class EvaluationSettings(BaseModel):
@@ -44,8 +47,8 @@ class EvaluationSettings(BaseModel):
     samples: int = Field(1000, ge=10, description="how often data is drawn again for the intervals")
     seed: int = 0
     trials: int = Field(2000, ge=1, description="one-shot trials for each number of ways")
-    photos: int = Field(1, ge=1, description="images of a person to enrol (open-set)")
-    splits: int = Field(10, ge=1, description="random choices of who is enrolled (open-set)")
+    photos: int = Field(1, ge=1, description="images of a person to enrol (open-set, wild)")
+    splits: int = Field(10, ge=1, description="random choices of who is enrolled (open-set, wild)")
 
 
 def parse(text: str) -> tuple[Name, tuple[int, ...]]:
@@ -57,10 +60,10 @@ def parse(text: str) -> tuple[Name, tuple[int, ...]]:
     name, _, numbers = text.partition(":")
     if name == "fold" and all(part.isdecimal() for part in numbers.split(",")):
         return "fold", tuple(sorted({int(part) for part in numbers.split(",")}))
-    for known in ("view1", "view2", "one-shot", "open-set"):
+    for known in ("view1", "view2", "one-shot", "open-set", "wild"):
         if text == known:
             return known, ()
-    raise ValueError(f"{text}: give view1, view2, fold:K (or fold:9,10), one-shot or open-set")
+    raise ValueError(f"{text}: give view1, view2, fold:K (or fold:9,10), one-shot, open-set or wild")
 
 
 def own_protocol(models: Sequence[Model]) -> str:
@@ -100,6 +103,8 @@ def evaluate_lfw(
         DataError: data are missing, a fold has no model, or a model has seen those it would be tested on.
     """
     chosen, (name, numbers) = settings or EvaluationSettings(), parse(protocol)
+    if name == "wild":
+        raise ValueError("the protocol wild is not of LFW: evaluate_wild")
     if name == "view2":
         return _view2(models, crops, root, chosen, files, allow_seen, progress)
     if len(models) != 1:
@@ -175,6 +180,43 @@ def evaluate_pairs(
         {"pairs": missed(crops, rows)},
         _provenance([model], crops, [pairs], files, chosen, digest), judged,
     )  # fmt: skip
+
+
+def evaluate_wild(
+    model: Model,
+    judge: Calibration,
+    folder: Path,
+    settings: EvaluationSettings | None = None,
+    *,
+    files: Sequence[Path] = (),
+    allow_seen: bool = False,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> tuple[Report, CropSet]:
+    """Evaluate on the test set of what `recog data wild` built; also give its crops.
+
+    Args:
+        judge: the model's calibration.
+        folder: of the sets.
+        allow_seen: measure also where the model may have seen people of LFW who are in the set.
+
+    Raises:
+        DataError: no such sets, or damaged ones, or the model may have seen somebody.
+    """
+    chosen = settings or EvaluationSettings()
+    known, warning = wild_faces.provenance_of(folder, model.card, allow_seen)
+    faces = wild.read(folder / "test")
+    parts, embeddings, digest = wild_faces.figures(
+        model.embedder, judge, faces, chosen.photos, chosen.splits, chosen.samples, chosen.seed, progress
+    )
+    people = len(set(faces.crops.people) - {""})
+    report = Report(
+        "wild", f"{people:,} people and {faces.crops.people.count(''):,} strangers beyond press photographs "
+        f"({known})", category(model.card), warning, parts,
+        {"faces": missed(faces.crops, np.arange(len(faces.crops)))},
+        _provenance([model], faces.crops, [folder / wild.DESCRIBED], files, chosen, digest),
+        shown=np.flatnonzero([bool(person) for person in faces.crops.people]), embeddings=embeddings,
+    )  # fmt: skip
+    return report, faces.crops
 
 
 def _view2(

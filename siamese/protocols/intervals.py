@@ -117,16 +117,29 @@ def over_pairs(
 def over_people(distances: Floats, labels: Ints, far: Doubles, samples: int, seed: int) -> Curve:
     """The curve for every pair of n faces, where the people are drawn again and not the pairs.
 
-    A person who is drawn twice counts twice in every pair with others; the two are no pair of their own.
-
     Args:
         distances: (n (n - 1) / 2,) in the order of `numpy.triu_indices(n, 1)`.
         labels: (n,) the person in each row, from 0.
+        far, samples, seed: as `pairs_over_people` takes them.
+    """
+    rows, columns = (labels[each] for each in np.triu_indices(len(labels), 1))
+    return pairs_over_people(distances, rows, columns, far, samples, seed)
+
+
+def pairs_over_people(
+    distances: Floats, rows: Ints, columns: Ints, far: Doubles, samples: int, seed: int
+) -> Curve:
+    """The curve for some pairs of the faces of some people, where the people are drawn again.
+
+    A person who is drawn twice counts twice in every pair with others; the two are no pair of their own.
+
+    Args:
+        distances: (p,).
+        rows, columns: (p,) the people in each pair, from 0.
         far: (f,) false accept rates of the curve, ascending, at most a hundredth or so: only the closest
             impostors are drawn again, which is what makes millions of pairs bearable.
         samples: how often the people are drawn again.
     """
-    rows, columns = (labels[each] for each in np.triu_indices(len(labels), 1))
     same = rows == columns
     impostors = int((~same).sum())
     # Five times what the loosest rate accepts: a draw may put more weight on the close ones.
@@ -136,15 +149,16 @@ def over_people(distances: Floats, labels: Ints, far: Doubles, samples: int, see
     closest = strangers[closest[np.argsort(distances[strangers[closest]])]]
     accepts = _Accepts(distances[same], distances[closest], tail == impostors)
     first, second, alike = rows[closest], columns[closest], rows[same]
-    counts = np.bincount(labels).astype(np.float64)
+    people = int(max(rows.max(), columns.max())) + 1
+    # How many pairs there are of each two people: their weights' products sum to the weight of all pairs.
+    between = np.bincount(rows[~same] * people + columns[~same], minlength=people**2).astype(np.float64)
+    between = between.reshape(people, people)
 
     def rates(weights: Doubles) -> Doubles:
-        images = weights * counts
-        total = (images.sum() ** 2 - (images**2).sum()) / 2
+        total = float(weights @ between @ weights)
         return accepts.rates(weights[alike], weights[first] * weights[second], total, far)
 
     random = np.random.default_rng(seed)
-    people = len(counts)
     drawn = [
         rates(np.bincount(random.integers(people, size=people), minlength=people).astype(np.float64))
         for _ in range(samples)

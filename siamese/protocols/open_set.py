@@ -8,8 +8,8 @@ their nearest template. What "near enough" means is set by the share of stranger
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class Probes:
     enrolled: Bools  # (n,) whether the person is
     nearest: Doubles  # (n,) distance of the nearest person enrolled
     right: Bools  # (n,) whether that is the person in the photograph
+    rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # (n,) which photograph it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,11 @@ class OpenSet:
     impostors: int  # photographs of strangers, likewise
     rank1: Interval  # nearest person is the right one, however far
     dir: dict[float, Interval]  # by FPIR; intervals over people
+    asked: str = ""  # which photographs of people enrolled were asked for, where not all
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        counts = {k: v for k, v in asdict(self).items() if k not in ("rank1", "dir")}
+        counts = {k: v for k, v in asdict(self).items() if k not in ("rank1", "dir", "asked")}
         figures = {
             f"dir at fpir {rate:g}": asdict(value) | {"resolved": self.resolves(rate)}
             for rate, value in self.dir.items()
@@ -63,9 +65,11 @@ class OpenSet:
             f"{rate:.1%}: {value}{'' if self.resolves(rate) else ' (too few strangers for this rate)'}"
             for rate, value in self.dir.items()
         ]
+        asked = f", {self.asked}" if self.asked else ""
         return [
-            f"open set: {self.enrolled:,} people enrolled with {self.photos} photos each, {self.strangers:,} "
-            f"strangers; {self.probes:,} and {self.impostors:,} photographs asked, {self.splits} splits",
+            f"open set{asked}: {self.enrolled:,} people enrolled with {self.photos} photos each, "
+            f"{self.strangers:,} strangers; {self.probes:,} and {self.impostors:,} photographs "
+            f"asked, {self.splits} splits",
             "DIR at FPIR " + ", ".join(told),
             f"nearest person is the right one (rank 1, no threshold): {self.rank1}",
         ]
@@ -92,38 +96,107 @@ def open_set(
     Raises:
         DataError: nobody has more images than are to be enrolled, or nobody is left to be a stranger.
     """
-    able = np.flatnonzero(np.bincount(labels) > photos)
+    every = np.ones(len(labels), np.bool_)
+    parts = ask(embeddings, labels, every, photos, splits, seed, progress)
+    return of_probes(parts, photos, labels, {"": every}, samples, seed)[""]
+
+
+def ask(
+    embeddings: Floats,
+    labels: Ints,
+    enrollable: Bools,
+    photos: int,
+    splits: int,
+    seed: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Probes]:
+    """What comes of enrolling half of those who can be enrolled, `splits` times over.
+
+    Args:
+        enrollable: (n,) images that may be enrolled; who has one such more than `photos`, or another image
+            beside, can be.
+        labels, photos, progress: as in `open_set`.
+
+    Raises:
+        DataError: as `open_set`.
+    """
+    everybody = int(labels.max()) + 1
+    templates = np.bincount(labels[enrollable], minlength=everybody)
+    able = np.flatnonzero((templates >= photos) & (np.bincount(labels) > photos))
     if len(able) < 2:
         raise DataError(f"open-set identification needs two people with more than {photos} images")
     random, parts = np.random.default_rng(seed), []
     for split in range(splits):
         enrolled = random.permutation(able)[: len(able) // 2]
-        parts.append(_ask(embeddings, labels, enrolled, photos, random))
+        parts.append(_ask(embeddings, labels, enrolled, enrollable, photos, random))
         progress(split + 1)
+    return parts
+
+
+def of_probes(
+    parts: list[Probes], photos: int, labels: Ints, asked: Mapping[str, Bools], samples: int, seed: int
+) -> dict[str, OpenSet]:
+    """The figures for some of the photographs of people enrolled, always with all photographs of strangers.
+
+    Args:
+        asked: by name, (n,) which images count; "" for all. What nobody enrolled is in is left out.
+    """
     everybody = int(labels.max()) + 1
     weights = np.ones((1, everybody))
     draw = np.random.default_rng(seed).integers(everybody, size=(samples, everybody))
     drawn = np.stack([np.bincount(row, minlength=everybody) for row in draw]).astype(np.float64)
-    figures = {rate: _interval(parts, rate, weights, drawn) for rate in (*FPIRS, 1.0)}
-    return OpenSet(
-        splits,
-        photos,
-        len(able) // 2,
-        everybody - len(able) // 2,
-        round(float(np.mean([part.enrolled.sum() for part in parts]))),
-        round(float(np.mean([(~part.enrolled).sum() for part in parts]))),
-        figures[1.0],
-        {rate: figures[rate] for rate in FPIRS},
+    enrolled = len({int(person) for person in parts[0].people[parts[0].enrolled]})
+    found = {}
+    for name, images in asked.items():
+        chosen = [_only(part, images) for part in parts]
+        if not all(part.enrolled.any() for part in chosen):
+            continue
+        figures = {rate: _interval(chosen, rate, weights, drawn) for rate in (*FPIRS, 1.0)}
+        found[name] = OpenSet(
+            len(parts),
+            photos,
+            enrolled,
+            everybody - enrolled,
+            round(float(np.mean([part.enrolled.sum() for part in chosen]))),
+            round(float(np.mean([(~part.enrolled).sum() for part in chosen]))),
+            figures[1.0],
+            {rate: figures[rate] for rate in FPIRS},
+            name,
+        )
+    return found
+
+
+def threshold(probes: Probes, fpir: float) -> float:
+    """The distance within which at most a share `fpir` of the strangers' photographs finds somebody."""
+    strangers = np.sort(probes.nearest[~probes.enrolled])
+    first_refused = int(fpir * len(strangers) * (1 + 1e-9))
+    return float(strangers[first_refused]) if first_refused < len(strangers) else np.inf
+
+
+def _only(probes: Probes, images: Bools) -> Probes:
+    """The probes without those of people enrolled that are not among the images."""
+    kept = ~probes.enrolled | images[probes.rows]
+    return Probes(
+        probes.people[kept],
+        probes.enrolled[kept],
+        probes.nearest[kept],
+        probes.right[kept],
+        probes.rows[kept],
     )
 
 
 def _ask(
-    embeddings: Floats, labels: Ints, enrolled: Ints, photos: int, random: np.random.Generator
+    embeddings: Floats,
+    labels: Ints,
+    enrolled: Ints,
+    enrollable: Bools,
+    photos: int,
+    random: np.random.Generator,
 ) -> Probes:
     """Enrol and ask for everything else."""
     from scipy.spatial.distance import cdist
 
-    rows_of = [np.flatnonzero(labels == person) for person in enrolled]
+    rows_of = [np.flatnonzero((labels == person) & enrollable) for person in enrolled]
     templates = np.concatenate([random.choice(rows, photos, replace=False) for rows in rows_of])
     rest = np.setdiff1d(np.arange(len(labels)), templates)
     # Templates of one person lie together: (probes, people, photos), the nearest of each person's.
@@ -135,6 +208,7 @@ def _ask(
         np.isin(labels[rest], enrolled),
         by_person[np.arange(len(rest)), nearest],
         enrolled[nearest] == labels[rest],
+        rest,
     )
 
 
@@ -151,12 +225,11 @@ def rates(probes: Probes, fpir: float, weights: Doubles) -> Doubles:
     strangers = probes.nearest[~probes.enrolled][order]
     theirs = probes.people[~probes.enrolled][order]
     asked = probes.people[probes.enrolled]
-    found = np.empty(len(weights))
-    for row, weight in enumerate(weights):
-        accepted = np.cumsum(weight[theirs])
-        # The first stranger who would be one too many: whoever is nearer than that is accepted.
-        first_refused = int(np.searchsorted(accepted, fpir * accepted[-1] * (1 + 1e-9), side="right"))
-        limit = strangers[first_refused] if first_refused < len(strangers) else np.inf
-        hits = probes.right[probes.enrolled] & (probes.nearest[probes.enrolled] < limit)
-        found[row] = (weight[asked] * hits).sum() / max(weight[asked].sum(), 1.0)
+    accepted = np.cumsum(weights[:, theirs], axis=1)
+    # The first stranger who would be one too many: whoever is nearer than that is accepted.
+    first_refused = (accepted <= fpir * accepted[:, -1:] * (1 + 1e-9)).sum(axis=1)
+    limits = np.append(strangers, np.inf)[first_refused]
+    hits = probes.right[probes.enrolled] & (probes.nearest[probes.enrolled] < limits[:, None])
+    own = weights[:, asked]
+    found: Doubles = (own * hits).sum(axis=1) / np.maximum(own.sum(axis=1), 1.0)
     return found

@@ -48,6 +48,15 @@ def check_same_faces(state: dict[str, Any], faces: Faces, per_epoch: int, path: 
         raise ModelError(f"{path}: was trained with other teachers; give the same, or another --out")
 
 
+def check_same_judges(state: dict[str, Any], judges: list[str], path: Path) -> None:
+    """Refuse to go on with other sets of validation people: the best so far would be of another measure."""
+    if state.get("judged by", ["validation"]) != judges:
+        raise ModelError(
+            f"{path}: its best epoch was chosen {'without' if len(judges) > 1 else 'with'} wild people; "
+            f"{'leave --wild away' if len(judges) > 1 else 'give the same --wild'}, or another --out"
+        )
+
+
 def continue_from(
     state: dict[str, Any],
     path: Path,

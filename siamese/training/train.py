@@ -32,7 +32,7 @@ from siamese.training.model import Siamese
 from siamese.training.muon import Muon
 from siamese.training.precision import memory_format
 from siamese.training.prefetch import ahead
-from siamese.training.resume import check_resumable, check_same_faces, continue_from
+from siamese.training.resume import check_resumable, check_same_faces, check_same_judges, continue_from
 from siamese.training.sheet import pair_sheet
 from siamese.training.step import Helpers, batches, cost, frozen_layers, rows_of_epoch
 from siamese.training.target import direct
@@ -47,8 +47,9 @@ class Step:
     steps: int
     epoch: int
     loss: float
-    validation: float | None  # area under the ROC curve on the validation people, where just measured
+    validation: float | None  # mean area under the ROC curve on the validation people, where just measured
     speed: float  # images a second, with the making of the batch as far as it was waited for
+    areas: tuple[float, ...] = ()  # of each set of validation people
 
 
 def train(
@@ -63,6 +64,7 @@ def train(
     provenance: dict[str, Any] | None = None,
     progress: Callable[[Step], None] = lambda _: None,
     pairs: Pairs | None = None,
+    beside: CropSet | None = None,
 ) -> Path:
     """Fit the network; return the best checkpoint (`out/best.pt`); `out/last.pt` goes on where it stopped.
 
@@ -73,6 +75,7 @@ def train(
         resume: go on from `out/last.pt`.
         start: begin with the weights of this checkpoint, or exported network, instead of random ones.
         provenance: kept in the checkpoint: what data, what split, what teachers.
+        beside: faces of further people, wild ones; the best epoch then has the best mean of both areas.
         pairs: for `pairs` of the settings: those of the faces to show, instead of any that are drawn.
 
     Raises:
@@ -82,7 +85,9 @@ def train(
     """
     from torch.utils.tensorboard import SummaryWriter
 
-    check_validation(validation)
+    judges = {"validation": validation} | ({"wild validation": beside} if beside is not None else {})
+    for each in judges.values():
+        check_validation(each)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
@@ -110,6 +115,7 @@ def train(
         state = checkpoint.load(out / "last.pt")
         check_resumable(state, model_settings, settings, out / "last.pt")
         check_same_faces(state, faces, per_epoch, out / "last.pt")
+        check_same_judges(state, list(judges), out / "last.pt")
         network.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
         helpers.guess.load_state_dict(state["guess"])
@@ -141,6 +147,7 @@ def train(
                 "step": step,
                 "epoch": step / per_epoch,
                 "best": best,
+                "judged by": list(judges),
                 "provenance": provenance or {},
             },
         )
@@ -160,16 +167,18 @@ def train(
                 step += 1
                 average(averaged, network, settings.averaging, step)
                 speed = len(batch.labels) / (time.perf_counter() - started)
-                score = None
+                score: float | None = None
+                areas: tuple[float, ...] = ()
                 if step % per_epoch == 0:
-                    score = validate(averaged, validation, board, step)
+                    areas = tuple(validate(averaged, each, board, step, n) for n, each in judges.items())
+                    score = sum(areas) / len(areas)
                     if score > best:
                         best = score
                         save("best.pt")
                     save("last.pt")
                 log(board, step, parts, logits, same, optimizer.param_groups[0]["lr"], speed)
                 epoch = (step - 1) // per_epoch + 1
-                progress(Step(step, steps, epoch, float(loss.detach()), score, speed))
+                progress(Step(step, steps, epoch, float(loss.detach()), score, speed, areas))
                 if stop.is_set():
                     save("last.pt")
                     raise KeyboardInterrupt
@@ -248,15 +257,15 @@ def average(averaged: Siamese, network: Siamese, decay: float, step: int) -> Non
             slow.copy_(fast)
 
 
-def validate(network: Siamese, faces: CropSet, board: Any, step: int) -> float:
+def validate(network: Siamese, faces: CropSet, board: Any, step: int, where: str = "validation") -> float:
     """Area under the ROC curve over all pairs of the validation faces; to the board with hard pairs."""
     embeddings = embed(network, faces.images)
     distances, same = metrics.every_pair(embeddings, faces.labels())
     figures = metrics.verification(distances, same)
     for name, value in figures.items():
-        board.add_scalar(f"validation/{name}", value, step)
+        board.add_scalar(f"{where}/{name}", value, step)
     sheet = pair_sheet(faces.images, *metrics.hardest_pairs(embeddings, faces.labels(), 8))
-    board.add_image("validation/hard pairs", sheet[..., ::-1].copy(), step, dataformats="HWC")
+    board.add_image(f"{where}/hard pairs", sheet[..., ::-1].copy(), step, dataformats="HWC")
     return figures["auc"]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -141,6 +143,28 @@ def test_with_a_teacher_and_more_faces_folds_are_held_out_and_the_model_says_so(
     ended = recog("export", "--checkpoint", run / "best.pt", "--root", root, "--out", tmp_path / "a.onnx")
     assert (ended.code, ended.err) == (0, "")
     assert runtime.Embedder(tmp_path / "a.onnx").card["held out"] == "fold:2"
+
+
+def test_further_people_calibrate_an_export_beside_those_of_lfw(
+    tmp_path: Path, world: Any, root: Path, detector: Any, recog: Any
+) -> None:
+    run, more, out = tmp_path / "run", tmp_path / "more", tmp_path / "mine.onnx"
+    assert recog("train", "--root", root, "--out", run, *SMALL, *QUICK).code == 0
+    lfw = crops.read(root / "crops")
+    # Ten pictures of a person of another set who has a name of LFW, of which eight count, and one of another.
+    rows = np.array([0] * 10 + [3])
+    people = (lfw.people[44],) * 10 + ("Zoe",)
+    crops.write(replace(lfw.rows(rows), people=people), more)
+    arguments = ["export", "--checkpoint", run / "best.pt", "--root", root, "--out", out, "--overwrite"]
+    ended = recog(*arguments, "--also", more)
+    assert (ended.code, ended.err) == (0, "")
+    # Three of LFW with three pictures each, 9 pairs of one and 27 of two; 28 of the eight. A name is of its
+    # set: what stands in both is two people.
+    assert f"calibrated on {9 + 28} pairs of one person and {27 + 9 * 9 + 8} of two" in ended.out
+    assert runtime.Embedder(out).card["calibrated on"] == "5 people, 18 faces"
+    crops.write(replace(lfw.rows(rows), people=("",) * 11), more)
+    recog(*arguments, "--also", more).refused("nobody in this crop set has a name")
+    recog(*arguments, "--also", tmp_path / "none").refused("no aligned faces here")
 
 
 def test_without_a_checkpoint_there_is_nothing_to_export(tmp_path: Path, root: Path, recog: Any) -> None:
