@@ -23,6 +23,7 @@ class Enrolment:
 
     name: str
     outcomes: tuple[Outcome, ...]
+    change: int = 0  # its number in the gallery's log; 0 where nothing was stored
 
     def count(self, verdict: Verdict) -> int:
         """How many looks ended so."""
@@ -96,13 +97,14 @@ class Enroller:
                 known.add(template)
         vetted = vet(name, outcomes, known, self._people, self._embedder.calibration, self._force)
         accepted = [o.template for o in vetted if o.verdict is Verdict.ACCEPTED and o.template is not None]
+        change = 0
         if accepted and not self._dry_run:
             if self._people is None:
                 self._people = self._open(create=True)
             kept = accepted if self._crops else [replace(template, crop=None) for template in accepted]
-            self._people.add(name, kept)
+            change = self._people.add(name, kept).change
             self._names.add(name)
-        return Enrolment(name, tuple(vetted))
+        return Enrolment(name, tuple(vetted), change)
 
     def keep_guarantee(self, cohort: Cohort | None) -> str:
         """Calibrate again where the gallery has outgrown its calibration; what was done, in a line.

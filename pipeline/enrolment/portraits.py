@@ -44,9 +44,15 @@ class Portraits:
         self._kept: dict[int, list[Portrait]] = {}
 
     def take(self, result: Result) -> set[int]:
-        """Take in a result whose frame has its picture; the tracks of which something else is kept now."""
-        changed = set()
+        """Take in a result whose frame has its picture; the tracks of which something else is kept now.
+
+        Of a face that is covered in the picture nothing is kept, nor what was kept before.
+        """
+        covered = {face.track for face in result.faces if face.covered}
+        changed = {track for track in covered if self._kept.pop(track, None)}
         for look in result.looks if result.frame.image.size else ():
+            if look.track in covered:
+                continue
             kept = self._kept.get(look.track, [])
             if len(kept) >= self._most and not self._adds(look, kept):
                 continue

@@ -12,6 +12,7 @@ import numpy as np
 
 from gallery import Gallery
 from gallery.followed import Enrolled
+from gallery.pooled import pool
 from pipeline import build
 from pipeline.config import Settings
 from pipeline.identity import clusters
@@ -80,14 +81,31 @@ class Past:
         """Which of n faces (n, d) would be put to a group with these members (m, d), m > 0; (n,)."""
         return clusters.belongs(faces, members, self._embedder.calibration)
 
-    def looks_like(self, faces: Floats) -> list[Candidate | None]:
-        """Whom each of n faces (n, d) looks like most, and how likely it is of them; None for nobody.
+    @staticmethod
+    def keep_names(
+        found: Sequence[frozenset[str]], before: Mapping[str, Collection[str]], new: Callable[[], str]
+    ) -> dict[str, frozenset[str]]:
+        """Names for groups of members, which keep those of before as far as they are the same groups.
+
+        Args:
+            before: the members of each group at that time, by its name.
+            new: makes a name that nothing has.
+        """
+        return clusters.keep_names(found, before, new)
+
+    def looks_like(self, people: Sequence[Floats]) -> list[Candidate | None]:
+        """Whom each of some people looks like most, and how likely it is of them; None for nobody.
 
         Somebody is named here only if a face is likelier of them than of a person not enrolled, before it is
         known how many are. This is a hint for people, and no verdict.
+
+        Args:
+            people: faces (n, d) of each, n > 0, which are taken as one.
         """
+        if not people:
+            return []
         with self._judge() as judge:
-            matches = judge.matches(faces)
+            matches = judge.matches(np.stack([pool(faces) for faces in people]))
             ratios = judge.ratios_of(matches)
             found: list[Candidate | None] = []
             for row, names in enumerate(matches.names):

@@ -12,7 +12,7 @@ from pipeline.service.deps import check_marks
 from pipeline.service.headers import Headers
 from pipeline.service.request_ids import RequestIds
 from pipeline.service.routes import access as access_routes
-from pipeline.service.routes import events, health, live, settings, sources, version
+from pipeline.service.routes import corrections, events, health, live, review, settings, sources, version
 from pipeline.service.service import Service
 from pipeline.service.static import PAGE, PageFiles
 
@@ -49,7 +49,7 @@ def make_app(service: Service, access: Access) -> FastAPI:
     app.state.service, app.state.access, app.state.page = service, access, PAGE
     problems.install(app)
     api = APIRouter(prefix=PREFIX)
-    for routes in (version, access_routes, sources, live, events, settings, health):
+    for routes in (version, access_routes, sources, live, events, corrections, review, settings, health):
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(access_routes.page)

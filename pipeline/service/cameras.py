@@ -89,6 +89,16 @@ class Cameras:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM sources ORDER BY added, id").fetchall()  # noqa: S608
         return [_stored(row) for row in rows]
 
+    @property
+    def days(self) -> int:
+        """For how many days looks at faces are kept; 0 for not at all."""
+        return self._days
+
+    def name_of(self, number: str) -> str:
+        """What a source is called, in words where it is no more."""
+        found = self.get(number)
+        return "a source that was removed" if found is None else found.name
+
     def get(self, number: str) -> Stored | None:
         """The source of this id."""
         with self._store.reading() as connection:

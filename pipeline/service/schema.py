@@ -94,4 +94,46 @@ CREATE TABLE jobs (
 CREATE INDEX idempotency_by_time ON idempotency (at);
 """
 
-SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE)
+REVIEW = """
+CREATE TABLE portraits (           -- the best looks at a track, to enroll from
+    run TEXT NOT NULL,
+    track INTEGER NOT NULL,
+    place INTEGER NOT NULL,        -- among those of the track
+    at TEXT NOT NULL,              -- UTC: when it was kept
+    seconds REAL NOT NULL,         -- on the source's clock
+    quality REAL NOT NULL,
+    flaw TEXT NOT NULL,            -- why nobody can be enrolled from it; empty if they can
+    embedding BLOB NOT NULL,       -- little-endian float32
+    jpeg BLOB NOT NULL,            -- of the aligned crop
+    PRIMARY KEY (run, track, place)
+);
+CREATE INDEX portraits_by_time ON portraits (at);
+CREATE TABLE clusters (event TEXT PRIMARY KEY, cluster TEXT NOT NULL);
+CREATE TABLE decisions (           -- "nobody" and "ignore"
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    at TEXT NOT NULL,
+    size INTEGER NOT NULL,         -- events it was said of
+    faces BLOB NOT NULL,           -- embeddings, little-endian float32, one after the other
+    picture BLOB                   -- JPEG
+);
+CREATE TABLE corrections (         -- "this is not ...", "this is ..."
+    id TEXT PRIMARY KEY,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,            -- not, is
+    person TEXT NOT NULL,          -- the gallery's id
+    change INTEGER NOT NULL,       -- in the gallery's log; 0 where it changed nothing there
+    marks TEXT NOT NULL,           -- JSON: what it added to the gallery, to take just that back
+    withdrawn TEXT                 -- when
+);
+CREATE TABLE corrected (           -- what a correction made of which events
+    correction TEXT NOT NULL REFERENCES corrections (id) ON DELETE CASCADE,
+    event TEXT NOT NULL,
+    said INTEGER NOT NULL,         -- it was said of this event; else it followed
+    was TEXT NOT NULL,             -- JSON
+    becomes TEXT NOT NULL,         -- JSON
+    PRIMARY KEY (correction, event)
+);
+"""
+
+SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE, REVIEW)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pipeline.api import Recog
+from pipeline.api import ERRORS, Past, Recog
 from pipeline.service.addresses import reach
 from pipeline.service.board import Board
 from pipeline.service.cameras import Cameras
+from pipeline.service.corrections import Corrections
 from pipeline.service.metrics import Metrics
 from pipeline.service.names import EVERY, Names
 from pipeline.service.options import Options as Options
+from pipeline.service.portraits import Keeper
+from pipeline.service.review import Review
 from pipeline.service.run import Desk, Watcher
 from pipeline.service.sightings import Sightings
 from pipeline.service.store import Store, tape_path
+
+_log = logging.getLogger(__name__)
 
 
 class Service:
@@ -33,6 +39,9 @@ class Service:
         sightings: the events.
         cameras: the sources.
         watchers: are given every result of every source, too.
+        portraits: the best looks at every face.
+        corrections: what somebody said of events.
+        review: faces of nobody enrolled, to be looked through.
         stopping: set once the service is to end.
     """
 
@@ -45,6 +54,14 @@ class Service:
         self.watchers: list[Watcher] = []
         desk = Desk(recog, self.tape, self.board, self.sightings, self.metrics, self.names, self.watchers)
         self.cameras = Cameras(store, desk, lambda host, port: reach(options, host, port))
+        days = lambda: self.cameras.days  # noqa: E731
+        self.portraits = Keeper(recog, store, days)
+        self.watchers.append(self.portraits)
+        told = self.sightings.told
+        self.corrections = Corrections(
+            recog, store, self.past, self.names, self.portraits, told, self.cameras.name_of
+        )
+        self.review = Review(recog, store, self.past, self.corrections, told, days)
         self.stopping = threading.Event()
         self._gauges()
         self._watch: threading.Thread | None = None
@@ -64,6 +81,8 @@ class Service:
         """Begin to watch the gallery and the sources."""
         self.names.refresh()
         self.sightings.start()
+        self.portraits.start()
+        self.review.start()
         self.cameras.start(self.options.sources)
         self._watch = threading.Thread(target=self._follow_gallery, name="recog gallery", daemon=True)
         self._watch.start()
@@ -78,7 +97,9 @@ class Service:
         """End all that `start` began, with everything stored."""
         self.halt()
         self.cameras.stop()
+        self.portraits.stop()
         self.sightings.stop()
+        self.review.stop()
         if self._watch is not None:
             self._watch.join()
             self._watch = None
@@ -86,6 +107,10 @@ class Service:
     def close(self) -> None:
         """Let another service have the gallery. May be called again."""
         self.store.close()
+
+    def past(self) -> Past:
+        """The looks on the service's tape, to be asked again."""
+        return self.recog.past(self.tape)
 
     def troubles(self) -> list[str]:
         """What does not work at present, in lines without names of people or files."""
@@ -101,8 +126,9 @@ class Service:
         return troubles
 
     def people_changed(self) -> None:
-        """To be called after every change of the gallery: names and pages follow at once."""
+        """To be called after every change of the gallery: names, pages and corrected events follow."""
         self.names.refresh()
+        self.corrections.reconcile()
 
     def _people_changed(self) -> None:
         """Somebody, here or in another process, has changed the gallery."""
@@ -111,6 +137,10 @@ class Service:
     def _follow_gallery(self) -> None:
         while not self.stopping.wait(EVERY):
             self.names.refresh()
+            try:
+                self.corrections.reconcile()
+            except ERRORS as error:  # the next second tries again
+                _log.debug("what was undone cannot be asked for: %s", error)
 
     def _gauges(self) -> None:
         watch = self.metrics.watch

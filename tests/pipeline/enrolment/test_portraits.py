@@ -11,7 +11,7 @@ from pipeline.config import EnrollSettings
 from pipeline.enrolment.photos import Verdict
 from pipeline.enrolment.portraits import Portrait, Portraits, of_one_face, template, to_enroll
 from pipeline.faces.align import SIZE, TEMPLATE
-from pipeline.types import Frame, Look, Result
+from pipeline.types import UNDECIDED, Frame, Look, Result, TrackedFace
 from siamese.calibration import Calibration
 
 CALIBRATION = Calibration(intercept=8.0, slope=0.8, ceiling=9.0, genuine=100, impostor=30_000)
@@ -65,6 +65,15 @@ def test_tracks_are_kept_apart_and_a_frame_without_its_picture_gives_none(shown:
     bare = Result(Frame(np.zeros((0, 0, 3), np.uint8), 3, 0.3, "door"), (), looks=bare.looks)
     assert kept.take(bare) == set()
     assert [len(kept.of(track)) for track in (1, 2, 3)] == [1, 1, 0]
+
+
+def test_nothing_is_kept_of_a_face_that_is_covered(shown: Any) -> None:
+    kept, first = Portraits(EnrollSettings()), shown(1, 0, 0)
+    kept.take(first)
+    look = first.looks[0]
+    face = TrackedFace(1, look.box, look.landmarks, 0.9, UNDECIDED, covered=True)
+    assert kept.take(Result(shown(2, 9, 9).frame, (face,), looks=shown(2, 9, 9).looks)) == {1}
+    assert kept.of(1) == ()
 
 
 def test_a_face_too_small_to_enroll_is_kept_and_says_so(shown: Any) -> None:

@@ -112,7 +112,7 @@ def test_faces_of_the_tape_are_put_together_and_compared(seen: Seen) -> None:
     faces = np.stack([found[key] for key in keys])
     assert seen.past.clusters(np.concatenate([faces, faces])).tolist() == [0, 1, 0, 1]
     assert seen.past.belongs(faces, faces[:1]).tolist() == [True, False]
-    like, unlike = seen.past.looks_like(faces)
+    like, unlike = seen.past.looks_like([faces[:1], faces[1:]])
     assert like is not None
     assert (like.name, like.probability > 0.99) == ("Rosa", True)
     assert unlike is None
@@ -121,7 +121,8 @@ def test_faces_of_the_tape_are_put_together_and_compared(seen: Seen) -> None:
 
 def test_with_nobody_enrolled_nobody_looks_like_anybody(embedder: Any, tmp_path: Path) -> None:
     past = Recog.open(tmp_path / "none.db").past(tmp_path / "none.tape")
-    assert past.looks_like(np.zeros((1, 8), np.float32)) == [None]
+    assert past.looks_like([np.zeros((2, 8), np.float32)]) == [None]
+    assert past.looks_like([]) == []
     with pytest.raises(SourceError, match="no tape"):
         past.faces({"run": {1}})
 

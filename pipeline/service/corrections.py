@@ -1,0 +1,464 @@
+"""What somebody says of events: "this is not alice", "this is bob". The gallery learns it, the past follows.
+
+What is said becomes a change of the gallery, in its log like every other. Then the tracks that it may bear on
+are decided again from the tape, and what that changes is written to the events and remembered, so that it can
+be taken back: here, or by undoing the change in the gallery.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gallery.errors import GalleryError
+from pipeline.api import Identity, Past, Portrait, Recog, State
+from pipeline.errors import SourceError
+from pipeline.service.ids import new_id, now
+from pipeline.service.names import Names
+from pipeline.service.portraits import Keeper, Key
+from pipeline.service.problems import Problem
+from pipeline.service.store import Store
+
+MOST_AGAIN = 2_000  # events, the newest, that are decided again
+SAID = "somebody said so"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The verdict of an event."""
+
+    state: str
+    person: str | None  # the gallery's id
+    confidence: float
+    why: str
+
+    @classmethod
+    def of(cls, row: Any) -> Said:
+        """That of a row of the table. Why it is undecided may hold somebody's name, and is not kept."""
+        undecided = row["state"] == State.UNDECIDED.value
+        return cls(row["state"], row["person"], row["confidence"], "" if undecided else row["why"])
+
+    def same(self, other: Said) -> bool:
+        """Whether it says the same, as sure or not."""
+        return (self.state, self.person) == (other.state, other.person)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a correction made of an event."""
+
+    event: str
+    said: bool  # of this event
+    was: Said
+    becomes: Said
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Something that was said, and what it changed."""
+
+    id: str
+    at: str
+    kind: str  # not, is
+    person: str
+    withdrawn: str | None
+    changes: tuple[Change, ...]
+
+
+class Corrections:
+    """Everything that was said of events. Any thread may use it; one correction is made at a time."""
+
+    def __init__(
+        self,
+        recog: Recog,
+        store: Store,
+        past: Callable[[], Past],
+        names: Names,
+        keeper: Keeper,
+        told: Callable[[Iterable[str]], None],
+        source_name: Callable[[str], str],
+    ) -> None:
+        """
+        Args:
+            past: gives the service's tape.
+            told: is told of events that were changed in the table.
+            source_name: what a source is called, by id.
+        """
+        self._recog, self._store, self._past, self._names = recog, store, past, names
+        self._keeper, self._told, self._source_name = keeper, told, source_name
+        self._turn = threading.RLock()
+        self._looks_then: object = None  # of the gallery's file, when it was last asked for what was undone
+
+    def deny(self, event: str, person: str) -> Correction:
+        """Say that the face of an event is not a person: it is never called so again.
+
+        Raises:
+            Problem: there is no such event or person, or no look at the face is kept.
+            GalleryError, ServiceError: gallery or service cannot be written.
+        """
+        with self._turn:
+            row, name = self._event(event), self._name(person)
+            for each in self.said(event=event):
+                if each.kind == "is" and each.person == person and each.withdrawn is None:
+                    gone = self.withdraw(each.id)  # what was said last holds
+                    if self._names.name_of(person) is None:  # they were made by it, and so are no more
+                        back = [replace(one, was=one.becomes, becomes=one.was) for one in gone.changes]
+                        return replace(gone, changes=tuple(back))
+                    row = self._event(event)
+            key = row["run"], row["track"]
+            looks = self._looks([key])
+            if not looks:
+                raise Problem(409, "no_looks", "the looks at this face are not kept any more")
+            beside = self._of_person(person)
+            tracks = _by_run([key, *((each["run"], each["track"]) for each in beside)])
+            before = self._decided(tracks)
+            change = self._recog.deny(name, looks, self._seen(row))
+            marks = {}
+            if change:
+                with self._recog.gallery() as gallery:
+                    marks["face"] = max(each.face for each in gallery.denials(name))
+            after = self._decided(tracks)
+            now_is = self._said(after.get(key)) or Said(State.UNDECIDED.value, None, 0.0, "")
+            if now_is.person == person:  # of another model's tape, say: what was said holds all the same
+                now_is = Said(State.UNDECIDED.value, None, 0.0, "")
+            changes = [Change(event, True, Said.of(row), now_is)]
+            changes += self._followed(before, after, {event})
+            return self._keep("not", person, change, marks, changes)
+
+    def name(self, events: Sequence[str], person: str | None, name: str | None) -> tuple[Correction, Any]:
+        """Say whose the faces of some events are, all of one person: the best looks at them are enrolled.
+
+        Args:
+            person: the id of somebody enrolled, or
+            name: that of somebody enrolled or new.
+
+        Returns:
+            the correction, and what became of each look (`Enrolment`).
+
+        Raises:
+            Problem: there is no such event or person, or no look is good enough to enroll somebody new.
+            GalleryError, ServiceError: gallery or service cannot be written.
+        """
+        with self._turn:
+            rows = [self._event(each) for each in events]
+            called = self._name(person) if person is not None else str(name)
+            looks = self._looks([(row["run"], row["track"]) for row in rows])
+            candidates = self._newest()
+            with_faces = self._faces_of(candidates)
+            newest = self._newest_template()
+            enrolled = self._recog.enroll_looks(called, looks, self._seen(rows[0]), force=True)
+            self._names.refresh()
+            known = self._names.id_of(enrolled.name)
+            if known is None:
+                why = {each.reason for each in enrolled.outcomes} or {"no look at it is kept any more"}
+                raise Problem(
+                    422, "nothing_to_enroll", f"nobody can be enrolled from this: {', '.join(sorted(why))}"
+                )
+            marks: dict[str, Any] = {}
+            if enrolled.change:
+                with self._recog.gallery() as gallery:
+                    ids = [each.id for each in gallery.templates(enrolled.name) if each.id > newest]
+                marks["templates"] = ids
+            said = set(events)
+            becomes = Said(State.NAMED.value, known, 1.0, SAID)
+            changes = [Change(row["id"], True, Said.of(row), becomes) for row in rows]
+            if enrolled.change:
+                changes += self._named_now(with_faces, enrolled.name, known, said)
+            return self._keep("is", known, enrolled.change, marks, changes), enrolled
+
+    def said(self, event: str | None = None, most: int = 200) -> list[Correction]:
+        """What was said, newest first; of one event only, if one is given.
+
+        Raises:
+            ServiceError: the file cannot be read.
+        """
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM corrections WHERE ?1 IS NULL OR id IN "
+                "(SELECT correction FROM corrected WHERE event = ?1 AND said) ORDER BY id DESC LIMIT ?2",
+                (event, most),
+            ).fetchall()
+            return [self._read(connection, row) for row in rows]
+
+    def withdraw(self, correction: str) -> Correction:
+        """Take back something that was said: the gallery forgets it, and the events are what they were.
+
+        Raises:
+            Problem: there is no such correction, or it was taken back.
+            GalleryError, ServiceError: gallery or service cannot be written.
+        """
+        with self._turn:
+            with self._store.reading() as connection:
+                row = connection.execute("SELECT * FROM corrections WHERE id = ?", (correction,)).fetchone()
+            if row is None:
+                raise Problem(404, "no_such_correction", f"there is no correction {correction[:40]}")
+            if row["withdrawn"] is not None:
+                raise Problem(409, "withdrawn_already", "this was taken back already")
+            if row["change"]:
+                self._take_back(row)
+            self._restore(row["id"])
+            self._names.refresh()
+            with self._store.reading() as connection:
+                row = connection.execute("SELECT * FROM corrections WHERE id = ?", (correction,)).fetchone()
+                return self._read(connection, row)
+
+    def reconcile(self) -> int:
+        """Give events back what they were, where corrections were undone in the gallery; how many of these.
+
+        To be called when the gallery may have changed, by `undo` here or by another program. Costs
+        microseconds if it has not.
+        """
+        with self._turn:
+            if (looks := _looks_of(self._recog.path)) == self._looks_then:
+                return 0
+            self._looks_then = looks
+            with self._store.reading() as connection:
+                rows = connection.execute(
+                    "SELECT id, change FROM corrections WHERE change AND withdrawn IS NULL"
+                ).fetchall()
+            if not rows:
+                return 0
+            try:
+                opened = self._recog.gallery()
+            except GalleryError:
+                self._looks_then = None  # tried again
+                raise
+            with opened as gallery:
+                undone = {each.id for each in gallery.log() if each.undone is not None}
+            gone = [row["id"] for row in rows if row["change"] in undone]
+            for each in gone:
+                self._restore(each)
+            return len(gone)
+
+    def forget(self) -> None:
+        """Delete corrections of people who were removed, and of events that are no more.
+
+        Raises:
+            ServiceError: the file cannot be written.
+        """
+        if self._names.trouble is not None:
+            return
+        with self._turn, self._store.writing() as connection:
+            connection.execute("DELETE FROM corrected WHERE event NOT IN (SELECT id FROM events)")
+            rows = connection.execute("SELECT id, person FROM corrections").fetchall()
+            gone = [(row["id"],) for row in rows if self._names.name_of(row["person"]) is None]
+            connection.executemany("DELETE FROM corrections WHERE id = ?", gone)
+
+    def _keep(
+        self, kind: str, person: str, change: int, marks: Mapping[str, Any], changes: Sequence[Change]
+    ) -> Correction:
+        """Write a correction and what it makes of events; tell of them."""
+        made = Correction(new_id(), now(), kind, person, None, tuple(changes))
+        with self._store.writing() as connection:
+            connection.execute(
+                "INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, NULL)",
+                (made.id, made.at, kind, person, change, json.dumps(dict(marks))),
+            )
+            connection.executemany(
+                "INSERT INTO corrected VALUES (?, ?, ?, ?, ?)",
+                [(made.id, each.event, each.said, _json(each.was), _json(each.becomes)) for each in changes],
+            )
+            for each in changes:
+                self._set(connection, each.event, each.becomes, corrected=each.said)
+        self._told([each.event for each in changes])
+        return made
+
+    def _restore(self, correction: str) -> None:
+        """Give events back what they were before a correction, unless they are something else by now."""
+        with self._store.writing() as connection:
+            connection.execute("UPDATE corrections SET withdrawn = ? WHERE id = ?", (now(), correction))
+            changes = self._changes(connection, correction)
+            restored = []
+            for each in changes:
+                row = connection.execute("SELECT * FROM events WHERE id = ?", (each.event,)).fetchone()
+                if row is None or not Said.of(row).same(each.becomes):
+                    continue
+                still = connection.execute(
+                    "SELECT 1 FROM corrected JOIN corrections ON id = correction "
+                    "WHERE event = ? AND said AND withdrawn IS NULL", (each.event,)
+                ).fetchone()  # fmt: skip
+                self._set(connection, each.event, each.was, corrected=still is not None)
+                restored.append(each.event)
+        self._told(restored)
+
+    def _take_back(self, row: Any) -> None:
+        """Have the gallery forget what a correction added: by undo, or just that where more came since."""
+        marks = json.loads(row["marks"])
+        with self._recog.gallery() as gallery:
+            log = gallery.log()
+            if next((each for each in log if each.undone is None), None) == next(
+                (each for each in log if each.id == row["change"]), None
+            ):
+                gallery.undo()
+                return
+            if any(each.id == row["change"] and each.undone is not None for each in log):
+                return
+            if row["kind"] == "not":
+                gallery.withdraw(marks["face"])
+                return
+            name = self._name(row["person"])
+            theirs = {each.id for each in gallery.templates(name)}
+            gallery.set_aside(name, [each for each in marks["templates"] if each in theirs])
+
+    def _followed(
+        self, before: Mapping[Key, Identity], after: Mapping[Key, Identity], said: Collection[str]
+    ) -> list[Change]:
+        """What deciding again changed in other events. What somebody said of one stands."""
+        found = []
+        for key, verdict in after.items():
+            event = f"{key[0]}-{key[1]}"
+            if event in said:
+                continue
+            then, then_not = self._said(before.get(key)), self._said(verdict)
+            if then is None or then_not is None or then.same(then_not):
+                continue
+            row = self._find(event)
+            if row is not None and not row["corrected"] and not Said.of(row).same(then_not):
+                found.append(Change(event, False, Said.of(row), then_not))
+        return found
+
+    def _named_now(
+        self, faces: Mapping[Key, Any], name: str, person: str, said: Collection[str]
+    ) -> list[Change]:
+        """The other events that a person is named in, now that looks at them are enrolled."""
+        keys = list(faces)
+        like = self._past().looks_like([faces[key][None] for key in keys])
+        near = [
+            key for key, each in zip(keys, like, strict=True)
+            if each is not None and each.name == name and each.probability >= 0.5
+        ]  # fmt: skip
+        found = []
+        for key, verdict in self._decided(_by_run(near)).items():
+            row = self._find(f"{key[0]}-{key[1]}")
+            if row is None or row["id"] in said or row["corrected"] or verdict.name != name:
+                continue
+            becomes = Said(State.NAMED.value, person, verdict.confidence, verdict.why)
+            if not Said.of(row).same(becomes):
+                found.append(Change(row["id"], False, Said.of(row), becomes))
+        return found
+
+    def _decided(self, tracks: Mapping[str, Collection[int]]) -> dict[Key, Identity]:
+        try:
+            return self._past().decide(tracks)
+        except SourceError:  # nothing is taped: then nothing follows
+            return {}
+
+    def _faces_of(self, rows: Sequence[Any]) -> dict[Key, Any]:
+        try:
+            return self._past().faces(_by_run([(row["run"], row["track"]) for row in rows]))
+        except SourceError:
+            return {}
+
+    def _looks(self, keys: Sequence[Key]) -> list[Portrait]:
+        """The looks at some tracks, all of one person: with pictures, or else what the tape holds of them."""
+        kept = self._keeper.of(keys)
+        looks = [each for portraits in kept.values() for each in portraits]
+        if looks:
+            return looks
+        try:
+            faces = self._past().faces(_by_run(keys))
+        except SourceError:
+            return []
+        flaw = "no picture of it was kept"
+        return [Portrait(0.0, face, 1.0, None, flaw) for face in faces.values()]
+
+    def _said(self, identity: Identity | None) -> Said | None:
+        """A verdict as events keep it; None without one."""
+        if identity is None:
+            return None
+        person = None if identity.name is None else self._names.id_of(identity.name)
+        why = "" if identity.state is State.UNDECIDED else identity.why
+        return Said(identity.state.value, person, float(identity.confidence), why)
+
+    def _set(self, connection: Any, event: str, said: Said, corrected: bool) -> None:
+        name = None if said.person is None else self._names.name_of(said.person)
+        connection.execute(
+            "UPDATE events SET state = ?, person = ?, name = ?, confidence = ?, why = ?, corrected = ? "
+            "WHERE id = ?",
+            (said.state, said.person, name, said.confidence, said.why, corrected, event),
+        )
+
+    def _seen(self, row: Any) -> str:
+        """Where and when an event was, as templates tell it."""
+        return f"{self._source_name(row['source'])}, {row['at'][:10]}"
+
+    def _name(self, person: str) -> str:
+        name = self._names.name_of(person)
+        if name is None:
+            raise Problem(404, "no_such_person", f"there is no person {person[:40]}", "body.person")
+        return name
+
+    def _newest_template(self) -> int:
+        try:
+            with self._recog.gallery() as gallery:
+                return gallery.newest()
+        except GalleryError:
+            if self._recog.path.exists():
+                raise
+            return 0
+
+    def _event(self, event: str) -> Any:
+        row = self._find(event)
+        if row is None:
+            raise Problem(404, "no_such_event", f"there is no event {event[:40]}", "path.event")
+        return row
+
+    def _find(self, event: str) -> Any:
+        with self._store.reading() as connection:
+            return connection.execute("SELECT * FROM events WHERE id = ?", (event,)).fetchone()
+
+    def _of_person(self, person: str) -> list[Any]:
+        with self._store.reading() as connection:
+            return connection.execute(
+                "SELECT * FROM events WHERE person = ? ORDER BY at DESC LIMIT ?", (person, MOST_AGAIN)
+            ).fetchall()
+
+    def _newest(self) -> list[Any]:
+        with self._store.reading() as connection:
+            return connection.execute(
+                "SELECT * FROM events WHERE NOT corrected ORDER BY at DESC LIMIT ?", (MOST_AGAIN,)
+            ).fetchall()
+
+    def _read(self, connection: Any, row: Any) -> Correction:
+        changes = tuple(self._changes(connection, row["id"]))
+        return Correction(row["id"], row["at"], row["kind"], row["person"], row["withdrawn"], changes)
+
+    @staticmethod
+    def _changes(connection: Any, correction: str) -> list[Change]:
+        rows = connection.execute(
+            "SELECT event, said, was, becomes FROM corrected WHERE correction = ? "
+            "ORDER BY said DESC, event DESC",
+            (correction,),
+        ).fetchall()
+        return [
+            Change(event, bool(said), Said(**json.loads(was)), Said(**json.loads(becomes)))
+            for event, said, was, becomes in rows
+        ]
+
+
+def _by_run(keys: Iterable[Key]) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for run, track in keys:
+        found.setdefault(run, set()).add(track)
+    return found
+
+
+def _looks_of(gallery: Path) -> list[tuple[int, int]]:
+    """What the gallery's file and its log look like: another one, and something was written."""
+    found = []
+    for each in (gallery, gallery.with_name(f"{gallery.name}-wal")):
+        with suppress(OSError):
+            about = each.stat()
+            found.append((about.st_mtime_ns, about.st_size))
+    return found
+
+
+def _json(said: Said) -> str:
+    return json.dumps(
+        {"state": said.state, "person": said.person, "confidence": said.confidence, "why": said.why}
+    )
