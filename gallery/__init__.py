@@ -3,11 +3,12 @@
 Everything others need is here; `Gallery` is the way in. Importing this loads neither FAISS nor OpenCV.
 """
 
-from gallery.errors import GalleryError
+from gallery.errors import BusyError, ChangedError, GalleryError, UnusableError
 from gallery.gallery import Gallery
 from gallery.names import check_name, check_new_name
 from gallery.types import (
     Added,
+    Card,
     Change,
     Denial,
     Matches,
@@ -21,7 +22,10 @@ from gallery.types import (
 
 __all__ = [
     "Added",
+    "BusyError",
+    "Card",
     "Change",
+    "ChangedError",
     "Denial",
     "Gallery",
     "GalleryError",
@@ -32,6 +36,7 @@ __all__ = [
     "Removed",
     "Stats",
     "StoredTemplate",
+    "UnusableError",
     "check_name",
     "check_new_name",
 ]

@@ -1,5 +1,23 @@
-"""Errors of the `gallery` package that a user can cause."""
+"""Errors of the `gallery` package that a user can cause.
+
+GalleryError
+├── UnusableError   the file: damaged, protected, on a full disk
+│   └── BusyError   locked by another program for longer than it is waited for
+└── ChangedError    a change that was meant for another state of it
+"""
 
 
 class GalleryError(Exception):
     """A gallery that cannot be opened, read, written or used with this model: one line, and what to do."""
+
+
+class UnusableError(GalleryError):
+    """A gallery that cannot be read or written: damaged, write-protected, or the disk is full."""
+
+
+class BusyError(UnusableError):
+    """A gallery that another program has locked for longer than it is waited for."""
+
+
+class ChangedError(GalleryError):
+    """A change that was meant for what the gallery held a moment ago; it holds something else now."""

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gallery.database import has_locks
-from gallery.errors import GalleryError
+from gallery.errors import BusyError, UnusableError
 
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn the errors of the database at `path` and of its folder into GalleryError.
+    """Turn the errors of the database at `path` and of its folder into UnusableError.
 
     Misuse of SQLite and broken constraints pass through: those are bugs, and must look like bugs.
     """
@@ -22,24 +22,29 @@ def explained(path: Path) -> Iterator[None]:
     except (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError):
         raise
     except sqlite3.Error as error:
-        raise GalleryError(_explain(path, error)) from error
+        raise _busy(error)(_explain(path, error)) from error
     except UnicodeDecodeError as error:  # SQLite's own message may quote what it found in the file
         raise damaged(path, "a text is not UTF-8") from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise GalleryError(
+        raise UnusableError(
             f"the gallery {path} cannot be used: {reason}; check the permissions of its folder and the free "
             "space, or name another file with --gallery"
         ) from error
 
 
-def damaged(path: Path, what: str) -> GalleryError:
+def damaged(path: Path, what: str) -> UnusableError:
     """The error for a file whose content is not what a gallery contains; `what` says what was found."""
     shown = "".join(c if c.isprintable() else "?" for c in what)  # it may quote the damage
-    return GalleryError(
+    return UnusableError(
         f"the gallery {path} is damaged ({shown}); restore it from a copy, or enroll again "
         "into a new file with --gallery"
     )
+
+
+def _busy(error: sqlite3.Error) -> type[UnusableError]:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    return BusyError if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) else UnusableError
 
 
 def _explain(path: Path, error: sqlite3.Error) -> str:

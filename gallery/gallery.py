@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from gallery import denials, edits, encoding, history
-from gallery.errors import GalleryError
+from gallery.errors import ChangedError, GalleryError
 from gallery.names import check_new_name
 from gallery.reader import Reader
 from gallery.rows import Row
-from gallery.store import Store
+from gallery.store import Marks, Store
 from gallery.types import Added, Change, Floats, Merged, NewTemplate, Removed
 
 
@@ -23,6 +23,8 @@ class Gallery(Reader):
 
     Every method raises GalleryError where the file cannot be read or written: locked, damaged, disk full.
     """
+
+    _expected: Marks | None = None
 
     def add(self, name: str, templates: Sequence[NewTemplate], action: str = "enroll") -> Added:
         """Store templates for a person, new or known: all of them or, if anything fails, none.
@@ -228,6 +230,19 @@ class Gallery(Reader):
         return theirs
 
     @contextmanager
+    def expecting(self, marks: Marks) -> Iterator[None]:
+        """Have the change inside refused if the gallery is not as it was at these `marks` any more.
+
+        Raises ChangedError, before anything is changed.
+        """
+        with self._lock:
+            self._expected = marks
+            try:
+                yield
+            finally:
+                self._expected = None
+
+    @contextmanager
     def _changing(self) -> Iterator[tuple[Store, sqlite3.Connection]]:
         """One change to the file, all or nothing; the index follows."""
         with self._using() as opened:
@@ -237,6 +252,8 @@ class Gallery(Reader):
                         f"the gallery {self.path} was migrated to the model {opened.made_with()[0]} "
                         "meanwhile; start again"
                     )
+                if self._expected is not None and opened.marks() != self._expected:
+                    raise ChangedError(f"the gallery {self.path} was changed meanwhile; look again first")
                 yield opened, db
             if self._matcher is not None:
                 self._catch_up()

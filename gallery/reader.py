@@ -23,8 +23,8 @@ from gallery.kept import KeptShortlist
 from gallery.live import NOTHING, Background, Difference, Held, difference
 from gallery.matching import Matcher
 from gallery.names import check_name, similar_names
-from gallery.store import Store
-from gallery.types import Change, Denial, Floats, Ints, Matches, Person, Stats, StoredTemplate
+from gallery.store import Marks, Store
+from gallery.types import Card, Change, Denial, Floats, Ints, Matches, Merger, Person, Stats, StoredTemplate
 
 
 class Reader:
@@ -168,6 +168,16 @@ class Reader:
         with self._using() as opened:
             return opened.template_ids(self._person(opened, name), aside)
 
+    def cards(self, people: Iterable[int]) -> list[Card]:
+        """The photos of people with these ids (`Person.id`), oldest first, as they are listed."""
+        with self._using() as opened:
+            return opened.cards(np.array(sorted(people), np.int64))
+
+    def marks(self) -> Marks:
+        """Where the history of the file is: while it is the same, nothing that is logged has changed."""
+        with self._using() as opened:
+            return opened.marks()
+
     def qualities(self, name: str) -> dict[int, float]:
         """The quality of each template of a person by its id, oldest first, those set aside among them.
 
@@ -192,6 +202,16 @@ class Reader:
         """
         with self._using() as opened:
             return list(opened.denials(None if name is None else self._person(opened, name)))
+
+    def undoable(self) -> Change | None:
+        """The change that `undo` takes back next; None where there is none."""
+        with self._using() as opened:
+            return opened.undoable()
+
+    def mergers(self) -> list[Merger]:
+        """Every time that two people were made one, oldest first."""
+        with self._using() as opened:
+            return opened.mergers()
 
     def log(self, most: int | None = None) -> list[Change]:
         """The latest changes, newest first."""

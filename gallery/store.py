@@ -17,10 +17,10 @@ import numpy as np
 
 from gallery import edits, encoding, history
 from gallery.database import APPLICATION_ID, Signature, drop_shortlist, open_file, signature
-from gallery.errors import GalleryError
+from gallery.errors import GalleryError, UnusableError
 from gallery.failures import damaged
 from gallery.schema import AS_READ, FORMAT, MIGRATIONS, migrate
-from gallery.types import Change, Denial, Floats, Ints, Person, Stats, StoredTemplate
+from gallery.types import Card, Change, Denial, Floats, Ints, Merger, Person, Stats, StoredTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,19 @@ class Store:
         )
         return [int(row[0]) for row in rows]
 
+    def cards(self, people: Ints) -> list[Card]:
+        """The photos of some people (p,), oldest first, without embeddings and pictures."""
+        rows = self._db.execute(
+            """SELECT templates.id, person, quality, origin, digest, added, aside, crops.template IS NOT NULL
+            FROM templates LEFT JOIN crops ON template = id
+            WHERE person IN (SELECT value FROM json_each(?)) ORDER BY templates.id""",
+            (json.dumps(people.tolist()),),
+        )
+        return [
+            Card(number, person, quality, origin, digest, added, bool(aside), bool(crop))
+            for number, person, quality, origin, digest, added, aside, crop in rows.fetchall()
+        ]
+
     def qualities(self, person: int) -> dict[int, float]:
         """The quality of each template of a person by its id, oldest first."""
         rows = self._db.execute("SELECT id, quality FROM templates WHERE person = ? ORDER BY id", (person,))
@@ -272,6 +285,20 @@ class Store:
             len(self.denied()[0]),
         )
 
+    def mergers(self) -> list[Merger]:
+        """Every time that two people were made one, oldest first."""
+        rows = self._db.execute(
+            "SELECT id, person, other, undone IS NOT NULL FROM changes WHERE action = 'merge' ORDER BY id"
+        )
+        return [
+            Merger(change, person, into, bool(undone)) for change, person, into, undone in rows.fetchall()
+        ]
+
+    def undoable(self) -> Change | None:
+        """The change that is taken back next, if there is one."""
+        change = history.last_undoable(self._db)
+        return next((each for each in history.log(self._db, None) if each.id == change), None)
+
     def log(self, most: int | None) -> list[Change]:
         """The latest changes, newest first."""
         return history.log(self._db, most)
@@ -338,7 +365,7 @@ class Store:
     def must_write(self) -> None:
         """Raises GalleryError where the file can only be read."""
         if self.read_only:
-            raise GalleryError(
+            raise UnusableError(
                 f"the gallery {self.path} can only be read here: {self.read_only}; a copy that can be "
                 "written is made with: recog gallery backup FILE"
             )

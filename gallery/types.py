@@ -90,6 +90,20 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """A photo as it is listed: `StoredTemplate` without embedding and picture."""
+
+    id: int
+    person: int  # `Person.id`
+    quality: float
+    origin: str
+    digest: str
+    added: str  # UTC, ISO 8601
+    aside: bool
+    crop: bool  # whether its picture was kept
+
+
+@dataclass(frozen=True, slots=True)
 class Added:
     """What an enrolment did."""
 
@@ -131,6 +145,16 @@ class Change:
     other: str | None  # into whom they were merged, or what they were renamed to
     count: int  # templates, or denied looks
     undone: str | None  # when
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """That two people were made one, by their ids."""
+
+    change: int  # `Change.id`
+    person: int
+    into: int
+    undone: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -29,16 +29,18 @@ from gallery.types import Person
 from pipeline.config import KeepSettings, Settings
 from pipeline.errors import PipelineError
 from pipeline.progress import Report
-from pipeline.types import Floats, Frame, Identity, Image, Result, State, TrackedFace
+from pipeline.types import Floats, Frame, Identity, Image, Photograph, Result, State, TrackedFace
 from siamese.errors import SiameseError
 
 if TYPE_CHECKING:
     from gallery import Gallery
+    from gallery.check import Finding
     from pipeline.enrolment.enroller import Enrolment
     from pipeline.enrolment.photos import Outcome, Verdict
     from pipeline.enrolment.portraits import Portrait, Portraits
     from pipeline.faces.choose import Pick
     from pipeline.faces.examine import Examiner, Probe
+    from pipeline.identity.calibrate import Calibrated
     from pipeline.identity.guarantee import Guarantee
     from pipeline.identity.identify import Candidate, Identified
     from pipeline.identity.verify import Answer, Comparison
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from pipeline.recognition.past import Past
     from pipeline.sources.watchdog import Condition
     from pipeline.tapes.explain import Explanation
+    from pipeline.tapes.replay import Sighting
     from pipeline.tapes.writer import TapeWriter
     from siamese.cohort import Cohort
     from siamese.runtime import Embedder
@@ -54,11 +57,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ERRORS",
     "Answer",
+    "Calibrated",
     "Candidate",
     "Comparison",
     "Condition",
     "Enrolment",
     "Explanation",
+    "Finding",
     "Following",
     "Frame",
     "Guarantee",
@@ -68,6 +73,7 @@ __all__ = [
     "Outcome",
     "Past",
     "Person",
+    "Photograph",
     "Picture",
     "Portrait",
     "Portraits",
@@ -76,6 +82,7 @@ __all__ = [
     "Recog",
     "Result",
     "Settings",
+    "Sighting",
     "State",
     "TapeWriter",
     "TrackedFace",
@@ -89,17 +96,19 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
-Picture = str | Path | Image  # a file, or an array (height, width, 3) uint8 BGR
+Picture = str | Path | Image | Photograph  # a file, an array (height, width, 3) uint8 BGR, a file in memory
 Reach = Callable[[str, int], list[str]]  # host and port -> numeric addresses that may be connected to
 ERRORS = (PipelineError, SiameseError, GalleryError)  # `except ERRORS`: what a caller can mend
 
 _LAZY = {
     "Answer": "pipeline.identity.verify",
+    "Calibrated": "pipeline.identity.calibrate",
     "Candidate": "pipeline.identity.identify",
     "Comparison": "pipeline.identity.verify",
     "Condition": "pipeline.sources.watchdog",
     "Enrolment": "pipeline.enrolment.enroller",
     "Explanation": "pipeline.tapes.explain",
+    "Finding": "gallery.check",
     "Following": "pipeline.recognition.following",
     "Guarantee": "pipeline.identity.guarantee",
     "Identified": "pipeline.identity.identify",
@@ -108,6 +117,7 @@ _LAZY = {
     "Portrait": "pipeline.enrolment.portraits",
     "Portraits": "pipeline.enrolment.portraits",
     "Probe": "pipeline.faces.examine",
+    "Sighting": "pipeline.tapes.replay",
     "TapeWriter": "pipeline.tapes.writer",
     "Verdict": "pipeline.enrolment.photos",
 }
@@ -307,10 +317,12 @@ class Recog:
         from pipeline.faces.choose import parse_pick
 
         name = check_new_name(name)
-        photos: list[Path | Shot] = []
+        photos: list[Path | Shot | Photograph] = []
         for number, picture in enumerate(pictures, 1):
             if isinstance(picture, str | Path):
                 photos += find_photos([Path(picture)])
+            elif isinstance(picture, Photograph):
+                photos.append(picture)
             else:
                 photos.append(Shot(_checked(picture), f"array {number}"))
         embedder = self._embed()
@@ -323,6 +335,27 @@ class Recog:
             if said := enroller.keep_guarantee(self._strangers()):
                 _log.info("%s: %s", self.path, said)
             return enrolled
+
+    def enroll_people(self, folder: str | Path) -> Iterator[tuple[Enrolment, int, int]]:
+        """Enroll the people of a folder, which has one folder of photographs for each; one after the other.
+
+        Yields what became of a person, how many were looked at by then, and how many there are. Whoever
+        leaves the loop keeps those who came so far. A folder that cannot be used has one outcome.
+
+        Raises:
+            SourceError: the folder cannot be listed, or has no folders in it.
+            GalleryError, ModelError, DetectorError: gallery or a model cannot be used.
+        """
+        from pipeline.enrolment.enroller import Enrolment
+        from pipeline.enrolment.people import find_people
+        from pipeline.enrolment.photos import rejected
+
+        found = find_people(Path(folder))
+        for done, person in enumerate(found, 1):
+            if person.refused:
+                yield Enrolment(person.name, (rejected(person.name, person.refused),)), done, len(found)
+            else:
+                yield self.enroll(person.name, person.photos), done, len(found)
 
     def identify(self, picture: Picture, most: int = 5) -> list[Identified]:
         """Who is in a picture: each face from the left, judged by itself, with its ranked candidates.
@@ -386,6 +419,73 @@ class Recog:
         strangers = templates[:0] if cohort is None else cohort.one_each
         probe = self._probe(picture, pick)
         return compare_to_person(probe, templates, self._embed().calibration, strangers)
+
+    def check(self) -> list[Finding]:
+        """What may be wrong in the gallery: two people who are one, photos of others, poor photos.
+
+        Raises:
+            GalleryError, ModelError: gallery or embedder cannot be used.
+        """
+        from gallery.check import check
+        from pipeline.faces.quality import least
+
+        with self.gallery() as people:
+            return check(people, self._embed().calibration.extrapolated, least(self.settings.enroll))
+
+    def calibrate(
+        self,
+        target: float,
+        *,
+        strangers: Floats | None = None,
+        normalise: bool = False,
+        stored: Callable[[], bool] = lambda: True,
+    ) -> Calibrated:
+        """Choose the threshold by which at most `target` of all strangers are given a name, and keep it.
+
+        Args:
+            strangers: embeddings (s, d) of one's own, each of somebody else; None for those of the last time.
+            normalise: shift everybody's distances by how near strangers come to them.
+            stored: asked at the end whether it is to be stored.
+
+        Raises:
+            ConfigError: `target` is no share under a half.
+            GalleryError: nobody is enrolled, too few strangers for the claim, or it cannot be stored.
+            ModelError: the embedder, or the strangers that ship with it, cannot be used.
+        """
+        from pipeline.enrolment.vetting import copy_distance
+        from pipeline.errors import ConfigError
+        from pipeline.identity import calibrate as calibration
+
+        if not 0 < target < 0.5:
+            raise ConfigError(f"a target of {target}: give a share of strangers under a half, such as 0.001")
+        embedder, cohort = self._embed(), self._strangers()
+        with self.gallery() as people:
+            people.must_write()
+            own = calibration.own_strangers(people) if strangers is None else strangers
+            known = own[:0] if cohort is None else cohort.one_each
+            copy = copy_distance(embedder.calibration)
+            made = calibration.calibrate(people, known, own, target, copy, normalise)
+            if stored():
+                calibration.keep(people, made.guarantee, own, undoable=True)
+            return made
+
+    def search(
+        self, tape: str | Path, picture: Picture, pick: str | None = None
+    ) -> tuple[list[Sighting], float]:
+        """The tracks of a tape, the likeliest to show the person of a picture first.
+
+        Returns also the probability that this person is on the tape at all.
+
+        Raises:
+            SourceError: the picture or the tape cannot be used, or which face is meant is not clear.
+            ModelError, DetectorError: a model cannot be used.
+        """
+        from pipeline.tapes.replay import search
+        from pipeline.tapes.tape import Tape
+
+        probe, embedder = self._probe(picture, pick), self._embed()
+        with Tape(Path(tape), self.model) as opened:
+            return search(opened, probe.embedding, embedder.calibration, self.settings.evidence)
 
     def follow(
         self,
@@ -653,6 +753,10 @@ def _read(picture: Picture) -> tuple[Image, str]:
         from pipeline.sources.images import read_photo
 
         return read_photo(Path(picture)), str(picture)
+    if isinstance(picture, Photograph):
+        from pipeline.sources.images import decode_photo
+
+        return decode_photo(picture.data, Path(picture.name), picture.most_pixels), picture.name
     return _checked(picture), "the picture"
 
 

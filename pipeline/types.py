@@ -44,6 +44,15 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Photograph:
+    """A photograph in memory as a file holds it: JPEG, PNG, WebP, or whatever else is read from files."""
+
+    data: bytes
+    name: str  # what to call it
+    most_pixels: int = 100_000_000  # a JPEG of more is read at a part of its size, anything else is refused
+
+
+@dataclass(frozen=True, slots=True)
 class Detections:
     """Faces found in one image, or people. Rows select together: `detections[mask]`, `detections[[2, 0]]`.
 

@@ -18,8 +18,8 @@ from pipeline.faces.choose import Pick, face_sides
 from pipeline.faces.examine import the_one
 from pipeline.faces.quality import Quality
 from pipeline.protocols import Detector, Embedder
-from pipeline.sources.images import list_photos, read_photo
-from pipeline.types import Detections, Image
+from pipeline.sources.images import decode_photo, list_photos, read_photo
+from pipeline.types import Detections, Image, Photograph
 
 BATCH = 16  # photographs that a thread takes at once; their faces are embedded together
 # A quick look settles a photograph where its one face is at least this large to the detector: whoever is in
@@ -56,7 +56,7 @@ class Shot:
     name: str  # what to call it
 
 
-Photograph = Path | Shot
+Photo = Path | Shot | Photograph
 
 
 def rejected(origin: str, reason: str) -> Outcome:
@@ -76,7 +76,7 @@ class Looker:
     quick_size: int = 1  # long side of its input, pixels
     seen_by: str = ""  # fingerprint of the detector, which templates keep
 
-    def look(self, photos: Sequence[Photograph]) -> list[Outcome]:
+    def look(self, photos: Sequence[Photo]) -> list[Outcome]:
         """Look at some photographs, whose faces are embedded together."""
         found = [self._prepare(photo) for photo in photos]
         crops = [face.crop for face in found if isinstance(face, _Face)]
@@ -91,19 +91,22 @@ class Looker:
             for face in found
         ]
 
-    def _prepare(self, photo: Photograph) -> _Face | Outcome:
+    def _prepare(self, photo: Photo) -> _Face | Outcome:
         if isinstance(photo, Shot):
             digest = hashlib.sha256(f"{photo.image.shape}".encode() + photo.image.tobytes()).hexdigest()
             return self._of_image(photo.image, photo.name, digest)
+        name = photo.name if isinstance(photo, Photograph) else str(photo)
         try:
-            image = read_photo(photo)
-            digest = hashlib.sha256(photo.read_bytes()).hexdigest()
+            if isinstance(photo, Photograph):
+                image, data = decode_photo(photo.data, Path(name), photo.most_pixels), photo.data
+            else:
+                image, data = read_photo(photo), photo.read_bytes()
         except SourceError as error:
-            why = str(error).removeprefix(f"{photo} ").removeprefix("is ")
-            return rejected(str(photo), f"unreadable: {why}")
+            why = str(error).removeprefix(f"{name} ").removeprefix("is ")
+            return rejected(name, f"unreadable: {why}")
         except OSError as error:  # gone since it was read
-            return rejected(str(photo), f"unreadable: {error.strerror}")
-        return self._of_image(image, str(photo), digest)
+            return rejected(name, f"unreadable: {error.strerror}")
+        return self._of_image(image, name, hashlib.sha256(data).hexdigest())
 
     def _of_image(self, image: Image, origin: str, digest: str) -> _Face | Outcome:
         seen, reason = the_one(image, self._detect(image), self.pick)
@@ -156,7 +159,7 @@ def find_photos(paths: Sequence[Path]) -> list[Path]:
     return photos
 
 
-def look_at(photos: Sequence[Photograph], looker: Looker, threads: int = 1) -> Iterator[Outcome]:
+def look_at(photos: Sequence[Photo], looker: Looker, threads: int = 1) -> Iterator[Outcome]:
     """Look at each photograph, in order, in so many threads. An unreadable one is an outcome, not an end."""
     size = max(1, min(BATCH, -(-len(photos) // threads)))
     batches = (photos[start : start + size] for start in range(0, len(photos), size))

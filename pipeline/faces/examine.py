@@ -56,6 +56,9 @@ class Probe:
     crop: Image  # (112, 112, 3)
     embedding: Floats  # (d,)
     flaws: tuple[str, ...]
+    box: Floats  # (4,) x1 y1 x2 y2, pixels of the photograph
+    landmarks: Floats  # (5, 2) pixels of the photograph
+    quality: float  # 0..1
 
 
 class Examiner:
@@ -98,8 +101,17 @@ class Examiner:
         if not len(seen.faces):
             return []
         rows = zip(seen.crops, self._embedder.embed(seen.crops), strict=True)
+        scores = seen.quality.score()
         return [
-            Probe(photo, crop, embedding, self._flaws(seen.quality, row, bool(seen.faces.unsure()[row])))
+            Probe(
+                photo,
+                crop,
+                embedding,
+                self._flaws(seen.quality, row, bool(seen.faces.unsure()[row])),
+                seen.faces.boxes[row],
+                seen.faces.landmarks[row],
+                float(scores[row]),
+            )
             for row, (crop, embedding) in enumerate(rows)
         ]
 

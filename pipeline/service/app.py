@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import anyio
 from fastapi import APIRouter, FastAPI
+from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 
-from pipeline.service import problems
+from pipeline.service import problems, uploads
 from pipeline.service.access import Access
 from pipeline.service.access.guard import Guard
 from pipeline.service.deps import check_marks
 from pipeline.service.headers import Headers
 from pipeline.service.request_ids import RequestIds
 from pipeline.service.routes import access as access_routes
-from pipeline.service.routes import corrections, events, health, live, review, settings, sources, version
+from pipeline.service.routes import (
+    corrections,
+    events,
+    health,
+    identify,
+    live,
+    people,
+    photos,
+    review,
+    settings,
+    sources,
+    version,
+)
 from pipeline.service.service import Service
 from pipeline.service.static import PAGE, PageFiles
 
@@ -47,12 +61,15 @@ def make_app(service: Service, access: Access) -> FastAPI:
         middleware=[Middleware(RequestIds), Middleware(Headers), Middleware(Guard, access=access)],
     )
     app.state.service, app.state.access, app.state.page = service, access, PAGE
+    app.state.turns = anyio.Semaphore(uploads.AT_ONCE)
+    MultiPartParser.spool_max_size = uploads.MOST_TOTAL  # no pictures of faces in a temporary folder
     problems.install(app)
     api = APIRouter(prefix=PREFIX)
-    for routes in (version, access_routes, sources, live, events, corrections, review, settings, health):
+    first = (version, access_routes, people, photos, identify)
+    for routes in (*first, sources, live, events, corrections, review, settings, health):
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(access_routes.page)
     app.mount("/page", PageFiles(), name="page")
-    check_marks(app, {"page"})
+    app.state.open = check_marks(app, {"page"})
     return app

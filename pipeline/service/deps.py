@@ -15,6 +15,7 @@ from starlette.exceptions import WebSocketException
 from starlette.requests import HTTPConnection
 
 from pipeline.service.access import Access, Caller, Role
+from pipeline.service.access.guard import nobody
 from pipeline.service.problems import Problem
 from pipeline.service.service import Service
 
@@ -34,9 +35,9 @@ class Needs:
         if connection.scope["type"] == "websocket":
             raise WebSocketException(1008, "log in first" if caller is None else "this needs an admin")
         if caller is None:
-            raise _nobody()
+            raise nobody()
         raise Problem(
-            403, "needs_admin", f"this needs the role {self.role}, and {caller.name} is {caller.role}"
+            403, "forbidden", f"this needs the role {self.role}, and {caller.name} is {caller.role}"
         )
 
 
@@ -59,7 +60,7 @@ def caller_of(connection: HTTPConnection) -> Caller:
     """Who is calling, on a route that needs to know."""
     caller = _caller(connection)
     if caller is None:
-        raise _nobody()
+        raise nobody()
     return caller
 
 
@@ -76,17 +77,23 @@ def marks_of(app: FastAPI) -> Iterator[tuple[str, str, set[str], list[Needs]]]:
         yield route.path or "", route.name or "", route.methods or set(), found
 
 
-def check_marks(app: FastAPI, unmarked: set[str]) -> None:
-    """Refuse an application with a route that does not say who may call it.
+def check_marks(app: FastAPI, unmarked: set[str]) -> frozenset[str]:
+    """Refuse an application with a route that does not say who may call it; the paths that anyone may call.
 
     Args:
         unmarked: names of mounts that hold nobody's data.
     """
+    open_paths = set()
     for path, name, _, found in marks_of(app):
-        if name not in unmarked and len(found) != 1:
+        if name in unmarked:
+            continue
+        if len(found) == 1 and found[0].role is None:
+            open_paths.add(path)
+        if len(found) != 1:
             raise RuntimeError(
                 f"the route {path} ({name}) needs one of viewer, admin, anyone: it has {len(found)}"
             )
+    return frozenset(open_paths)
 
 
 def _marks(dependant: Any) -> list[Needs]:
@@ -98,7 +105,3 @@ def _marks(dependant: Any) -> list[Needs]:
 
 def _caller(connection: HTTPConnection) -> Caller | None:
     return cast("Caller | None", connection.scope["state"]["caller"])
-
-
-def _nobody() -> Problem:
-    return Problem(401, "log_in", "log in first, or send a token", headers={"www-authenticate": "Bearer"})

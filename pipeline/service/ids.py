@@ -20,6 +20,11 @@ def now() -> str:
     return utc(datetime.now(UTC))
 
 
+def utc_of(text: str) -> str:
+    """A time with its zone in ISO 8601, as the gallery keeps it, as the service tells it."""
+    return utc(datetime.fromisoformat(text))
+
+
 def utc(moment: datetime) -> str:
     """A moment with a zone as text: ISO 8601, UTC, to the millisecond."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"

@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from gallery import BusyError, ChangedError, UnusableError
 from pipeline.api import ERRORS
-from pipeline.errors import SourceError, UnreachableError
+from pipeline.errors import DetectorError, ServiceError, SourceError, UnreachableError
 from siamese.errors import ModelError
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Problem(Exception):  # noqa: N818 (it is named as in RFC 9457)
         detail: for people: what is wrong, and what to do.
         where: the field that is wrong, as `body.name`, `query.limit`, `header.if-match`.
         headers: to send with it.
+        wrong: each field that is wrong, where there are several.
     """
 
     def __init__(
@@ -61,15 +63,16 @@ class Problem(Exception):  # noqa: N818 (it is named as in RFC 9457)
         detail: str,
         where: str | None = None,
         headers: Mapping[str, str] | None = None,
+        wrong: Sequence[Wrong] = (),
     ) -> None:
         super().__init__(detail)
         self.status, self.code, self.detail, self.where = status, code, detail, where
         self.headers = dict(headers or {})
+        self.wrong = list(wrong) or ([] if where is None else [Wrong(where=where, detail=detail)])
 
     def answer(self, request_id: str) -> JSONResponse:
         """The answer to send."""
-        wrong = [] if self.where is None else [Wrong(where=self.where, detail=self.detail)]
-        return problem_answer(self.status, self.code, self.detail, request_id, wrong, self.headers)
+        return problem_answer(self.status, self.code, self.detail, request_id, self.wrong, self.headers)
 
 
 def problem_answer(
@@ -103,10 +106,16 @@ def from_error(error: Exception) -> Problem:
             return Problem(503, "unreachable", detail)
         case SourceError():
             return Problem(422, "unusable_picture", detail)
-        case ModelError():
+        case ModelError() | DetectorError():
             return Problem(503, "model_unusable", detail)
-        case _ if getattr(error, "busy", False):
+        case BusyError():
             return Problem(503, "gallery_busy", detail, headers={"retry-after": "1"})
+        case UnusableError():
+            return Problem(503, "gallery_unusable", detail)
+        case ChangedError():
+            return Problem(412, "changed", detail)
+        case ServiceError():
+            return Problem(503, "store", detail)
         case _:
             return Problem(422, "refused", detail)
 

@@ -91,6 +91,12 @@ CREATE TABLE jobs (
     result TEXT,                   -- JSON
     problem TEXT                   -- why it failed, in a line
 );
+CREATE TABLE merged (              -- events that went to another person with a merger
+    change INTEGER NOT NULL,       -- of the gallery
+    event TEXT NOT NULL,
+    person TEXT NOT NULL,          -- whose it was
+    PRIMARY KEY (change, event)
+);
 CREATE INDEX idempotency_by_time ON idempotency (at);
 """
 

@@ -13,6 +13,7 @@ from pipeline.service.addresses import reach
 from pipeline.service.board import Board
 from pipeline.service.cameras import Cameras
 from pipeline.service.corrections import Corrections
+from pipeline.service.merges import Merges
 from pipeline.service.metrics import Metrics
 from pipeline.service.names import EVERY, Names
 from pipeline.service.options import Options as Options
@@ -21,6 +22,7 @@ from pipeline.service.review import Review
 from pipeline.service.run import Desk, Watcher
 from pipeline.service.sightings import Sightings
 from pipeline.service.store import Store, tape_path
+from pipeline.service.warnings import Warnings
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +44,9 @@ class Service:
         portraits: the best looks at every face.
         corrections: what somebody said of events.
         review: faces of nobody enrolled, to be looked through.
+        changes: held by requests that change the gallery, one at a time.
+        warnings: what may be wrong with who is enrolled.
+        merges: the events of people who were made one.
         stopping: set once the service is to end.
     """
 
@@ -62,6 +67,9 @@ class Service:
             recog, store, self.past, self.names, self.portraits, told, self.cameras.name_of
         )
         self.review = Review(recog, store, self.past, self.corrections, told, days)
+        self.changes = threading.RLock()
+        self.warnings = Warnings(recog)
+        self.merges = Merges(recog, store, self.tape, self.names)
         self.stopping = threading.Event()
         self._gauges()
         self._watch: threading.Thread | None = None
@@ -132,6 +140,7 @@ class Service:
 
     def _people_changed(self) -> None:
         """Somebody, here or in another process, has changed the gallery."""
+        self.merges.reconcile()
         self.board.tell({"type": "people"})
 
     def _follow_gallery(self) -> None:

@@ -48,7 +48,17 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image:
         SourceError: no such file, not readable, empty, not a picture, damaged, or too many pixels.
     """
     path = Path(path)
-    data = _read_bytes(path)
+    return decode_photo(_read_bytes(path), path, max_pixels)
+
+
+def decode_photo(data: bytes, path: Path, max_pixels: int = MAX_PIXELS) -> Image:
+    """As `read_photo`, of a file that is in memory; `path` is what to call it.
+
+    Raises:
+        SourceError: empty, not a picture, damaged, or too many pixels.
+    """
+    if not data:
+        raise SourceError(f"{path} is empty (0 bytes)")
     header = read_header(data)
     if header is None:
         raise SourceError(f"{path} is not a picture of a kind that can be read here (JPEG, PNG, WebP, ...)")

@@ -36,7 +36,16 @@ def test_the_surface_is_what_all_says_and_each_name_can_be_had() -> None:
         *("ERRORS", "Answer", "Candidate", "Comparison", "Enrolment", "Following", "Frame", "Guarantee"),
         *("Identified", "Identity", "Image", "Outcome", "Past", "Person", "Picture", "Portrait", "Portraits"),
         *("Probe", "Recog", "Result", "Settings", "State", "TrackedFace", "Verdict"),
-        *("Condition", "Explanation", "Reach", "TapeWriter"),
+        *(
+            "Calibrated",
+            "Condition",
+            "Explanation",
+            "Finding",
+            "Photograph",
+            "Reach",
+            "Sighting",
+            "TapeWriter",
+        ),
         *("cutout", "drawn", "explain_card", "explain_lines", "shown_source"),
     }
     assert all(getattr(api, name) is not None for name in api.__all__)
@@ -79,6 +88,35 @@ def test_who_is_enrolled_from_files_and_arrays_is_identified(
     assert [face.name for face in faces] == ["Gil", None, "Rosa"]
     assert faces[1].state is State.UNKNOWN
     assert [face.name for face in recognition.identify(array)] == ["Gil"]
+
+
+def test_a_photograph_in_memory_is_the_same_as_the_file(
+    recognition: Recog, world: Any, tmp_path: Path
+) -> None:
+    file = picture(world, tmp_path / "rosa.png", RED)
+    photograph = api.Photograph(file.read_bytes(), "rosa.png")
+    assert (
+        recognition.enroll("Rosa", [photograph, api.Photograph(b"no", "x.jpg")]).count(Verdict.REJECTED) == 1
+    )
+    assert recognition.enroll("Rosa", [file]).count(Verdict.DUPLICATE) == 1
+    (face,) = recognition.identify(photograph)
+    assert face.name == "Rosa"
+    assert [round(float(x) / 10) for x in face.probe.box] == [2, 6, 10, 14]
+    with pytest.raises(SourceError, match=r"more than the 0\.01 million|pixels"):
+        recognition.identify(api.Photograph(file.read_bytes(), "rosa.png", most_pixels=10_000))
+
+
+def test_people_of_a_folder_are_enrolled_one_by_one(recognition: Recog, world: Any, tmp_path: Path) -> None:
+    for name, colour in (("Gil", GREEN), ("Rosa", RED)):
+        (tmp_path / "all" / name).mkdir(parents=True)
+        picture(world, tmp_path / "all" / name / "1.png", colour)
+    (tmp_path / "all" / "unknown").mkdir()
+    told = [
+        (each.name, each.usable, done, total)
+        for each, done, total in recognition.enroll_people(tmp_path / "all")
+    ]
+    assert told == [("Gil", True, 1, 3), ("Rosa", True, 2, 3), ("unknown", False, 3, 3)]
+    assert [each.kind for each in recognition.check()] == []
 
 
 def test_what_is_set_aside_names_nobody_and_is_not_enrolled_twice(

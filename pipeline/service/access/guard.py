@@ -34,7 +34,10 @@ class Guard:
         try:
             self._check_host(connection)
             self._check_origin(connection)
-            scope["state"]["caller"] = await self._caller(connection)
+            scope["state"]["caller"] = caller = await self._caller(connection)
+            # Before anything of the request is read. Routes ask again, each for the role that it needs.
+            if caller is None and scope["path"].startswith("/api/") and scope["path"] not in _open(scope):
+                raise nobody()
         except Problem as problem:
             await refuse(problem, scope, receive, send)
             return
@@ -90,6 +93,13 @@ class Guard:
         return caller
 
 
+def nobody() -> Problem:
+    """Whoever is calling has to log in."""
+    return Problem(
+        401, "login_required", "log in first, or send a token", headers={"www-authenticate": "Bearer"}
+    )
+
+
 def too_many(seconds: float) -> Problem:
     """Who calls too often waits."""
     wait = math.ceil(seconds)
@@ -104,6 +114,11 @@ async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -
         await send({"type": "websocket.close", "code": 1008, "reason": problem.code})
         return
     await problem.answer(scope["state"]["request_id"])(scope, receive, send)
+
+
+def _open(scope: Scope) -> frozenset[str]:
+    found: frozenset[str] = scope["app"].state.open
+    return found
 
 
 def _wait_for(seconds: float) -> None:

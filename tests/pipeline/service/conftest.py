@@ -100,3 +100,14 @@ def until() -> Callable[..., Any]:
         raise AssertionError(f"not so after {seconds:g} s")
 
     return wait
+
+
+@pytest.fixture
+def png(world: Any, tmp_path: Path) -> Callable[..., tuple[str, bytes]]:
+    """A photograph as a file of a form: of faces of these colours, beside each other."""
+
+    def make(name: str, *colours: tuple[int, int, int], side: int = 80) -> tuple[str, bytes]:
+        path = world.picture(tmp_path / f"{name}.png", *colours, side=side)
+        return f"{name}.png", Path(path).read_bytes()
+
+    return make

@@ -49,10 +49,10 @@ def test_each_route_refuses_who_is_not_logged_in_before_it_looks_at_the_request(
         for method in methods:
             answer = running.stranger.request(method, path)
             assert answer.status_code == 401, (method, path, answer.text)
-            assert method == "HEAD" or answer.json()["code"] == "log_in"
+            assert method == "HEAD" or answer.json()["code"] == "login_required"
             if found[0].role is Role.ADMIN:
                 refused = running.viewer.request(method, path)
-                assert (refused.status_code, refused.json()["code"]) == (403, "needs_admin"), (method, path)
+                assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), (method, path)
             tried += 1
     assert tried > 5
 
