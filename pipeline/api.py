@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pipeline.identity.guarantee import Guarantee
     from pipeline.identity.identify import Candidate, Identified
     from pipeline.identity.verify import Answer, Comparison
+    from pipeline.outputs.forget import Known, Receipt
     from pipeline.protocols import Detector
     from pipeline.recognition.following import Following
     from pipeline.recognition.past import Past
@@ -79,6 +80,7 @@ __all__ = [
     "Portraits",
     "Probe",
     "Reach",
+    "Receipt",
     "Recog",
     "Result",
     "Settings",
@@ -118,6 +120,7 @@ _LAZY = {
     "Portraits": "pipeline.enrolment.portraits",
     "Probe": "pipeline.faces.examine",
     "Sighting": "pipeline.tapes.replay",
+    "Receipt": "pipeline.outputs.forget",
     "TapeWriter": "pipeline.tapes.writer",
     "Verdict": "pipeline.enrolment.photos",
 }
@@ -557,10 +560,12 @@ class Recog:
         from datetime import UTC, datetime
 
         from pipeline import build
+        from pipeline.outputs.ledger import Ledger
         from pipeline.tapes.tape import Run
         from pipeline.tapes.writer import TapeWriter
 
         embedder = self._embed()
+        Ledger(self.path).note("tape", tape)
         begun = Run(run, source, datetime.now(UTC).isoformat(timespec="seconds"), live)
         return TapeWriter(
             Path(tape),
@@ -676,6 +681,42 @@ class Recog:
 
         with self._lock, self.gallery() as gallery:
             return add_strangers(gallery, faces, self._embed().calibration)
+
+    def forget(
+        self,
+        name: str,
+        *,
+        tapes: Sequence[str | Path] = (),
+        events: Sequence[str | Path] = (),
+        snapshots: Sequence[str | Path] = (),
+        dry_run: bool = False,
+        elsewhere: Callable[[Known, bool], Mapping[str, int]] | None = None,
+    ) -> Receipt:
+        """Erase a person for good: gallery, and every tape, events and snapshots known to have been written.
+
+        Args:
+            tapes, events, snapshots: further ones, which were moved, or written before 0.10.
+            dry_run: say what would be erased, and change nothing.
+            elsewhere: erases them where this cannot, such as in a database of yours, and says how much; it is
+                called before the gallery is changed. Given False, it only counts.
+
+        Raises:
+            GalleryError: nobody of that name, or the gallery cannot be written.
+            SourceError: a tape is in use, or cannot be read.
+            SinkError: events or snapshots cannot be read or written.
+            ModelError: the embedder cannot be used.
+        """
+        from pipeline import build
+        from pipeline.outputs.forget import Places, forget
+        from pipeline.outputs.ledger import Ledger
+
+        places = Places(*(tuple(Path(each) for each in those) for those in (tapes, events, snapshots)))
+        noted = Ledger(self.path).entries()
+        embedder = self._embed()
+        with self.gallery() as people:
+            judge = build.judge(people, embedder, self.settings)
+            other = elsewhere or (lambda known, done: {})
+            return forget(name, people, judge, places, noted, elsewhere=other, dry_run=dry_run)
 
     def close(self) -> None:
         """Let go of the models. May be called again; a `Following` in progress goes on to its own end."""

@@ -60,6 +60,11 @@ COMMANDS = {
         'Say who is in a photo: for each face, from the left, the likeliest people enrolled, and "unknown".',
     ),
     "calibrate": ("calibrate", "app", "Set the gallery's threshold, with a guarantee."),
+    "forget": (
+        "forget",
+        "forget",
+        "Erase a person from gallery, tapes, events, snapshots and the service, for good, with a receipt.",
+    ),
     "gallery": ("gallery", "app", "See, correct and look after who is enrolled."),
     "bench": (
         "bench",

@@ -34,6 +34,7 @@ def explain(
     from pipeline import build
     from pipeline.commands.shared import settings_from
     from pipeline.errors import SinkError
+    from pipeline.outputs.ledger import Ledger
     from pipeline.outputs.video import ImageSink
     from pipeline.tapes.explain import card, find_event, sentences
     from pipeline.tapes.explain import explain as gather
@@ -54,4 +55,5 @@ def explain(
     if out is not None:
         with ImageSink(out, private=True) as sink:
             sink.write(card(why, settings.blur.style))
+        Ledger(build.gallery_path(gallery)).note("picture", out)
         print(f"written: {out}")

@@ -56,6 +56,7 @@ def show(
     from pipeline.build import gallery_path
     from pipeline.commands.gallery_sheet import write_person_sheet
     from pipeline.commands.shared import print_json, print_table
+    from pipeline.outputs.ledger import Ledger
     from pipeline.outputs.places import Output, check_outputs
 
     with Gallery.open(gallery_path(gallery), None, None) as opened:
@@ -64,6 +65,7 @@ def show(
         out = out or Path(f"{check_name(name)}.png")
         check_outputs([Output(out)], [gallery_path(gallery)], overwrite)  # the name may be our own choice
         write_person_sheet(photos, out)
+        Ledger(gallery_path(gallery)).note("picture", out)
     if as_json:
         print_json(
             {

@@ -49,6 +49,7 @@ def export(
     from gallery.exchange import export_bytes
     from pipeline.build import gallery_path
     from pipeline.errors import SinkError
+    from pipeline.outputs.ledger import Ledger
     from pipeline.outputs.places import Output, check_outputs
     from pipeline.outputs.private import private_file
 
@@ -61,6 +62,7 @@ def export(
         content = export_bytes(opened, name, crops, secret)
     with private_file(out) as file:
         file.write(content)
+    Ledger(path).note("export", out)
     guarded = "encrypted" if secret is not None else "not encrypted: keep it to yourself"
     print(f"written: {out}, {len(content) / 1e6:.1f} MB, {guarded}")
 

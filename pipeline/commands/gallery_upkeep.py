@@ -114,10 +114,12 @@ def backup(
     from gallery import Gallery
     from pipeline.build import gallery_path
     from pipeline.commands.shared import print_json
+    from pipeline.outputs.ledger import Ledger
 
     path = gallery_path(gallery)
     with Gallery.open(path, None, None) as opened:
         people, photos = opened.back_up(file)
+    Ledger(path).note("backup", file)
     size = file.stat().st_size
     if as_json:
         print_json(

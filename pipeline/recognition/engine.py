@@ -22,6 +22,7 @@ from pipeline.errors import SinkError
 from pipeline.faces.upright import UprightDetector
 from pipeline.identity.covered import rule_of
 from pipeline.identity.guarantee import Guarantee
+from pipeline.outputs.ledger import Ledger
 from pipeline.outputs.outputs import About, Opened, Outputs
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
@@ -111,6 +112,7 @@ def recognise(
         drawn = wanted or outputs.needs_pictures
         stopped = lambda: stop.is_set() or asked.is_set()  # noqa: E731
         stream = Stream(spec, source, made, settings, delay, drawn, stopped, outputs.tape is not None, report)
+        Ledger(build.gallery_path(gallery)).note_outputs(outputs, report)
         interrupted, lost = False, None
         with (
             Opened(outputs, stream.about, report) as opened,

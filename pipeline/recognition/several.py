@@ -16,9 +16,11 @@ import numpy as np
 
 from gallery.errors import GalleryError
 from gallery.types import Matches
+from pipeline import build
 from pipeline.config import Settings
 from pipeline.drawing.sheet import contact_sheet
 from pipeline.errors import SinkError, SourceError, UnreachableError
+from pipeline.outputs.ledger import Ledger
 from pipeline.outputs.outputs import Opened, Outputs
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
@@ -73,6 +75,8 @@ def recognise_all(
         asked = stack.enter_context(stop_requested(halt))
         unasked = can_show() and any(source.live for source in sources)
         shown = any(unasked if each.window is None else each.window for each in outputs)
+        for each in outputs:
+            Ledger(build.gallery_path(gallery)).note_outputs(each, report)
         run = _Run(made, settings, delay, shown, asked, report)
         run.follow(specs, sources, outputs)
         return run.ended

@@ -44,6 +44,7 @@ def test_the_surface_is_what_all_says_and_each_name_can_be_had() -> None:
             "Photograph",
             "Reach",
             "Sighting",
+            "Receipt",
             "TapeWriter",
         ),
         *("cutout", "drawn", "explain_card", "explain_lines", "shown_source"),

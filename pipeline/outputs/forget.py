@@ -1,0 +1,227 @@
+"""Forgetting somebody: everything of them, in everything that is known to have been written.
+
+All of it is read, and found fit to be changed, before the first byte is erased; the gallery goes last, since
+without it nothing says any more which looks show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gallery import Gallery, check_name
+from pipeline.errors import PipelineError
+from pipeline.identity.judge import Judge
+from pipeline.outputs.forgetting import (
+    ErasedEvents,
+    ErasedSnapshots,
+    Track,
+    count_events,
+    erase_events,
+    erase_pictures,
+    files_of,
+    pictures_in,
+    snapshots_of,
+    tracks_in,
+)
+from pipeline.outputs.ledger import Entry
+from pipeline.tapes.purge import Found, Purged, find, purge
+from pipeline.tapes.tape import Tape
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Something that was not erased."""
+
+    kind: str
+    where: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whom to forget, for what is kept elsewhere."""
+
+    person: str  # the gallery's id
+    names: frozenset[str]  # theirs, and what they were called before
+    tracks: frozenset[Track]  # taken for theirs, on tapes and in events
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was erased of somebody, what was not, and what others hold."""
+
+    name: str
+    at: str  # UTC, ISO 8601
+    done: bool  # else this is what would be
+    gallery: Path
+    templates: int
+    crops: int
+    rewritten: bool  # no byte of them is left in the gallery's file
+    tapes: tuple[Purged, ...]
+    events: tuple[ErasedEvents, ...]
+    snapshots: tuple[ErasedSnapshots, ...]
+    elsewhere: Mapping[str, int]  # of what is kept elsewhere, such as by the service: how much of each
+    left: tuple[Left, ...]  # on this machine
+    others: tuple[Left, ...]  # out of reach
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        values = asdict(self)
+        values["gallery"] = str(self.gallery)
+        for kind, key in (("tapes", "tape"), ("events", "path"), ("snapshots", "folder")):
+            values[kind] = [each | {key: str(each[key])} for each in values[kind]]
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where somebody may be found."""
+
+    tapes: tuple[Path, ...] = ()
+    events: tuple[Path, ...] = ()
+    snapshots: tuple[Path, ...] = ()
+
+
+def forget(
+    name: str,
+    people: Gallery,
+    judge: Judge,
+    places: Places,
+    noted: Sequence[Entry],
+    *,
+    elsewhere: Callable[[Known, bool], Mapping[str, int]] = lambda known, done: {},
+    dry_run: bool = False,
+) -> Receipt:
+    """Erase a person from gallery, tapes, events and snapshots.
+
+    Args:
+        people: opened with the model of `judge`, which is of these people.
+        places: besides those that were noted; they must be there.
+        noted: what was written with this gallery.
+        elsewhere: erases them where this function cannot, and says how much; called before the gallery.
+            Given False, it only counts.
+        dry_run: say what would be erased, and change nothing.
+
+    Raises:
+        GalleryError: nobody of that name, or the gallery cannot be written.
+        SourceError: a tape is in use, damaged or read-only.
+        SinkError: events or a snapshot cannot be read or written.
+    """
+    name = check_name(name)
+    people.qualities(name)  # a name nobody has is refused first
+    people.must_write()
+    person = next(each for each in people.people() if each.name == name)
+    names = _names(people, name)
+    theirs = list(people.templates(name, aside=True))
+    origins = sorted({template.origin for template in theirs})
+    left: list[Left] = []
+    with ExitStack() as stack:
+        tapes = _tapes(stack, places, noted, people.fingerprint, left)
+        found = {path: find(tape, name, judge) for path, tape in tapes.items()}
+        files = [file for path in _all(places.events, noted, "events") for file in files_of(path)]
+        tracks = tracks_in(files, names) | {track for each in found.values() for track in each.tracks}
+        folders = _all(places.snapshots, noted, "snapshots")
+        pictures = {folder: snapshots_of(folder, tracks) for folder in folders}
+        ours = {each.resolve() for those in pictures.values() for each in those}
+        strays = [each for each in pictures_in(files, tracks) if each.resolve() not in ours]
+        for folder in sorted({each.parent for each in strays}):
+            pictures[folder] = sorted(each for each in strays if each.parent == folder and each.is_file())
+        counted = elsewhere(Known(str(person.id), names, frozenset(tracks)), not dry_run)
+        if dry_run:
+            purged = [Purged(path, len(each.embeddings), len(each.tracks), 0) for path, each in found.items()]
+            events = [count_events(file, names, tracks) for file in files]
+            shot = [ErasedSnapshots(folder, len(those)) for folder, those in pictures.items()]
+        else:
+            shot = [ErasedSnapshots(folder, erase_pictures(those)) for folder, those in pictures.items()]
+            events = [erase_events(file, names, tracks) for file in files]
+            purged = [_purged(tapes[path], path, each) for path, each in found.items()]
+    templates, crops = len(theirs), sum(each.crop is not None for each in theirs)
+    rewritten = False
+    if not dry_run:
+        removed = people.remove(name)
+        templates, crops, rewritten = removed.templates, removed.crops, removed.erased
+    out = [each for each in noted if each.kind in _BEYOND]
+    left += [Left(each.kind, each.where, _BEYOND[each.kind]) for each in out if Path(each.where).exists()]
+    left += [Left("photograph", each, "it is yours: they were enrolled from it") for each in origins]
+    others = [
+        Left(each.kind, each.where, "what was sent there is in other hands")
+        for each in noted
+        if each.kind == "webhook"
+    ]
+    others += [
+        Left(each.kind, each.where, "it is not there any more: where it was moved or copied, they are in it")
+        for each in out
+        if not Path(each.where).exists()
+    ]
+    return Receipt(
+        name,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        not dry_run,
+        people.path,
+        templates,
+        crops,
+        rewritten,
+        tuple(each for each in purged if each.looks),
+        tuple(each for each in events if each.events),
+        tuple(each for each in shot if each.pictures),
+        counted,
+        tuple(left),
+        tuple(others),
+    )
+
+
+_BEYOND = {
+    "video": "pictures of them cannot be cut out of a film; delete it if they are in it",
+    "backup": "it is a copy of the whole gallery; delete it, and make another one",
+    "export": "it is a copy of the whole gallery; delete it, and make another one",
+    "picture": "they may be on it; look, and delete it",
+}
+
+
+def _all(given: Iterable[Path], noted: Sequence[Entry], kind: str) -> list[Path]:
+    """Places of a kind, each once."""
+    both = [*given, *(Path(each.where) for each in noted if each.kind == kind)]
+    return list({each.resolve(): each for each in both}.values())
+
+
+def _tapes(
+    stack: ExitStack, places: Places, noted: Sequence[Entry], fingerprint: str, left: list[Left]
+) -> dict[Path, Tape]:
+    """The tapes, each open for us alone and whole. One that was noted and cannot be searched is left."""
+    opened: dict[Path, Tape] = {}
+    given = {each.resolve() for each in places.tapes}
+    for path in _all(places.tapes, noted, "tape"):
+        path = path.resolve()
+        if path not in given and not path.is_file():
+            continue
+        try:
+            tape = stack.enter_context(Tape(path, fingerprint, alone=True))
+        except PipelineError as error:
+            if path in given or "made with the model" not in str(error):
+                raise
+            left.append(
+                Left("tape", str(path), "another model made it, so nobody can be found on it; delete it")
+            )
+            continue
+        tape.check()
+        opened[path] = tape
+    return opened
+
+
+def _purged(tape: Tape, path: Path, found: Found) -> Purged:
+    return purge(tape, path, found) if len(found.embeddings) else Purged(path, 0, 0, 0)
+
+
+def _names(people: Gallery, name: str) -> frozenset[str]:
+    """What somebody is called, and was called before, as far as nobody else is called so now."""
+    names = {name}
+    for change in people.log():  # newest first
+        if change.action in ("rename", "merge") and change.undone is None and change.other in names:
+            names |= {change.person} if change.person is not None else set()
+    taken = {each.name for each in people.people()} - {name}
+    return frozenset(names - taken)

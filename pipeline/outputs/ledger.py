@@ -1,0 +1,107 @@
+"""What was written where, in a list beside the gallery: who forgets somebody has to know where to look.
+
+Paths and hosts, nothing of anybody. What was given to a run is noted when the run begins.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from pipeline.errors import SinkError
+from pipeline.outputs.outputs import Outputs
+from pipeline.progress import Report
+
+_log = logging.getLogger(__name__)
+Kind = Literal["events", "snapshots", "tape", "video", "webhook", "backup", "export", "picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that was written, or sent, with what a gallery knew."""
+
+    kind: Kind
+    where: str  # an absolute path; of a webhook, scheme and host
+    at: str  # UTC, ISO 8601: when it was first noted
+
+
+class Ledger:
+    """The list of one gallery; the file is readable by its owner only, and made at the first entry."""
+
+    def __init__(self, gallery: Path) -> None:
+        self._gallery = gallery
+        self.path = gallery.with_name(f"{gallery.name}-written")
+
+    def note(self, kind: Kind, where: str | Path, report: Report = _log.warning) -> None:
+        """Note a place once. While there is no gallery there is nobody to forget, and nothing is noted.
+
+        Args:
+            report: is told in a line if the list cannot be written; what is written goes on being written.
+        """
+        if not self._gallery.exists():
+            return
+        place = _origin(str(where)) if kind == "webhook" else str(Path(where).absolute())
+        try:
+            if any((each.kind, each.where) == (kind, place) for each in self.entries()):
+                return
+            entry = Entry(kind, place, datetime.now(UTC).isoformat(timespec="seconds"))
+            line = json.dumps(asdict(entry), ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(file, line)
+            finally:
+                os.close(file)
+        except (OSError, SinkError) as error:
+            why = getattr(error, "strerror", None) or error
+            report(f"cannot note in {self.path} that {place} is written ({why}): recog forget has to be told")
+
+    def note_outputs(self, outputs: Outputs, report: Report = _log.warning) -> None:
+        """Note where a run writes, as `note` does."""
+        places: list[tuple[Kind, str | Path | None]] = [
+            ("events", outputs.events),
+            ("snapshots", outputs.snapshots),
+            ("tape", outputs.tape),
+            ("video", outputs.video),
+            ("webhook", outputs.webhook),
+        ]
+        for kind, where in places:
+            if where is not None:
+                self.note(kind, where, report)
+
+    def entries(self) -> list[Entry]:
+        """What was noted, oldest first. A line that a crash has cut short is passed over.
+
+        Raises:
+            SinkError: the list cannot be read.
+        """
+        try:
+            lines = self.path.read_text("utf-8", errors="surrogateescape").splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise SinkError(f"cannot read {self.path}: {error.strerror}") from error
+        return list(_entries(lines))
+
+
+def _entries(lines: Iterable[str]) -> Iterable[Entry]:
+    for line in lines:
+        try:
+            values = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(values, dict) and values.get("kind") in get_args(Kind):
+            yield Entry(values["kind"], str(values.get("where")), str(values.get("at")))
+
+
+def _origin(address: str) -> str:
+    """Scheme, host and port of an address: no login, no path, which may hold a secret."""
+    parts = urlsplit(address)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname or ''}{port}"

@@ -1,0 +1,248 @@
+"""Somebody is forgotten everywhere, in one command, and the receipt says what was not in its power."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.outputs.forgetting import erase_events, erase_pictures, files_of, snapshots_of, tracks_in
+from pipeline.outputs.ledger import Ledger
+
+
+@pytest.fixture
+def ran(tmp_path: Path, world: Any, detector: Any, embedder: Any, recog: Any) -> Path:
+    """Red and blue are enrolled; red, green and blue were seen, with everything that a run can leave."""
+    for name, colour in (("red", world.RED), ("blue", world.BLUE)):
+        photo = world.picture(tmp_path / f"{name}.png", colour)
+        assert recog("enroll", "--name", name, "--images", photo).code == 0
+    for number, colours in enumerate(((world.RED, world.GREEN), (world.BLUE, world.GREEN))):
+        film = world.film(tmp_path / f"{number}.mp4", *colours)
+        ended = recog(
+            "run", "-s", film, "-e", tmp_path / "e.jsonl", "--tape", tmp_path / "t.tape", "--snapshots",
+            tmp_path / "faces", "--thumbnails", "-o", tmp_path / f"out{number}.mp4",
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+    return tmp_path
+
+
+def events(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_one_command_erases_somebody_from_all_that_runs_have_left(ran: Path, recog: Any) -> None:
+    before = events(ran / "e.jsonl")
+    reds = {(each["id"].split("-")[0], each["track"]) for each in before if each.get("name") == "red"}
+    assert len(reds) == 1
+    theirs = [each for each in before if (each["id"].split("-")[0], each["track"]) in reds]
+    assert {each["event"] for each in theirs} == {"entered", "recognised", "left"}
+    pictures = {each["snapshot"] for each in before if "snapshot" in each}
+    ended = recog("forget", "red", "--json")
+    assert ended.code == 0, ended.err
+    told = json.loads(ended.out)
+    assert events(ran / "e.jsonl") == [each for each in before if each not in theirs]
+    gone = {each["snapshot"] for each in theirs if "snapshot" in each}
+    assert gone
+    assert {each for each in pictures if not Path(each).exists()} == gone
+    assert told["events"] == [{"path": str(ran / "e.jsonl"), "events": 3, "thumbnails": 1}]
+    assert told["snapshots"] == [{"folder": str(ran / "faces"), "pictures": 1}]
+    (tape,) = told["tapes"]
+    assert (tape["looks"] > 3, tape["tracks"], tape["whole"]) == (True, 1, 1)
+    assert (told["templates"], told["crops"], told["rewritten"], told["done"]) == (1, 1, True, True)
+    left = {(each["kind"], Path(each["where"]).name) for each in told["left"]}
+    assert left == {("video", "out0.mp4"), ("video", "out1.mp4"), ("photograph", "red.png")}
+    assert "red" not in recog("gallery", "list").out
+    assert "blue" in recog("gallery", "list").out
+    # Nothing is left to find.
+    again = recog("replay", "--tape", ran / "t.tape", "--json")
+    assert {each["name"] for each in json.loads(again.out)["tracks"]} == {None, "blue"}
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(ran: Path, recog: Any) -> None:
+    files = {
+        each: each.read_bytes() for each in ran.rglob("*") if each.is_file() and "home" not in each.parts
+    }
+    told = json.loads(recog("forget", "red", "--dry-run", "--json").out)
+    kept = {each: each.read_bytes() for each in files if each.suffix in (".jsonl", ".jpg", ".mp4")}
+    assert all(files[each] == content for each, content in kept.items())
+    done = json.loads(recog("forget", "red", "--json").out)
+    for key in ("templates", "crops", "events", "snapshots", "left", "others"):
+        assert told[key] == done[key], key
+    assert [each["looks"] for each in told["tapes"]] == [each["looks"] for each in done["tapes"]]
+    assert (told["done"], done["done"]) == (False, True)
+
+
+def test_the_receipt_in_words(ran: Path, recog: Any) -> None:
+    out = recog("forget", "red").out
+    assert "red: forgotten" in out
+    assert "1 embedding, 1 crop deleted" in out
+    assert "3 events with 1 thumbnail deleted" in out
+    assert "1 picture deleted" in out
+    assert "not erased, for you to delete:" in out
+    assert "pictures of them cannot be cut out of a film" in out
+    assert "nothing was changed" in recog("forget", "blue", "--dry-run").out
+
+
+def test_a_former_name_is_theirs_unless_somebody_else_has_it(ran: Path, recog: Any) -> None:
+    assert recog("gallery", "rename", "red", "rosa").code == 0
+    told = json.loads(recog("forget", "rosa", "--json").out)
+    assert [each["events"] for each in told["events"]] == [3]
+    assert not any(each.get("name") == "red" for each in events(ran / "e.jsonl"))
+
+
+def test_who_has_a_former_name_of_somebody_loses_nothing(ran: Path, recog: Any) -> None:
+    for old, new in (("blue", "cyan"), ("red", "blue")):
+        assert recog("gallery", "rename", old, new).code == 0
+    recog("forget", "cyan")
+    assert {each.get("name") for each in events(ran / "e.jsonl")} == {None, "red"}
+
+
+def test_what_was_moved_has_to_be_named(ran: Path, recog: Any) -> None:
+    moved = ran / "elsewhere"
+    moved.mkdir()
+    shutil.move(ran / "e.jsonl", moved / "e.jsonl")
+    shutil.move(ran / "faces", moved / "faces")
+    told = json.loads(recog("forget", "red", "--dry-run", "--json").out)
+    assert told["events"] == []
+    told = json.loads(
+        recog("forget", "red", "-e", moved / "e.jsonl", "--snapshots", moved / "faces", "--json").out
+    )
+    assert (told["events"][0]["events"], told["snapshots"][0]["pictures"]) == (3, 1)
+
+
+def test_copies_and_receivers_are_named_without_their_secrets(ran: Path, recog: Any, tmp_path: Path) -> None:
+    backup, export = tmp_path / "copy.db", tmp_path / "people.recog"
+    assert recog("gallery", "backup", backup).code == 0
+    assert recog("gallery", "export", export).code == 0
+    export.unlink()
+    from pipeline import build
+
+    Ledger(build.gallery_path(None)).note("webhook", "https://user:secret@example.org:8443/hook?token=abc")
+    told = json.loads(recog("forget", "red", "--json").out)
+    assert ("backup", str(backup)) in {(each["kind"], each["where"]) for each in told["left"]}
+    others = {(each["kind"], each["where"]) for each in told["others"]}
+    assert others == {("webhook", "https://example.org:8443"), ("export", str(export))}
+
+
+def test_a_tape_in_use_ends_it_before_anything_is_changed(ran: Path, recog: Any) -> None:
+    import sqlite3
+
+    before = events(ran / "e.jsonl")
+    holder = sqlite3.connect(ran / "t.tape")
+    holder.execute("BEGIN IMMEDIATE")
+    recog("forget", "red").refused("another program has it open")
+    holder.close()
+    assert events(ran / "e.jsonl") == before
+    assert "red" in recog("gallery", "list").out
+
+
+def test_nobody_of_that_name_is_one_line(ran: Path, recog: Any) -> None:
+    recog("forget", "rde").refused("did you mean red?")
+
+
+def test_what_the_service_remembers_goes_too(ran: Path, recog: Any) -> None:
+    pytest.importorskip("fastapi")
+    from contextlib import closing
+
+    from pipeline import build
+    from pipeline.service.store import Store, store_path
+
+    path = store_path(build.gallery_path(None))
+    row = "INSERT INTO events VALUES (?, 's', 'r', ?, 't', 't', 0, 0, ?, ?, ?, 1, '', 3, '[]', ?, 0, 0)"
+    with closing(Store(path)) as store, store.writing() as connection:
+        connection.execute(row, ("r-1", 1, "named", "red", "1", b"PICTURE-OF-RED"))
+        connection.execute(row, ("r-2", 2, "named", "blue", "2", b"PICTURE-OF-BLUE"))
+        connection.execute(row, ("r-3", 3, "named", "red", None, None))
+    with closing(Store(path)):
+        recog("forget", "red").refused("another recog serve has")
+    counted = json.loads(recog("forget", "red", "--dry-run", "--json").out)["elsewhere"]
+    told = json.loads(recog("forget", "red", "--json").out)["elsewhere"]
+    assert told == counted == {"events of the service": 2, "their thumbnails": 1}
+    assert b"PICTURE-OF-RED" not in path.read_bytes()
+    with closing(Store(path)) as store, store.reading() as connection:
+        assert [row[0] for row in connection.execute("SELECT id FROM events")] == ["r-2"]
+
+
+def write_events(path: Path, *names: str) -> None:
+    lines = [
+        {"event": "recognised", "id": f"run-{i}", "track": i, "name": name} for i, name in enumerate(names)
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+
+
+def test_files_that_were_put_aside_count_as_well(tmp_path: Path) -> None:
+    for name in ("e.jsonl", "e-20261128T120000Z.jsonl", "other.jsonl"):
+        write_events(tmp_path / name, "red", "blue")
+    files = files_of(tmp_path / "e.jsonl")
+    assert [each.name for each in files] == ["e.jsonl", "e-20261128T120000Z.jsonl"]
+    assert files_of(tmp_path / "gone" / "e.jsonl") == []
+    assert tracks_in(files, frozenset({"red"})) == {("run", 0)}
+
+
+def test_lines_that_are_no_events_and_the_files_mode_stay(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    write_events(path, "red", "blue")
+    path.write_bytes(path.read_bytes() + b'{"event": "cut sho')
+    path.chmod(0o640)
+    erase_events(path, frozenset({"red"}), set())
+    assert path.stat().st_mode & 0o777 == 0o640
+    text = path.read_text()
+    assert "red" not in text
+    assert "blue" in text
+    assert text.endswith('{"event": "cut sho')
+
+
+def test_what_a_run_writes_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "e.jsonl"
+    write_events(path, "red", "blue")
+    replace = Path.replace
+
+    def late(made: Path, target: Path) -> Path:
+        with target.open("a") as file:  # a run that still has the old file open
+            file.write(json.dumps({"event": "recognised", "id": "run-7", "track": 7, "name": "green"}) + "\n")
+            file.write(json.dumps({"event": "recognised", "id": "run-8", "track": 8, "name": "red"}) + "\n")
+        return replace(made, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    erase_events(path, frozenset({"red"}), set())
+    assert [each["name"] for each in events(path)] == ["blue", "green"]
+
+
+def test_what_goes_is_overwritten(tmp_path: Path) -> None:
+    path, picture = tmp_path / "e.jsonl", tmp_path / "0123456789ab-3.jpg"
+    write_events(path, "red")
+    picture.write_bytes(b"a picture")
+    for each in (path, picture):
+        os.link(each, each.with_suffix(".kept"))  # the same blocks under another name
+    erase_events(path, frozenset({"red"}), set())
+    assert snapshots_of(tmp_path, {("0123456789ab", 3)}) == [picture]
+    assert erase_pictures([picture, tmp_path / "gone.jpg"]) == 1
+    for kept in tmp_path.glob("*.kept"):
+        assert set(kept.read_bytes()) == {0}
+
+
+def test_places_are_noted_once_and_only_for_a_gallery_that_is_there(tmp_path: Path) -> None:
+    gallery = tmp_path / "people.db"
+    ledger = Ledger(gallery)
+    ledger.note("events", "e.jsonl")
+    assert not ledger.path.exists()
+    gallery.touch()
+    for _ in range(2):
+        ledger.note("events", tmp_path / "e.jsonl")
+    with ledger.path.open("a") as file:
+        file.write('{"kind": "tape", "whe')
+    assert [(each.kind, each.where) for each in ledger.entries()] == [("events", str(tmp_path / "e.jsonl"))]
+    assert ledger.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_list_that_cannot_be_written_is_said_and_ends_nothing(tmp_path: Path) -> None:
+    gallery, said = tmp_path / "people.db", list[str]()
+    gallery.touch()
+    Ledger(gallery).path.mkdir()
+    Ledger(gallery).note("tape", tmp_path / "t.tape", said.append)
+    assert len(said) == 1
+    assert "recog forget has to be told" in said[0]
