@@ -6,6 +6,7 @@ import functools
 import http.server
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,6 +219,21 @@ def recog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
         return Ended(int(ended.value.code or 0), out, err)
 
     return command
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """Waits until something is so, and gives what it is."""
+
+    def wait(so: Callable[[], Any], seconds: float = 20.0) -> Any:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := so():
+                return found
+            time.sleep(0.02)
+        raise AssertionError(f"not so after {seconds:g} s")
+
+    return wait
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -49,8 +49,8 @@ def serve(tmp_path: Path, detector: Any, embedder: Any) -> Iterator[Callable[...
     """Starts a service on the gallery `people.db` in the test's folder; it ends with the test."""
     ends: list[Callable[[], None]] = []
 
-    def start(gallery: Path = tmp_path / "people.db", **options: Any) -> Running:
-        service = Service(Recog.open(gallery), Store(store_path(gallery)), Options(**options))
+    def start(gallery: Path = tmp_path / "people.db", settings: Any = None, **options: Any) -> Running:
+        service = Service(Recog.open(gallery, settings), Store(store_path(gallery)), Options(**options))
         access = Access(service.store, Bind())
         app = make_app(service, access)
         config = uvicorn.Config(
@@ -85,21 +85,6 @@ def serve(tmp_path: Path, detector: Any, embedder: Any) -> Iterator[Callable[...
 def running(serve: Callable[..., Running]) -> Running:
     """A service with nobody enrolled."""
     return serve()
-
-
-@pytest.fixture
-def until() -> Callable[..., Any]:
-    """Waits until something is so, and gives what it is."""
-
-    def wait(so: Callable[[], Any], seconds: float = 20.0) -> Any:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if found := so():
-                return found
-            time.sleep(0.02)
-        raise AssertionError(f"not so after {seconds:g} s")
-
-    return wait
 
 
 @pytest.fixture
