@@ -106,6 +106,13 @@ SERVING = frozenset(
 )
 
 
+EXTRAS = {  # what brings them, and what for
+    **dict.fromkeys(TRAINING, ("training", "train")),
+    **dict.fromkeys(SERVING, ("the service", "serve")),
+    "paho": ("MQTT", "mqtt"),
+}
+
+
 class _Commands(MutableMapping[str, Any]):
     """The commands by name, each imported when it is first asked for."""
 
@@ -222,9 +229,9 @@ def main() -> None:
         sys.exit(130)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in TRAINING | SERVING:
+        if package not in EXTRAS:
             raise
-        what, extra = ("training", "train") if package in TRAINING else ("the service", "serve")
+        what, extra = EXTRAS[package]
         print(
             f"recog: this needs {package}, which comes with {what}: in a checkout uv sync --extra {extra}, "
             f"elsewhere pip install 'recog[{extra}]'",

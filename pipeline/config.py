@@ -162,6 +162,23 @@ class BlurSettings(Section):
         return (who,) if isinstance(who, str) and who else who or ()
 
 
+class MqttSettings(Section):
+    """Whom at home is told who was seen, and where: nobody, unless an address is given."""
+
+    url: str = Field("", repr=False, description="mqtt://user@host or mqtts://user@host; nowhere if empty")
+    password_file: Path | None = Field(
+        None, description="file with the password; the variable RECOG_MQTT_PASSWORD if empty"
+    )
+    node: str = Field("", description="what this machine is called there; its host name if empty")
+    topic: str = Field("recog", pattern=r"^[\w.-]+(/[\w.-]+)*$", description="what all topics begin with")
+    discovery: str = Field(
+        "homeassistant",
+        pattern=r"^([\w.-]+(/[\w.-]+)*)?$",
+        description="where Home Assistant looks for new devices; none are announced if empty",
+    )
+    images: bool = Field(False, description="also send a picture of the face that was decided last")
+
+
 class RuntimeSettings(Section):
     threads: int = Field(0, ge=0, le=1024, description="CPU threads of the models; 0 for all")
     decoder: str = Field(
@@ -184,6 +201,7 @@ class Settings(Section):
     stream: StreamSettings = StreamSettings()
     keep: KeepSettings = KeepSettings()
     blur: BlurSettings = BlurSettings()
+    mqtt: MqttSettings = MqttSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()

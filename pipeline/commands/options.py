@@ -57,6 +57,15 @@ BlurStyle = Annotated[
     str | None,
     typer.Option("--blur-style", metavar="STYLE", help="pixelated, blurred, or filled: nothing is left."),
 ]
+Mqtt = Annotated[
+    str | None,
+    typer.Option(
+        "--mqtt",
+        metavar="URL",
+        help="Tell Home Assistant who is seen: mqtt://user@host of its broker; the password goes into the "
+        "variable RECOG_MQTT_PASSWORD, or into the file that mqtt.password_file names.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that are there already.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Who it is about.")]
 

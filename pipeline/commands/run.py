@@ -17,6 +17,7 @@ from pipeline.commands.options import (
     DetectorFile,
     EmbedderFile,
     GalleryFile,
+    Mqtt,
     Overwrite,
 )
 from pipeline.commands.run_report import as_dict, report, shown_source
@@ -67,6 +68,7 @@ def run(
     webhook: Annotated[
         str | None, typer.Option("--webhook", metavar="URL", help="Post each event there as JSON.")
     ] = None,
+    mqtt: Mqtt = None,
     snapshots: Annotated[
         Path | None,
         typer.Option("--snapshots", metavar="DIR", help="Keep one picture of each decided face there."),
@@ -90,17 +92,31 @@ def run(
 ) -> None:
     """Recognise the enrolled people in a video; everybody else stays unknown."""
     from pipeline.commands.display import heard, shown
-    from pipeline.commands.shared import print_json, settings_from, with_blur
+    from pipeline.commands.shared import print_json, settings_from, with_blur, with_mqtt
     from pipeline.errors import SourceError
+    from pipeline.outputs.home import camera_ids
     from pipeline.outputs.leftovers import left_behind
     from pipeline.outputs.outputs import Outputs
     from pipeline.recognition.engine import recognise
 
     settings = with_blur(settings_from(config, assignments, detector, model), blur, blur_style)
-    outputs = Outputs(out, events, show, webhook, snapshots, thumbnails, tape, settings.keep, overwrite)
+    settings = with_mqtt(settings, mqtt)
     specs = source or list(settings.run.sources)
     if not specs:
         raise typer.BadParameter("give at least one, or run.sources in a --config", param_hint="--source")
+    outputs = Outputs(
+        out,
+        events,
+        show,
+        webhook,
+        snapshots,
+        thumbnails,
+        tape,
+        settings.keep,
+        overwrite,
+        settings.mqtt,
+        camera_ids(specs)[0],
+    )
     if out is not None:
         for line in left_behind(out if len(specs) > 1 else out.parent):
             print(line, file=sys.stderr)
@@ -133,12 +149,16 @@ def _several(
 
     from pipeline.commands.display import heard
     from pipeline.commands.shared import print_json
+    from pipeline.outputs.home import camera_ids
     from pipeline.recognition.several import own_videos, recognise_all
 
     videos: list[Path] | list[None] = [None] * len(specs)
     if outputs.video is not None:
         videos = own_videos(outputs.video, specs)
-    each = [replace(outputs, video=video) for video in videos]
+    cameras = camera_ids(specs)
+    each = [
+        replace(outputs, video=video, camera=camera) for video, camera in zip(videos, cameras, strict=True)
+    ]
     endings = recognise_all(specs, each, gallery, settings, delay, *heard(as_json))
     names = [shown_source(spec) for spec in specs]
     if as_json:

@@ -48,6 +48,13 @@ def with_blur(settings: Settings, blur: Sequence[str] | None, style: str | None)
     return settings
 
 
+def with_mqtt(settings: Settings, url: str | None) -> Settings:
+    """The settings with the broker that `--mqtt` names."""
+    if url is None:
+        return settings
+    return settings.model_copy(update={"mqtt": settings.mqtt.model_copy(update={"url": url})})
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on stdout, as wide as the terminal; nothing in it is taken for markup."""
     from rich.console import Console

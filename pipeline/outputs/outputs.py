@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pipeline.config import KeepSettings
+from pipeline.config import KeepSettings, MqttSettings
 from pipeline.errors import SinkError
 from pipeline.outputs.events import Event, EventLog, Events
+from pipeline.outputs.home import Home, camera_ids, check_home
 from pipeline.outputs.places import Output, Use, check_outputs
 from pipeline.outputs.retention import Keeper
 from pipeline.outputs.snapshots import Snapshots
@@ -39,11 +40,14 @@ class Outputs:
     tape: Path | None = None
     keep: KeepSettings = field(default_factory=KeepSettings)  # how long, of live sources
     overwrite: bool = True  # the video may replace a file, unless that is an input
+    mqtt: MqttSettings = field(default_factory=MqttSettings)  # the broker that a home listens at
+    camera: str = ""  # what the source is called there; made of its name if empty
 
     @property
     def needs_pictures(self) -> bool:
         """Whether anything but a window needs the frames' pictures."""
-        return self.video is not None or self.snapshots is not None or self.thumbnails
+        faces = self.snapshots is not None or self.thumbnails or bool(self.mqtt.url and self.mqtt.images)
+        return self.video is not None or faces
 
     def check(self, source: str, read: Sequence[str | Path] = ()) -> None:
         """Refuse, before any work, what could not be written or would spoil something.
@@ -61,6 +65,7 @@ class Outputs:
             check_events(self.events, self.video)
         if self.webhook is not None:
             check_url(self.webhook)
+        check_home(self.mqtt)
         if self.tape is not None:
             check_tape(self.tape)
         uses = {Use.NEW: [self.video], Use.GROWS: [self.events, self.tape], Use.FOLDER: [self.snapshots]}
@@ -121,6 +126,18 @@ class Opened:
             self._keeper = Keeper(outputs.keep, self._log, outputs.events, outputs.snapshots)
             self._live = source.live
             self._webhook = stack.enter_context(Webhook(outputs.webhook, report))
+            camera = outputs.camera or camera_ids([source.name])[0]
+            self._home = stack.enter_context(
+                closing(
+                    Home(
+                        outputs.mqtt,
+                        camera,
+                        run,
+                        report,
+                        lambda: source.condition is None or source.condition.up,
+                    )
+                )
+            )
             self._sink = open_sink(outputs.video, about.fps, source.file)
             stack.enter_context(self._sink)
             self._stack = stack.pop_all()
@@ -133,7 +150,9 @@ class Opened:
         """
         self.summary.update(result)
         self._tape.take(result)
-        self._tell(self._snapshots.attach(result, self._told.update(result)))
+        events = self._told.update(result)
+        self._home.take(result, events)
+        self._tell(self._snapshots.attach(result, events))
         if image is not None:
             if not self._sink.frames:
                 self._outputs.check_new()
@@ -141,9 +160,12 @@ class Opened:
 
     def finish(self) -> None:
         """Tell who is gone now that the source has ended, and wait some seconds for deliveries."""
-        self._tell(self._snapshots.attach(None, self._told.finish()))
-        if lost := self._webhook.close():
-            self.notes.append(lost)
+        events = self._told.finish()
+        self._home.finish(events)
+        self._tell(self._snapshots.attach(None, events))
+        for lost in (self._webhook.close(), self._home.close()):
+            if lost:
+                self.notes.append(lost)
 
     def _tell(self, events: list[Event]) -> None:
         self._log.write(events)

@@ -38,11 +38,12 @@ class Snapshots:
     Args:
         folder: where snapshots go, made (0700) if it is missing; None for none.
         thumbnails: put a small JPEG, base64, into `recognised` and `unknown` events.
+        side: the longest that a thumbnail has, pixels.
     """
 
-    def __init__(self, folder: Path | None, thumbnails: bool, run: str) -> None:
+    def __init__(self, folder: Path | None, thumbnails: bool, run: str, side: int = THUMBNAIL_SIDE) -> None:
         """Make the folder. Raises SinkError if that cannot be done."""
-        self._folder, self._thumbnails, self._run = folder, thumbnails, run
+        self._folder, self._thumbnails, self._run, self._side = folder, thumbnails, run, side
         self._best: dict[int, _Best] = {}
         if folder is not None:
             try:
@@ -95,7 +96,7 @@ class Snapshots:
                 self._put(event.track, best)
             event = replace(event, snapshot=str(self._path(event.track)))
         if self._thumbnails and decided:
-            event = replace(event, thumbnail=base64.b64encode(encoded(best.picture, THUMBNAIL_SIDE)).decode())
+            event = replace(event, thumbnail=base64.b64encode(encoded(best.picture, self._side)).decode())
         if event.event == "left":
             del self._best[event.track]
         return event
