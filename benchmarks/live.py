@@ -29,7 +29,7 @@ from pipeline.enrolment.photos import find_photos
 from pipeline.outputs.places import output_folder
 from pipeline.recognition.bench import environment, statistics
 from pipeline.recognition.engine import Models, Stream, models
-from pipeline.recognition.several import SharedPeople
+from pipeline.recognition.shared_people import SharedPeople
 from pipeline.sources.rehearsal import Rehearsal
 
 # `recog run`, ended at its first frame: nothing else could be measured from outside.

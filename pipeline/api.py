@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -246,21 +247,29 @@ class Recog:
 
         return build.gallery(self._path, self._embed())
 
-    def guarantee(self) -> Guarantee | None:
+    def guarantee(self, opened: Gallery | None = None) -> Guarantee | None:
         """What the gallery is calibrated for; None where it is not.
+
+        Args:
+            opened: the gallery, where it is open already.
 
         Raises:
             GalleryError: as for `gallery`.
         """
         from pipeline.identity import guarantee
 
+        if opened is not None:
+            return guarantee.of(opened)
         with self.gallery() as people:
             return guarantee.of(people)
 
-    def hindrance(self) -> str | None:
+    def hindrance(self, opened: Gallery | None = None) -> str | None:
         """Why nobody can be named, in one line; None where people can.
 
         Nobody is enrolled, or so many are that strangers cannot be kept out without a calibration.
+
+        Args:
+            opened: the gallery, where it is open already.
 
         Raises:
             GalleryError: the gallery cannot be read.
@@ -269,9 +278,9 @@ class Recog:
         from pipeline.identity import guarantee
 
         nobody = "nobody is enrolled, so everybody is unknown"
-        if not self.path.exists():
+        if opened is None and not self.path.exists():
             return nobody
-        with self.gallery() as people:
+        with nullcontext(opened) if opened is not None else self.gallery() as people:
             enrolled, claim = people.people_count, guarantee.of(people)
         if not enrolled:
             return nobody
@@ -360,7 +369,7 @@ class Recog:
             else:
                 yield self.enroll(person.name, person.photos), done, len(found)
 
-    def identify(self, picture: Picture, most: int = 5) -> list[Identified]:
+    def identify(self, picture: Picture, most: int = 5, opened: Gallery | None = None) -> list[Identified]:
         """Who is in a picture: each face from the left, judged by itself, with its ranked candidates.
 
         A face is named (`state` is `State.NAMED`, `name` is set) only where that is as sure as
@@ -368,13 +377,12 @@ class Recog:
 
         Args:
             most: candidates for each face.
+            opened: the gallery, where it is open already.
 
         Raises:
             SourceError: the picture cannot be read.
             GalleryError, ModelError, DetectorError: gallery or a model cannot be used.
         """
-        from contextlib import closing
-
         from gallery.followed import Enrolled
         from pipeline import build
         from pipeline.identity.identify import identify
@@ -383,6 +391,8 @@ class Recog:
         embedder = self._embed()
         with self._lock:
             probes = self._look().every_face(image, called)
+        if opened is not None:
+            return identify(probes, build.judge(opened, embedder, self.settings), most)
         with closing(Enrolled(self.path, build.fingerprint(embedder), embedder.dimension)) as people:
             return identify(probes, build.judge(people, embedder, self.settings), most)
 
@@ -589,7 +599,7 @@ class Recog:
             SourceError: the tape cannot be read, or holds no looks at this track.
             GalleryError, ModelError: gallery or embedder cannot be used.
         """
-        from contextlib import closing
+
         from dataclasses import replace
 
         from pipeline import build

@@ -28,12 +28,14 @@ def identify(
     from pipeline.identity import guarantee
     from pipeline.identity.verify import shown_percent
 
-    with Recog.open(gallery, settings_from(config, assignments, detector, model)) as recog:
-        claim = recog.guarantee()  # needs a gallery, where `identify` does not
-        found = recog.identify(photo, most)
-        many = recog.hindrance()
-        with recog.gallery() as people:
-            lapsed = guarantee.lapsed(people)
+    with (
+        Recog.open(gallery, settings_from(config, assignments, detector, model)) as recog,
+        recog.gallery() as people,  # opened once for all that is asked of it
+    ):
+        claim = recog.guarantee(people)
+        found = recog.identify(photo, most, people)
+        many = recog.hindrance(people)
+        lapsed = guarantee.lapsed(people)
     if not found:
         raise SourceError(f"{photo}: no face found")
     if as_json:

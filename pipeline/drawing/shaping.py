@@ -1,7 +1,7 @@
 """Text in scripts whose letters change with their neighbours: Arabic, Thai, Devanagari and their kin.
 
-OpenCV has neither their glyphs nor the rules by which they join. Pillow's libraqm has the rules (the extra
-`recog[scripts]`), and the system may have a font; where either is missing, OpenCV draws question marks.
+OpenCV has neither their glyphs nor the rules by which they join. Pillow's libraqm has the rules, and the
+system may have a font; where either is missing, OpenCV draws question marks.
 """
 
 from __future__ import annotations

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from gallery.errors import GalleryError
-from gallery.types import Matches
 from pipeline import build
 from pipeline.config import Settings
-from pipeline.drawing.sheet import contact_sheet
 from pipeline.errors import SinkError, SourceError, UnreachableError
 from pipeline.outputs.ledger import Ledger
 from pipeline.outputs.outputs import Opened, Outputs
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
 from pipeline.progress import Report, unheard
-from pipeline.protocols import People
 from pipeline.recognition.engine import Ended, Models, Stream, models
+from pipeline.recognition.mosaic import Mosaic
+from pipeline.recognition.shared_people import SharedPeople
 from pipeline.sources.base import Source
 from pipeline.sources.live import Live
 from pipeline.sources.open import open_source
-from pipeline.types import Floats, Image
+from pipeline.types import Image
 from siamese.interrupt import StopRequest, stop_requested
 
 _log = logging.getLogger(__name__)
-_CELL = (640, 360)  # width and height of a source in the window
 _LOOK = 0.1  # seconds between looks at the window where no source has anything new
 
 
@@ -127,122 +121,6 @@ def own_videos(folder: Path, specs: Sequence[str]) -> list[Path]:
         same = sum(path.stem.partition("+")[0].casefold() == stem.casefold() for path in paths)
         paths.append(folder / (f"{stem}+{same + 1}.mp4" if same else f"{stem}.mp4"))
     return paths
-
-
-class SharedPeople:
-    """A gallery that several recognisers search, one at a time."""
-
-    def __init__(self, people: People) -> None:
-        self._people = people
-        self._lock = threading.Lock()
-        self._changes = 0
-
-    @property
-    def people_count(self) -> int:
-        """How many people are enrolled."""
-        with self._lock:
-            return self._people.people_count
-
-    @property
-    def fingerprint(self) -> str:
-        """What the gallery is made with."""
-        return self._people.fingerprint
-
-    def note(self, key: str) -> Any:
-        """As `Gallery.note`."""
-        with self._lock:
-            return self._people.note(key)
-
-    def person_notes(self, key: str) -> dict[str, Any]:
-        """As `Gallery.person_notes`."""
-        with self._lock:
-            return self._people.person_notes(key)
-
-    def changed_since(self, template: int) -> int:
-        """As `Gallery.changed_since`."""
-        with self._lock:
-            return self._people.changed_since(template)
-
-    def knows(self, name: str) -> bool:
-        """As `Gallery.knows`."""
-        with self._lock:
-            return self._people.knows(name)
-
-    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
-        """As `Gallery.search`."""
-        with self._lock:
-            return self._people.search(embeddings, people, pooled)
-
-    def changes(self) -> int:
-        """How often the gallery was seen to have changed, after looking once more."""
-        with self._lock:
-            self._changes += self._people.refresh()
-            return self._changes
-
-    def view(self) -> PeopleView:
-        """The gallery for one more recogniser."""
-        return PeopleView(self)
-
-
-class PeopleView:
-    """A shared gallery as one recogniser sees it: each is told of every change, whoever noticed it first."""
-
-    def __init__(self, shared: SharedPeople) -> None:
-        self._shared, self._seen = shared, shared.changes()
-
-    @property
-    def people_count(self) -> int:
-        """How many people are enrolled."""
-        return self._shared.people_count
-
-    @property
-    def fingerprint(self) -> str:
-        """What the gallery is made with."""
-        return self._shared.fingerprint
-
-    def note(self, key: str) -> Any:
-        """As `Gallery.note`."""
-        return self._shared.note(key)
-
-    def person_notes(self, key: str) -> dict[str, Any]:
-        """As `Gallery.person_notes`."""
-        return self._shared.person_notes(key)
-
-    def changed_since(self, template: int) -> int:
-        """As `Gallery.changed_since`."""
-        return self._shared.changed_since(template)
-
-    def knows(self, name: str) -> bool:
-        """As `Gallery.knows`."""
-        return self._shared.knows(name)
-
-    def search(self, embeddings: Floats, people: int = 5, pooled: bool = False) -> Matches:
-        """As `Gallery.search`."""
-        return self._shared.search(embeddings, people, pooled)
-
-    def refresh(self) -> bool:
-        """Whether the gallery has changed since this was asked last."""
-        before, self._seen = self._seen, self._shared.changes()
-        return self._seen != before
-
-
-class Mosaic:
-    """The newest picture of each source."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-        self._newest: list[Image] = [np.zeros((_CELL[1], _CELL[0], 3), np.uint8) for _ in names]
-        self.changed = threading.Event()
-
-    def put(self, place: int, image: Image) -> None:
-        """Take the newest picture of a source; may be called from any thread."""
-        self._newest[place] = image
-        self.changed.set()
-
-    def picture(self) -> Image:
-        """All of them side by side, each with its name."""
-        pictures = list(zip(self._newest, self._names, strict=True))
-        return contact_sheet(pictures, columns=math.ceil(math.sqrt(len(pictures))), cell=_CELL)
 
 
 class _Run:

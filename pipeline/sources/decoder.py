@@ -50,11 +50,13 @@ class Decoder:
         reached: seconds of the container that were read so far, whatever they held.
         damaged: places that were concealed or skipped so far.
         broken: reading ended by an error, not by the end.
+        last: seconds of the container at which its last part begins, where it is whole by its own structure.
     """
 
-    def __init__(self, container: InputContainer, live: bool = False) -> None:
+    def __init__(self, container: InputContainer, live: bool = False, last: float | None = None) -> None:
         """
         Args:
+            last: as the attribute.
             live: give each picture as soon as it can be had, at some cost in speed.
 
         Raises:
@@ -81,7 +83,7 @@ class Decoder:
         self.fps = float(rate) if rate and 0 < rate <= FASTEST else None
         self.length = _length_of(container, self._stream)
         self.frame_count = self._count()
-        self.reached, self.damaged, self.broken = 0.0, 0, False
+        self.reached, self.damaged, self.broken, self.last = 0.0, 0, False, last
 
     @property
     def uses_hardware(self) -> bool:
@@ -103,9 +105,11 @@ class Decoder:
         """Whether what was claimed has been read, but for this share of it."""
         if self.broken:
             return False
-        if (
-            self.length is None or self.jumps
-        ):  # the length of one that jumps is an estimate from the file itself
+        # The length of one that jumps is an estimate from the file itself.
+        if self.length is None or self.jumps:
+            return True
+        # What a container says of its length may be wrong; where all of its parts were read, that is the end.
+        if self.last is not None and self._begin + self.reached >= self.last:
             return True
         return self.length - self.reached <= max(2 / (self.fps or 25.0), tolerance * self.length)
 

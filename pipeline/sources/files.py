@@ -14,6 +14,7 @@ from av.codec.hwaccel import HWAccel
 
 from pipeline.errors import SourceError
 from pipeline.sources.decoder import Decoder
+from pipeline.sources.matroska import last_cluster
 
 # A playlist or a script may name other files; nothing on the network is asked because of what a file says.
 _PROTOCOLS = "fd,file,crypto,data"
@@ -32,7 +33,7 @@ def open_file(file: int, name: str, failure: str, hardware: str, report: Callabl
     if hardware:
         try:
             wanted = HWAccel(device_type=hardware, allow_software_fallback=True)
-            decoder = Decoder(_container(file, wanted))
+            decoder = _decoder(file, wanted)
         except (av.error.FFmpegError, OSError, RuntimeError, ValueError, SourceError):
             report(f"{name}: there is no {hardware} that can decode it here; the CPU does")
         else:
@@ -40,9 +41,14 @@ def open_file(file: int, name: str, failure: str, hardware: str, report: Callabl
                 report(f"{name}: {hardware} cannot decode this kind of video; the CPU does")
             return decoder
     try:
-        return Decoder(_container(file, None))
+        return _decoder(file, None)
     except (av.error.FFmpegError, OSError, SourceError) as error:
         raise SourceError(failure) from error
+
+
+def _decoder(file: int, hardware: HWAccel | None) -> Decoder:
+    container = _container(file, hardware)
+    return Decoder(container, last=last_cluster(file) if "matroska" in container.format.name else None)
 
 
 def _container(file: int, hardware: HWAccel | None) -> av.container.InputContainer:

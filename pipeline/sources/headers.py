@@ -41,7 +41,7 @@ def read_header(data: bytes) -> Header | None:
         if data.startswith((b"II+\0", b"MM\0+")):
             return _tiff_header(data, big=True)
         if data.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
-            return Header("jpeg xl", 0, 0)  # its size is packed bit by bit; whoever decodes it looks
+            return _jpeg_xl_header(data)
         if data.startswith(b"\0\0\0\x0cjP  \r\n"):
             height, width = struct.unpack_from(">II", data, data.index(b"ihdr") + 4)
             return Header("jpeg 2000", width, height)
@@ -54,6 +54,49 @@ def read_header(data: bytes) -> Header | None:
     except (struct.error, ValueError, IndexError):
         pass  # the header ends too early
     return None
+
+
+def _jpeg_xl_header(data: bytes) -> Header | None:
+    """Of a JPEG XL, bare or in its container (ISO/IEC 18181-1, section D.2, and 18181-2)."""
+    code = data if data.startswith(b"\xff\x0a") else _jpeg_xl_code(data)
+    if not code.startswith(b"\xff\x0a"):
+        return None
+    bits, at = int.from_bytes(code[2:14], "little"), 0
+
+    def take(count: int) -> int:
+        nonlocal at
+        at += count
+        if at > 8 * len(code[2:14]):
+            raise ValueError("the header ends too early")
+        return bits >> (at - count) & ((1 << count) - 1)
+
+    small = take(1)
+
+    def side() -> int:
+        return 8 * (take(5) + 1) if small else take((9, 13, 18, 30)[take(2)]) + 1
+
+    height = side()
+    ratio = take(3)  # of width to height, where it is a common one
+    across, down = ((0, 0), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio]
+    width = height * across // down if ratio else side()
+    return Header("jpeg xl", width, height)
+
+
+def _jpeg_xl_code(data: bytes) -> bytes:
+    """The code stream's beginning in a container's first `jxlc` or `jxlp` box; raises as `struct` does."""
+    at = 0
+    while True:
+        length, kind = struct.unpack_from(">I4s", data, at)
+        first = at + 8
+        if length == 1:
+            length = struct.unpack_from(">Q", data, first)[0]
+            first += 8
+        if kind in (b"jxlc", b"jxlp"):  # the latter begins with its number
+            first += 4 if kind == b"jxlp" else 0
+            return data[first : first + 64]
+        if length < 8:  # it reaches to the end of the file, or is none
+            return b""
+        at += length
 
 
 def _jpeg_header(data: bytes) -> Header | None:

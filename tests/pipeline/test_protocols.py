@@ -24,7 +24,7 @@ from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.wary import WaryDetector
 from pipeline.detection.yolo import YoloDetector
 from pipeline.protocols import Detector, Embedder, People
-from pipeline.recognition.several import PeopleView, SharedPeople
+from pipeline.recognition.shared_people import PeopleView, SharedPeople
 from siamese.runtime import Embedder as OnnxEmbedder
 
 TESTS = Path(__file__).parent

@@ -345,3 +345,59 @@ def test_what_a_folder_holds_besides_photos_is_named_with_the_reason(tmp_path: P
         ("more", "a folder inside it, which is not searched; give it by itself"),
         ("notes.txt", "not a picture of a kind that can be read here"),
     ]
+
+
+def jpeg_xl(width: int, height: int) -> bytes:
+    """The first bytes of a bare JPEG XL, its size written out in full."""
+    bits, at = 0, 0
+
+    def put(value: int, count: int) -> None:
+        nonlocal bits, at
+        bits |= value << at
+        at += count
+
+    put(0, 1)  # not a multiple of eight
+    for side, before in ((height, None), (width, 0)):
+        if before is not None:
+            put(before, 3)  # no common ratio
+        put(3, 2)
+        put(side - 1, 30)
+    return b"\xff\x0a" + bits.to_bytes(16, "little")
+
+
+def boxed(code: bytes, kind: bytes = b"jxlc") -> bytes:
+    inside = (b"\0\0\0\0" if kind == b"jxlp" else b"") + code
+    return (
+        b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl \0\0\0\0jxl "
+        + (len(inside) + 8).to_bytes(4, "big") + kind + inside
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(1, 1), (640, 480), (40_000, 50_000), (1 << 30, 3)])
+def test_a_jpeg_xl_says_its_size_before_it_is_decoded(size: tuple[int, int]) -> None:
+    code = jpeg_xl(*size)
+    for data in (code, boxed(code), boxed(code, b"jxlp")):
+        assert read_header(data) == ("jpeg xl", *size, False)
+
+
+@pytest.mark.parametrize(
+    "size", [(64, 64), (160, 120), (1920, 1080), (333, 77), (120, 100), (256, 8), (200, 100)]
+)
+def test_the_size_is_what_the_librarys_own_files_say(size: tuple[int, int]) -> None:
+    codecs = pytest.importorskip("imagecodecs", reason="needs imagecodecs, which writes JPEG XL")
+    data = codecs.jpegxl_encode(np.zeros((size[1], size[0], 3), np.uint8))
+    assert read_header(data) == ("jpeg xl", *size, False)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\x0a", b"\xff\x0a\xff", boxed(b""), boxed(b"nonsense"), boxed(b"")[:40]]
+)
+def test_a_jpeg_xl_that_ends_too_early_is_none(data: bytes) -> None:
+    assert read_header(data) is None
+
+
+def test_a_huge_jpeg_xl_is_refused_and_never_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "huge.jxl"
+    path.write_bytes(jpeg_xl(40_000, 50_000))
+    with pytest.raises(SourceError, match="40000 x 50000 pixels"):
+        read_photo(path)
