@@ -1,8 +1,9 @@
 """Where the last cluster of a Matroska or WebM file begins, by the file's own structure.
 
 Such a file says how long it is in a number of its own, which some programs write wrongly; a file that was
-cut short keeps that number. The structure tells the two apart: a file whose elements follow each other without
-a gap up to the end that the segment declares holds all that was written (RFC 9559; the elements' form is RFC 8794).
+cut short keeps that number. The structure tells the two apart: a file whose elements follow each other
+without a gap up to the end that the segment declares holds all that was written (RFC 9559; the elements' form
+is RFC 8794).
 """
 
 from __future__ import annotations
