@@ -21,6 +21,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -89,6 +90,7 @@ __all__ = [
     "State",
     "TapeWriter",
     "TrackedFace",
+    "Trust",
     "Verdict",
     "cutout",
     "drawn",
@@ -125,6 +127,17 @@ _LAZY = {
     "TapeWriter": "pipeline.tapes.writer",
     "Verdict": "pipeline.enrolment.photos",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What may be said of strangers."""
+
+    people: int  # enrolled
+    claim: Guarantee | None  # the last calibration
+    lapsed: str | None  # why it does not stand for who is enrolled now
+    too_many: str | None  # why nobody is named without one
+    own_strangers: int  # kept to calibrate by, besides those that ship with the model
 
 
 def __getattr__(name: str) -> Any:
@@ -287,6 +300,27 @@ class Recog:
         if claim is not None:
             return None
         return guarantee.too_many(enrolled, self._embed().calibration, self.settings.evidence)
+
+    def trust(self) -> Trust:
+        """What may be said of strangers who come before a camera, with those enrolled now.
+
+        Raises:
+            GalleryError, ModelError: as for `hindrance`.
+        """
+        from pipeline.identity import calibrate, guarantee
+
+        if not self.path.exists():
+            return Trust(0, None, None, None, 0)
+        with self.gallery() as people:
+            enrolled = people.people_count
+            too_many = guarantee.too_many(enrolled, self._embed().calibration, self.settings.evidence)
+            return Trust(
+                enrolled,
+                guarantee.stored(people),
+                guarantee.lapsed(people),
+                too_many,
+                len(calibrate.own_strangers(people)),
+            )
 
     def people(self) -> list[Person]:
         """Who is enrolled, by name; nobody while there is no gallery.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands import serve_token
 from pipeline.commands.options import (
     Assignments,
     Blur,
@@ -23,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     invoke_without_command=True,
 )
+app.add_typer(serve_token.app, name="token")
 
 
 @app.callback()

@@ -106,19 +106,38 @@ def _stream(url: str, options: Options) -> str:
     return url
 
 
+def folder_of(text: str, options: Options) -> Path:
+    """A folder of photographs below one of the configured folders.
+
+    Raises:
+        Problem: it is none.
+    """
+    found = _below(text, options, "body.folder")
+    if not found.is_dir():
+        raise _refused("there is no such folder", "body.folder")
+    return found
+
+
 def _file(text: str, options: Options) -> str:
-    """A film below one of the folders; nothing outside of them is looked at."""
+    found = _below(text, options, "body.url")
+    if not (found.is_file() or found.is_dir()):
+        raise _refused("there is no such film")
+    return str(found)
+
+
+def _below(text: str, options: Options, where: str) -> Path:
+    """What is below one of the folders; nothing outside of them is looked at."""
+    if not text.isprintable():
+        raise _refused("the name holds characters that no file has", where)
     path = Path(os.path.normpath(text))
     inside = next((each for each in options.folders if path.is_relative_to(each)), None)
     if inside is None:
-        where = ", ".join(map(str, options.folders)) or "no folder (see recog serve --folder)"
-        raise _refused(f"films can be watched below {where}")
+        known = ", ".join(map(str, options.folders)) or "no folder (see recog serve --folder)"
+        raise _refused(f"files can be used below {known}", where)
     real = Path(os.path.realpath(path))
     if not real.is_relative_to(os.path.realpath(inside)):
-        raise _refused("a link leads out of the folder")
-    if not (real.is_file() or real.is_dir()):
-        raise _refused("there is no such film")
-    return str(real)
+        raise _refused("a link leads out of the folder", where)
+    return real
 
 
 def _elsewhere(address: str) -> bool:
@@ -128,8 +147,8 @@ def _elsewhere(address: str) -> bool:
     return not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast or ip.is_reserved)
 
 
-def _refused(why: str) -> Problem:
-    return Problem(422, "bad_source", why, "body.url")
+def _refused(why: str, where: str = "body.url") -> Problem:
+    return Problem(422, "bad_source", why, where)
 
 
 def _cameras() -> Iterator[tuple[int, str]]:

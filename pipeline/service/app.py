@@ -10,23 +10,28 @@ from starlette.middleware import Middleware
 from pipeline.service import problems, uploads
 from pipeline.service.access import Access
 from pipeline.service.access.guard import Guard
+from pipeline.service.audit import Audit, audited
 from pipeline.service.deps import check_marks
 from pipeline.service.headers import Headers
+from pipeline.service.idempotency import Idempotency
 from pipeline.service.request_ids import RequestIds
 from pipeline.service.routes import access as access_routes
 from pipeline.service.routes import (
+    calibration,
     corrections,
     events,
     health,
     identify,
+    jobs,
     live,
     people,
     photos,
     review,
     settings,
     sources,
+    tapes,
     version,
-)
+)  # fmt: skip
 from pipeline.service.service import Service
 from pipeline.service.static import PAGE, PageFiles
 
@@ -58,18 +63,25 @@ def make_app(service: Service, access: Access) -> FastAPI:
         telemetry=_SILENT,  # type: ignore[arg-type]
         max_body_size=MOST_BYTES,
         lifespan=lambda app: service.running(),
-        middleware=[Middleware(RequestIds), Middleware(Headers), Middleware(Guard, access=access)],
+        middleware=[
+            Middleware(RequestIds),
+            Middleware(Headers),
+            Middleware(Guard, access=access),
+            Middleware(Idempotency, answers=service.answers),
+            Middleware(Audit, store=service.store),
+        ],
     )
     app.state.service, app.state.access, app.state.page = service, access, PAGE
     app.state.turns = anyio.Semaphore(uploads.AT_ONCE)
     MultiPartParser.spool_max_size = uploads.MOST_TOTAL  # no pictures of faces in a temporary folder
     problems.install(app)
     api = APIRouter(prefix=PREFIX)
-    first = (version, access_routes, people, photos, identify)
+    first = (version, access_routes, people, photos, identify, calibration, jobs, tapes)
     for routes in (*first, sources, live, events, corrections, review, settings, health):
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(access_routes.page)
     app.mount("/page", PageFiles(), name="page")
     app.state.open = check_marks(app, {"page"})
+    app.state.audited = audited(app)
     return app

@@ -6,7 +6,8 @@ import logging
 import sqlite3
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -141,6 +142,24 @@ class Cameras:
                 self._made(made).run()
         self.tell()
         return made
+
+    @contextmanager
+    def scanning(self, film: str) -> Iterator[tuple[Stored, Following, Run]]:
+        """A film that is looked through as fast as the caller takes its results: a source that ends then.
+
+        Raises:
+            SourceError: it cannot be read.
+            GalleryError, ModelError, DetectorError: gallery or a model cannot be used.
+        """
+        recog = self._desk.recog
+        with recog.follow(film, delay=0, looks=True) as following:
+            source = self.add(film, None, trusted=True, begin=False)
+            self._want(source.id, "ended")
+            if (rested := self.get(source.id)) is not None:
+                self._made(rested)
+            with closing(Run(self._desk, source.id, following, lambda: self._days)) as run:
+                yield source, following, run
+        self.tell()
 
     def change(self, number: str, name: str | None, url: str | None, trusted: bool) -> Stored | None:
         """Give a source another name or address; None if there is no such source."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, FastAPI
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.exceptions import WebSocketException
 from starlette.requests import HTTPConnection
 
@@ -72,9 +72,13 @@ CallerDep = Annotated[Caller, Depends(caller_of)]
 def marks_of(app: FastAPI) -> Iterator[tuple[str, str, set[str], list[Needs]]]:
     """Every route: its path, its name, its methods (of a WebSocket: none), and what it needs."""
     for route in iter_route_contexts(app.routes):
-        dependant = getattr(route, "dependant", None)
-        found = [] if dependant is None else _marks(dependant)
-        yield route.path or "", route.name or "", route.methods or set(), found
+        yield route.path or "", route.name or "", route.methods or set(), needs_of(route)
+
+
+def needs_of(route: RouteContext) -> list[Needs]:
+    """What a route needs."""
+    dependant = getattr(route, "dependant", None)
+    return [] if dependant is None else _marks(dependant)
 
 
 def check_marks(app: FastAPI, unmarked: set[str]) -> frozenset[str]:

@@ -16,6 +16,8 @@ from starlette.responses import JSONResponse
 from gallery import BusyError, ChangedError, UnusableError
 from pipeline.api import ERRORS
 from pipeline.errors import DetectorError, ServiceError, SourceError, UnreachableError
+from pipeline.service.headers import ALWAYS
+from pipeline.service.request_ids import HEADER
 from siamese.errors import ModelError
 
 _log = logging.getLogger(__name__)
@@ -151,7 +153,8 @@ def install(app: FastAPI) -> None:
         request_id = request_id_of(request)
         _log.error("request %s failed", request_id)
         detail = "the service failed; its log says more under this request_id"
-        return problem_answer(500, "internal", detail, request_id)
+        # Nor does this answer pass the middleware that adds these.
+        return problem_answer(500, "internal", detail, request_id, headers={**ALWAYS, HEADER: request_id})
 
 
 def request_id_of(request: Request) -> str:

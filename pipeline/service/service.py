@@ -13,6 +13,8 @@ from pipeline.service.addresses import reach
 from pipeline.service.board import Board
 from pipeline.service.cameras import Cameras
 from pipeline.service.corrections import Corrections
+from pipeline.service.idempotency import Answers
+from pipeline.service.jobs import Jobs
 from pipeline.service.merges import Merges
 from pipeline.service.metrics import Metrics
 from pipeline.service.names import EVERY, Names
@@ -47,6 +49,8 @@ class Service:
         changes: held by requests that change the gallery, one at a time.
         warnings: what may be wrong with who is enrolled.
         merges: the events of people who were made one.
+        jobs: long work.
+        answers: to creating calls, kept for a day to be given again.
         stopping: set once the service is to end.
     """
 
@@ -70,6 +74,7 @@ class Service:
         self.changes = threading.RLock()
         self.warnings = Warnings(recog)
         self.merges = Merges(recog, store, self.tape, self.names)
+        self.jobs, self.answers = Jobs(store), Answers(store)
         self.stopping = threading.Event()
         self._gauges()
         self._watch: threading.Thread | None = None
@@ -89,6 +94,8 @@ class Service:
         """Begin to watch the gallery and the sources."""
         self.names.refresh()
         self.sightings.start()
+        self.answers.forget(unfinished=True)
+        self.jobs.start()
         self.portraits.start()
         self.review.start()
         self.cameras.start(self.options.sources)
@@ -100,11 +107,13 @@ class Service:
         self.stopping.set()
         self.board.close()
         self.cameras.halt()
+        self.jobs.halt()
 
     def stop(self) -> None:
         """End all that `start` began, with everything stored."""
         self.halt()
         self.cameras.stop()
+        self.jobs.stop()
         self.portraits.stop()
         self.sightings.stop()
         self.review.stop()

@@ -28,8 +28,11 @@ _BUSY = 10.0  # seconds that a statement waits for another connection
 class Store:
     """The service's file. Any thread may use it; `close` it at the end."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, alone: bool = True) -> None:
         """Open or make the file, and bring it to this version.
+
+        Args:
+            alone: False for a command beside a service that may be running: a token is made, say.
 
         Raises:
             ServiceError: another service has it, it is none of ours or of a later version, or it cannot be
@@ -40,7 +43,7 @@ class Store:
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         self._closed = False
-        self._lock = _locked(path)
+        self._lock = _locked(path, alone)
         try:
             with self._explained():
                 # Before SQLite makes it, which would let others read.
@@ -49,7 +52,7 @@ class Store:
             with self._explained():
                 self._migrate()
         except BaseException:
-            self._lock.close()
+            self._unlock()
             raise
 
     @contextmanager
@@ -120,6 +123,10 @@ class Store:
                 connection.close()
             self._idle.clear()
             self._writer.close()
+            self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
             self._lock.close()
 
     def _connect(self) -> sqlite3.Connection:
@@ -145,6 +152,8 @@ class Store:
             raise ServiceError(
                 f"{self.path} is of a newer recog (format {version}, known here: {len(SCRIPTS)}); use that"
             )
+        if version < len(SCRIPTS) and self._lock is None:
+            raise ServiceError(f"the service that has {self.path} is of an older recog; start it again first")
         for number in range(version, len(SCRIPTS)):
             try:
                 self._writer.executescript(
@@ -193,7 +202,7 @@ def tape_path(gallery: Path) -> Path:
     return gallery.with_name(f"{gallery.stem}.service.tape")
 
 
-def _locked(path: Path) -> sqlite3.Connection:
+def _locked(path: Path, alone: bool) -> sqlite3.Connection | None:
     """A lock beside the file that is gone with this process, however that ends."""
     lock = path.with_suffix(".lock")
     try:
@@ -205,7 +214,10 @@ def _locked(path: Path) -> sqlite3.Connection:
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
         connection.close()
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        if busy and not alone:
+            return None
+        if busy:
             raise ServiceError(
                 f"another recog serve has {path}; end that one first, or give this one another --gallery"
             ) from error

@@ -35,7 +35,7 @@ def test_the_surface_is_what_all_says_and_each_name_can_be_had() -> None:
     assert set(api.__all__) == {
         *("ERRORS", "Answer", "Candidate", "Comparison", "Enrolment", "Following", "Frame", "Guarantee"),
         *("Identified", "Identity", "Image", "Outcome", "Past", "Person", "Picture", "Portrait", "Portraits"),
-        *("Probe", "Recog", "Result", "Settings", "State", "TrackedFace", "Verdict"),
+        *("Probe", "Recog", "Result", "Settings", "State", "TrackedFace", "Trust", "Verdict"),
         *(
             "Calibrated",
             "Condition",

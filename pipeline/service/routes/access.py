@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, RedirectResponse
 
 from pipeline.errors import ConfigError
+from pipeline.service import audit
 from pipeline.service.access import Access, Role
 from pipeline.service.access import access as sessions
 from pipeline.service.access.guard import COOKIE, too_many
 from pipeline.service.access.patience import address_of
-from pipeline.service.deps import AccessDep, CallerDep, admin, anyone, viewer
+from pipeline.service.deps import AccessDep, CallerDep, ServiceDep, admin, anyone, viewer
+from pipeline.service.paging import CursorParam, LimitParam, cursor, place
 from pipeline.service.problems import Problem
 
 router = APIRouter(tags=["access"])
@@ -65,6 +68,24 @@ class NewToken(Token):
     token: str
 
 
+class AuditEntry(BaseModel):
+    """Something that somebody changed."""
+
+    id: str = Field(examples=["01JDT3V2M6Z0K8Q4W9X7B5N1CA"])
+    at: str = Field(examples=["2026-01-31T12:00:00.000Z"])
+    caller: str = Field(description="What the token or session is called.", examples=["first key"])
+    kind: str = Field(description="session, token, key, command", examples=["session"])
+    action: str = Field(description="The operation.", examples=["rename_person"])
+    details: dict[str, Any] = Field(examples=[{"person": "7"}])
+
+
+class AuditLog(BaseModel):
+    """What was changed, newest first."""
+
+    items: list[AuditEntry]
+    next: str | None = Field(description="The cursor of the next page.", examples=[None])
+
+
 @router.post("/login", operation_id="log_in", dependencies=[anyone])
 def log_in(given: LogIn, request: Request, response: Response, access: AccessDep) -> Me:
     """Log in by the one-time key or by a token; sets the cookie `recog_session`."""
@@ -92,13 +113,25 @@ def list_tokens(access: AccessDep) -> Tokens:
     return Tokens(items=[_listed(token) for token in access.tokens()])
 
 
+@router.get("/audit", operation_id="list_audit", dependencies=[admin])
+def list_audit(
+    service: ServiceDep, limit: LimitParam = 50, cursor_: Annotated[CursorParam, Query(alias="cursor")] = None
+) -> AuditLog:
+    """Who changed what, newest first: ids, and no names of people."""
+    (before,) = (None,) if cursor_ is None else place(cursor_, str)
+    found = audit.newest(service.store, limit + 1, before)
+    items = [AuditEntry(**asdict(each)) for each in found[:limit]]
+    return AuditLog(items=items, next=cursor(items[-1].id) if len(found) > limit else None)
+
+
 @router.post("/tokens", operation_id="create_token", status_code=201, dependencies=[admin])
-def create_token(wanted: WantedToken, access: AccessDep) -> NewToken:
+def create_token(wanted: WantedToken, request: Request, access: AccessDep) -> NewToken:
     """Make a token for a program or for somebody else. It is shown this once."""
     try:
         made = access.create_token(wanted.name, wanted.role)
     except ConfigError as error:
         raise Problem(422, "bad_name", str(error), "body.name") from error
+    request.state.audit = {"token": made.token.id, "role": made.token.role.value}
     return NewToken(**_listed(made.token).model_dump(), token=made.text)
 
 

@@ -286,6 +286,7 @@ def remove_person(person: str, service: ServiceDep, if_match: IfMatch = None) ->
             service.recog, person, if_match, lambda gallery, entry: gallery.remove(entry.person.name)
         )
     service.sightings.forget(person)
+    service.answers.forget()  # they may hold the name
     service.people_changed()
     return RemovedPerson(templates=removed.templates, erased=removed.erased, undoable=False)
 
@@ -365,6 +366,7 @@ def undo(service: ServiceDep, wanted: Undo | None = None) -> Undone:
     if undone is None:
         raise _nothing_to_undo()
     service.people_changed()
+    service.corrections.reconcile()
     return Undone(undone=_entered(undone))
 
 
