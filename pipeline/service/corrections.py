@@ -171,19 +171,32 @@ class Corrections:
                 changes += self._named_now(with_faces, enrolled.name, known, said)
             return self._keep("is", known, enrolled.change, marks, changes), enrolled
 
-    def said(self, event: str | None = None, most: int = 200) -> list[Correction]:
+    def said(self, event: str | None = None, most: int = 200, withdrawn: bool = True) -> list[Correction]:
         """What was said, newest first; of one event only, if one is given.
+
+        Args:
+            withdrawn: also what was taken back.
 
         Raises:
             ServiceError: the file cannot be read.
         """
         with self._store.reading() as connection:
             rows = connection.execute(
-                "SELECT * FROM corrections WHERE ?1 IS NULL OR id IN "
-                "(SELECT correction FROM corrected WHERE event = ?1 AND said) ORDER BY id DESC LIMIT ?2",
-                (event, most),
+                "SELECT * FROM corrections WHERE (?1 IS NULL OR id IN "
+                "(SELECT correction FROM corrected WHERE event = ?1 AND said)) "
+                "AND (?3 OR withdrawn IS NULL) ORDER BY id DESC LIMIT ?2",
+                (event, most, withdrawn),
             ).fetchall()
             return [self._read(connection, row) for row in rows]
+
+    def times(self, events: Sequence[str]) -> dict[str, str]:
+        """When events were, by id; those that are deleted are left out."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                "SELECT id, at FROM events WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(events)),),
+            ).fetchall()
+        return {row["id"]: row["at"] for row in rows}
 
     def withdraw(self, correction: str) -> Correction:
         """Take back something that was said: the gallery forgets it, and the events are what they were.

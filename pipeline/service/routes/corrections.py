@@ -28,6 +28,9 @@ class Changed(BaseModel):
 
     event: str = Field(examples=["8c2115092423-12"])
     said: bool = Field(description="It was said of this event; else it followed from that.")
+    at: str | None = Field(
+        description="When it was; null for one that is deleted by now.", examples=["2026-01-31T12:00:00.000Z"]
+    )
     was: Verdict
     becomes: Verdict
 
@@ -40,6 +43,8 @@ class Told(BaseModel):
     kind: Literal["not", "is"]
     person: str = Field(examples=["7"])
     name: str | None = Field(examples=["Grace Hopper"])
+    size: int = Field(description="Events it was said of.", examples=[1])
+    thumbnail: str | None = Field(examples=["/api/v1/events/8c2115092423-12/thumbnail.jpg"])
     withdrawn: str | None = Field(description="When it was taken back.", examples=[None])
     changed: list[Changed]
 
@@ -109,9 +114,10 @@ def event_is(event: str, wanted: WhoItIs, service: ServiceDep) -> Named:
 
 
 @router.get("/corrections", operation_id="list_corrections", dependencies=[viewer])
-def list_corrections(service: ServiceDep) -> ToldAll:
-    """What was said of events, newest first; the latest two hundred."""
-    return ToldAll(items=[_told(service, each) for each in service.corrections.said()])
+def list_corrections(service: ServiceDep, withdrawn: bool = False) -> ToldAll:
+    """What was said of events and holds, newest first, at most two hundred; `withdrawn`: the rest too."""
+    found = service.corrections.said(withdrawn=withdrawn)
+    return ToldAll(items=[_told(service, each) for each in found])
 
 
 @router.delete("/corrections/{correction}", operation_id="withdraw_correction", dependencies=[admin])
@@ -134,10 +140,12 @@ def named(service: Service, events: list[str], wanted: WhoItIs) -> Named:
 
 def changes(service: Service, made: Correction) -> list[Changed]:
     """What a correction changed, as clients are told."""
+    times = service.corrections.times([each.event for each in made.changes])
     return [
         Changed(
             event=each.event,
             said=each.said,
+            at=times.get(each.event),
             was=_verdict(service, each.was),
             becomes=_verdict(service, each.becomes),
         )
@@ -152,6 +160,10 @@ def _verdict(service: Service, said: Said) -> Verdict:
     )
 
 
+def _picture(event: str) -> str:
+    return f"/api/v1/events/{event}/thumbnail.jpg"
+
+
 def _told(service: Service, made: Correction) -> Told:
     return Told.model_validate(
         {
@@ -160,6 +172,8 @@ def _told(service: Service, made: Correction) -> Told:
             "kind": made.kind,
             "person": made.person,
             "name": service.names.name_of(made.person),
+            "size": sum(each.said for each in made.changes),
+            "thumbnail": next((_picture(each.event) for each in made.changes if each.said), None),
             "withdrawn": made.withdrawn,
             "changed": changes(service, made),
         }

@@ -89,8 +89,10 @@ def test_who_is_not_rosa_loses_the_name_everywhere_and_undo_brings_all_of_it_bac
     watched.running.service.people_changed()
     until(lambda: watched.states() == before, "the events are what they were")
     assert not any(each["corrected"] for each in watched.events())
-    (kept,) = watched.http.get("api/v1/corrections").json()["items"]
-    assert kept["withdrawn"] is not None
+    assert watched.http.get("api/v1/corrections").json()["items"] == []
+    (kept,) = watched.http.get("api/v1/corrections", params={"withdrawn": True}).json()["items"]
+    assert (kept["withdrawn"] is not None, kept["size"]) == (True, 1)
+    assert watched.http.get(kept["thumbnail"]).status_code == 200
 
 
 def test_a_correction_is_taken_back_by_itself_where_more_came_since(watched: Watched, tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_what_is_said_last_holds(watched: Watched, tmp_path: Path) -> None:
     person = watched.post(f"events/{stranger['id']}/is", name="Gil")["person"]
     watched.post(f"events/{stranger['id']}/not", person=person)
     assert watched.states()[stranger["id"]][1] is None
-    said = watched.http.get("api/v1/corrections").json()["items"]
+    said = watched.http.get("api/v1/corrections", params={"withdrawn": True}).json()["items"]
     assert [(each["kind"], each["withdrawn"] is None) for each in said] == [
         ("not", True),
         ("is", False),

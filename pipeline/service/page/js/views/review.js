@@ -54,14 +54,14 @@ export function mount(root) {
     clusters = clusters.filter((each) => !ids.includes(each.id));
     for (const id of ids) chosen.delete(id);
     draw();
-    const taken = answer.decisions ?? [answer.decision ?? answer.id].filter(Boolean);
-    toast(told, { undo: taken.length ? () => takeBack(taken) : undefined });
+    const taken = answer.correction ? path`/corrections/${answer.correction}` : answer.id && path`/review/decisions/${answer.id}`;
+    toast(told, { undo: taken ? () => takeBack(taken) : undefined });
     decisions.load();
     if (verb === "name") state.loadPeople().catch(() => {}); // told by the service as well
     load();
   }
-  async function takeBack(ids) {
-    for (const id of ids) await api.delete(path`/review/decisions/${id}`);
+  async function takeBack(where) {
+    await api.delete(where);
     toast("Taken back");
     decisions.load();
     await load();
