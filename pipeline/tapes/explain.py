@@ -7,6 +7,7 @@ there only if the run kept snapshots; those of the people enrolled, only if the 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class Candidate:
     llr: float  # evidence of all looks together
     distance: float  # of the best look to the nearest photo, L1
     crop: Image | None  # of that photo
+    denied: float = math.inf  # distance of all looks together to a face that was said not to be this person
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,13 @@ def explain(event: dict[str, Any], tape: Tape, people: Gallery, judge: Judge) ->
     *ratios, together = judge.ratios(both)
     best = embeddings[int(qualities.argmax())]
     ranked = sorted(together, key=lambda name: -together[name])[:SHOWN_PEOPLE]
-    candidates = []
+    matches, candidates = judge.matches(face[None]), []
+    near_denied = matches.distances[0] + np.inf if matches.denied is None else matches.denied[0]
+    denied = dict(zip(matches.names[0], near_denied.tolist(), strict=False))
     for name in ranked:
         near = min(people.templates(name), key=lambda each: float(np.abs(each.embedding - best).sum()))
         distance = float(np.abs(near.embedding - best).sum())
-        candidates.append(Candidate(name, together[name], distance, near.crop))
+        candidates.append(Candidate(name, together[name], distance, near.crop, denied.get(name, math.inf)))
     first = ranked[0] if ranked else ""
     # Somebody who was not among the nearest of a look was at most as near as the last of them.
     llrs = tuple(found.get(first, min(found.values(), default=0.0)) for found in ratios)
@@ -133,7 +137,15 @@ def sentences(why: Explanation) -> list[str]:
         f"a name needs {why.needed:.1%}; {len(why.llrs)} looks, "
         f"the best of quality {why.qualities[best]:.2f} at {why.seconds[best]:.1f} s",
     ]
-    near = (f"evidence {each.llr:+.1f}, best look at distance {each.distance:.2f}" for each in why.candidates)
+    near = (
+        f"evidence {each.llr:+.1f}, best look at distance {each.distance:.2f}"
+        + (
+            ""
+            if math.isinf(each.denied)
+            else f"; {each.denied:.2f} from a face that was said to be somebody else"
+        )
+        for each in why.candidates
+    )
     return lines + [f"{each.name}: {text}" for each, text in zip(why.candidates, near, strict=True)]
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import pytest
 
+from gallery import NewTemplate
+from pipeline import build
 from pipeline.errors import SourceError
 from pipeline.tapes.explain import find_event
 
@@ -42,6 +44,17 @@ def test_a_name_is_explained_by_looks_and_threshold(tmp_path: Path, ran, world, 
     face, nearest = card[220:240, 80:110], card[220:240, 260:290]
     assert all(part[..., 2].mean() > 2 * part[..., 0].mean() for part in (face, nearest))  # both are red
     assert (tmp_path / "card.png").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_name_that_was_denied_is_explained_by_what_was_said(
+    tmp_path: Path, ran, world, embedder, recog
+) -> None:  # type: ignore[no-untyped-def]
+    with build.gallery(None, embedder) as people:
+        (look,) = people.templates("red")
+        people.deny("red", [NewTemplate(look.embedding, None, 1.0, "a.mp4", "said")])
+    said = explain(tmp_path, recog, ran["recognised"]).out
+    assert "decided again now: undecided" in said or "decided again now: unknown" in said
+    assert "; 0.00 from a face that was said to be somebody else" in said
 
 
 def test_a_stranger_is_explained_as_well(tmp_path: Path, ran, recog) -> None:  # type: ignore[no-untyped-def]
