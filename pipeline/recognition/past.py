@@ -123,6 +123,10 @@ class Past:
         """Delete the looks at every track that was last seen before a time, for good; how many."""
         return trim.expire(self._tape, build.fingerprint(self._embedder), before)
 
+    def erase(self, tracks: Collection[Key]) -> int:
+        """Delete the looks at some tracks, for good; how many looks."""
+        return trim.erase_tracks(self._tape, build.fingerprint(self._embedder), tracks)
+
     @contextmanager
     def _opened(self) -> Iterator[Tape]:
         with Tape(self._tape, build.fingerprint(self._embedder)) as tape:

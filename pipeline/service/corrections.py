@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gallery.errors import GalleryError
+from gallery.types import Merger
 from pipeline.api import Identity, Past, Portrait, Recog, State
 from pipeline.errors import SourceError
 from pipeline.service.ids import new_id, now
@@ -249,18 +250,28 @@ class Corrections:
             return len(gone)
 
     def forget(self) -> None:
-        """Delete corrections of people who were removed, and of events that are no more.
+        """Delete corrections of events that are no more.
 
         Raises:
             ServiceError: the file cannot be written.
         """
-        if self._names.trouble is not None:
-            return
         with self._turn, self._store.writing() as connection:
             connection.execute("DELETE FROM corrected WHERE event NOT IN (SELECT id FROM events)")
-            rows = connection.execute("SELECT id, person FROM corrections").fetchall()
-            gone = [(row["id"],) for row in rows if self._names.name_of(row["person"]) is None]
-            connection.executemany("DELETE FROM corrections WHERE id = ?", gone)
+            connection.execute("DELETE FROM corrections WHERE id NOT IN (SELECT correction FROM corrected)")
+
+    def forget_person(self, person: str) -> None:
+        """Delete what was said of somebody who was removed.
+
+        Raises:
+            ServiceError: the file cannot be written.
+        """
+        with self._turn, self._store.writing() as connection:
+            connection.execute("DELETE FROM corrections WHERE person = ?", (person,))
+            connection.execute(
+                "DELETE FROM corrected "
+                "WHERE ? IN (json_extract(was, '$.person'), json_extract(becomes, '$.person'))",
+                (person,),
+            )
 
     def _keep(
         self, kind: str, person: str, change: int, marks: Mapping[str, Any], changes: Sequence[Change]
@@ -303,18 +314,16 @@ class Corrections:
         """Have the gallery forget what a correction added: by undo, or just that where more came since."""
         marks = json.loads(row["marks"])
         with self._recog.gallery() as gallery:
-            log = gallery.log()
-            if next((each for each in log if each.undone is None), None) == next(
-                (each for each in log if each.id == row["change"]), None
-            ):
+            last = gallery.undoable()
+            if last is not None and last.id == row["change"]:
                 gallery.undo()
                 return
-            if any(each.id == row["change"] and each.undone is not None for each in log):
+            if any(each.id == row["change"] and each.undone is not None for each in gallery.log()):
                 return
             if row["kind"] == "not":
                 gallery.withdraw(marks["face"])
                 return
-            name = self._name(row["person"])
+            name = self._name(_now_is(row["person"], gallery.mergers()))
             theirs = {each.id for each in gallery.templates(name)}
             gallery.set_aside(name, [each for each in marks["templates"] if each in theirs])
 
@@ -459,6 +468,14 @@ def _by_run(keys: Iterable[Key]) -> dict[str, set[int]]:
     for run, track in keys:
         found.setdefault(run, set()).add(track)
     return found
+
+
+def _now_is(person: str, mergers: Iterable[Merger]) -> str:
+    """The id of whom somebody was merged into, if they were."""
+    for each in mergers:
+        if str(each.person) == person and not each.undone:
+            person = str(each.into)
+    return person
 
 
 def _looks_of(gallery: Path) -> list[tuple[int, int]]:

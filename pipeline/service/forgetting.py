@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pipeline.service.store import Store, store_path
 
+_PORTRAITS = """FROM portraits WHERE (run, track) IN
+    (SELECT run, track FROM events WHERE id IN (SELECT id FROM gone))"""
 Track = tuple[str, int]  # the id of a run, and the number of a track in it
 
 
@@ -44,9 +46,14 @@ def forget_in_store(
             events, pictures = connection.execute(
                 "SELECT count(*), count(thumbnail) FROM events WHERE id IN (SELECT id FROM gone)"
             ).fetchone()
+            portraits = connection.execute(f"SELECT count(*) {_PORTRAITS}").fetchone()[0]  # noqa: S608
             if erase:
+                connection.execute(f"DELETE {_PORTRAITS}")  # noqa: S608
+                connection.execute("DELETE FROM corrections WHERE person = ?", (person,))
+                for table in ("corrected", "clusters"):
+                    connection.execute(f"DELETE FROM {table} WHERE event IN (SELECT id FROM gone)")  # noqa: S608
                 connection.execute("DELETE FROM events WHERE id IN (SELECT id FROM gone)")
             connection.execute("DROP TABLE gone")
         if erase:
             store.forget()
-    return {"events of the service": events, "their thumbnails": pictures}
+    return {"events of the service": events, "their thumbnails": pictures, "looks with pictures": portraits}

@@ -86,6 +86,20 @@ class Keeper:
                     found[key] = [_portrait(*row) for row in rows]
         return found
 
+    def forget(self, keys: Collection[Key]) -> None:
+        """Delete what is kept of some tracks, for good.
+
+        Raises:
+            ServiceError: the file cannot be written.
+        """
+        with self._turn:
+            with self._changed:
+                for key in keys:
+                    self._waiting.pop(key, None)
+            with self._store.writing() as connection:
+                connection.executemany("DELETE FROM portraits WHERE run = ? AND track = ?", list(keys))
+        self._store.forget()
+
     def start(self) -> None:
         """Begin to write."""
         self._thread = threading.Thread(target=self._work, name="recog portraits", daemon=True)

@@ -147,6 +147,21 @@ class Service:
         self.names.refresh()
         self.corrections.reconcile()
 
+    def forget_person(self, person: str) -> int:
+        """After somebody was removed: erase their events, pictures and looks for good; how many events.
+
+        Args:
+            person: the id they had in the gallery.
+        """
+        with self.store.reading() as connection:
+            rows = connection.execute("SELECT run, track FROM events WHERE person = ?", (person,)).fetchall()
+        erased = self.sightings.forget(person)
+        tracks = [(row["run"], row["track"]) for row in rows]
+        self.portraits.forget(tracks)
+        self.corrections.forget_person(person)
+        self.past().erase(tracks)
+        return erased
+
     def _people_changed(self) -> None:
         """Somebody, here or in another process, has changed the gallery."""
         self.merges.reconcile()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,28 +51,42 @@ def expire(path: Path, fingerprint: str, before: datetime) -> int:
     Raises:
         SourceError: no tape, made with another model, or locked by another program.
     """
+    when = before.astimezone(UTC)
+    return _delete(
+        path,
+        fingerprint,
+        "(run, track) IN (SELECT run, track FROM times WHERE last_taken < ?1) "
+        "OR run IN (SELECT run FROM runs WHERE NOT live AND started < ?2)",
+        [(when.isoformat(timespec="milliseconds"), when.isoformat(timespec="seconds"))],
+    )
+
+
+def erase_tracks(path: Path, fingerprint: str, tracks: Collection[tuple[str, int]]) -> int:
+    """Delete every look at some tracks, by run and number, likewise; how many looks.
+
+    Raises:
+        SourceError: as `expire`.
+    """
+    return _delete(path, fingerprint, "run = ?1 AND track = ?2", list(tracks))
+
+
+def _delete(path: Path, fingerprint: str, where: str, each: Sequence[tuple[object, ...]]) -> int:
     if not path.exists():
         return 0
     Tape(path, fingerprint).close()  # refuses what is no tape
     with explained(path, SourceError), closing(connect(path)) as connection:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute(TIMES)
-        when = before.astimezone(UTC)
         with connection:
-            deleted = connection.execute(
-                "DELETE FROM looks WHERE "
-                "(run, track) IN (SELECT run, track FROM times WHERE last_taken < ?1) "
-                "OR run IN (SELECT run FROM runs WHERE NOT live AND started < ?2)",
-                (when.isoformat(timespec="milliseconds"), when.isoformat(timespec="seconds")),
-            ).rowcount
-            if deleted:
+            deleted = connection.executemany(f"DELETE FROM looks WHERE {where}", each).rowcount  # noqa: S608
+            if deleted > 0:
                 for table in ("tracks", "times"):
                     connection.execute(
                         f"DELETE FROM {table} WHERE (run, track) NOT IN (SELECT run, track FROM looks)"  # noqa: S608
                     )
-        if deleted:
+        if deleted > 0:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return deleted
+    return max(deleted, 0)
 
 
 def _oldest(connection: sqlite3.Connection, most: float) -> int:

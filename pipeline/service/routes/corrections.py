@@ -102,7 +102,8 @@ class WhoItIs(BaseModel):
 @router.post("/events/{event}/not", operation_id="event_is_not", dependencies=[admin])
 def event_is_not(event: str, wanted: NotPerson, service: ServiceDep) -> Denied:
     """Say that a face is not a person. It is not called so again, and no stranger becomes likelier to be."""
-    made = service.corrections.deny(event, wanted.person)
+    with service.changes:
+        made = service.corrections.deny(event, wanted.person)
     service.people_changed()
     return Denied(changed=changes(service, made), correction=made.id)
 
@@ -123,14 +124,16 @@ def list_corrections(service: ServiceDep, withdrawn: bool = False) -> ToldAll:
 @router.delete("/corrections/{correction}", operation_id="withdraw_correction", dependencies=[admin])
 def withdraw_correction(correction: str, service: ServiceDep) -> Told:
     """Take it back: the gallery forgets it, and the events are what they were."""
-    withdrawn = service.corrections.withdraw(correction)
+    with service.changes:
+        withdrawn = service.corrections.withdraw(correction)
     service.people_changed()
     return _told(service, withdrawn)
 
 
 def named(service: Service, events: list[str], wanted: WhoItIs) -> Named:
     """Say whose the faces of some events are."""
-    made, enrolled = service.corrections.name(events, wanted.person, wanted.name)
+    with service.changes:
+        made, enrolled = service.corrections.name(events, wanted.person, wanted.name)
     service.people_changed()
     outcomes = [
         Look(origin=each.origin, verdict=each.verdict.value, reason=each.reason) for each in enrolled.outcomes

@@ -285,7 +285,7 @@ def remove_person(person: str, service: ServiceDep, if_match: IfMatch = None) ->
         removed = book.change(
             service.recog, person, if_match, lambda gallery, entry: gallery.remove(entry.person.name)
         )
-    service.sightings.forget(person)
+    service.forget_person(person)
     service.answers.forget()  # they may hold the name
     service.people_changed()
     return RemovedPerson(templates=removed.templates, erased=removed.erased, undoable=False)

@@ -126,7 +126,8 @@ def ignore_clusters(wanted: Chosen, service: ServiceDep) -> PutAside:
 @router.post("/strangers", operation_id="clusters_are_strangers", dependencies=[admin])
 def clusters_are_strangers(wanted: Chosen, service: ServiceDep) -> Strangers:
     """Keep one face of each as a stranger to calibrate by: the next calibration takes them in."""
-    return Strangers(strangers=service.review.add_strangers(wanted.clusters))
+    with service.changes:
+        return Strangers(strangers=service.review.add_strangers(wanted.clusters))
 
 
 @router.get("/decisions", operation_id="list_decisions", dependencies=[viewer])

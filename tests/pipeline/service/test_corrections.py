@@ -163,14 +163,24 @@ def test_what_cannot_be_said_is_refused(watched: Watched) -> None:
     assert len(watched.of("Rosa")) == 2
 
 
-def test_a_removed_person_leaves_nothing_in_what_was_said(watched: Watched) -> None:
-    rosa = watched.of("Rosa")[0]
-    watched.post(f"events/{rosa['id']}/not", person=rosa["person"])
-    service = watched.running.service
-    with service.recog.gallery() as gallery:
-        gallery.remove("Rosa")
-    service.people_changed()
-    service.corrections.forget()
-    assert watched.http.get("api/v1/corrections").json()["items"] == []
-    with service.store.reading() as connection:
-        assert connection.execute("SELECT count(*) FROM corrected").fetchone()[0] == 0
+def test_a_removed_person_leaves_nothing_of_themselves(watched: Watched, tmp_path: Path) -> None:
+    rosa, service = watched.of("Rosa"), watched.running.service
+    watched.post(f"events/{rosa[0]['id']}/not", person=rosa[0]["person"])
+    watched.http.delete(
+        f"api/v1/corrections/{watched.http.get('api/v1/corrections').json()['items'][0]['id']}"
+    )
+    keys = [(each["id"].rpartition("-")[0], each["track"]) for each in rosa]
+    kept = service.portraits.of(keys)
+    assert set(kept) == set(keys)
+    face = kept[keys[0]][0].embedding.astype("<f4").tobytes()
+    etag = watched.http.get(f"api/v1/people/{rosa[0]['person']}").headers["etag"]
+
+    answer = watched.http.delete(f"api/v1/people/{rosa[0]['person']}", headers={"if-match": etag})
+
+    assert answer.status_code == 200, answer.text
+    assert {each["name"] for each in watched.events()} == {None}
+    assert watched.http.get("api/v1/corrections", params={"withdrawn": True}).json()["items"] == []
+    assert service.portraits.of(keys) == {}
+    assert service.past().faces({run: {track} for run, track in keys}) == {}
+    for path in tmp_path.glob("people.*"):
+        assert face not in path.read_bytes(), path.name

@@ -14,7 +14,7 @@ from pipeline.errors import SourceError
 from pipeline.outputs.retention import MEGABYTE
 from pipeline.tapes.purge import remains
 from pipeline.tapes.tape import APPLICATION, SCHEMA, TIMES, VERSION
-from pipeline.tapes.trim import expire, trim
+from pipeline.tapes.trim import erase_tracks, expire, trim
 
 
 @pytest.fixture
@@ -111,6 +111,18 @@ def test_what_is_older_than_a_time_goes_of_films_too_and_leaves_no_bytes(
     tape.close()
     assert remains(path, gone.reshape(2, -1)) == 0
     assert expire(path, "model", before) == 0
+
+
+def test_some_tracks_are_erased_and_no_others(tape: sqlite3.Connection, tmp_path: Path) -> None:
+    made(tape)
+    add(tape, "a", True, [0, 0])
+    add(tape, "b", False, [0])
+    path, gone = tmp_path / "a.tape", np.frombuffer(embedding("a", 1), "<f4")[None]
+    assert erase_tracks(path, "model", [("a", 1), ("c", 1)]) == 3
+    assert tracks(tape) == tracks(tape, "tracks") == [("a", 0), ("b", 0)]
+    tape.close()
+    assert remains(path, gone) == 0
+    assert erase_tracks(path, "model", []) == 0
 
 
 def test_a_tape_that_is_not_there_has_nothing_to_delete_and_another_models_is_left(
