@@ -46,9 +46,9 @@ def forget_in_store(
             events, pictures = connection.execute(
                 "SELECT count(*), count(thumbnail) FROM events WHERE id IN (SELECT id FROM gone)"
             ).fetchone()
-            portraits = connection.execute(f"SELECT count(*) {_PORTRAITS}").fetchone()[0]  # noqa: S608
+            portraits = connection.execute(f"SELECT count(*) {_PORTRAITS}").fetchone()[0]
             if erase:
-                connection.execute(f"DELETE {_PORTRAITS}")  # noqa: S608
+                connection.execute(f"DELETE {_PORTRAITS}")
                 connection.execute("DELETE FROM corrections WHERE person = ?", (person,))
                 for table in ("corrected", "clusters"):
                     connection.execute(f"DELETE FROM {table} WHERE event IN (SELECT id FROM gone)")  # noqa: S608
