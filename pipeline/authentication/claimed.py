@@ -13,7 +13,7 @@ from siamese.calibration import Calibration
 
 # Natural logarithms of likelihood ratios. Chosen on other people than those reported (docs/security.md).
 ACCEPT = math.log(1e4)  # of all judged frames pooled, at least
-EACH = math.log(100)  # of every judged frame
+EACH = math.log(10)  # of every judged frame
 NIST_FMR = 1e-4  # NIST SP 800-63B-4, 3.2.3: false match rate at most
 SURE = 0.95
 

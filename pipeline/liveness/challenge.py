@@ -33,7 +33,7 @@ HOLDS = (0.2, 0.9)  # seconds that a move is held, from ... to
 PAUSES = (0.4, 0.9)  # seconds in which the head is seen from the front before the first move is asked for
 
 # How far is far enough, against how the head was held at first. Chosen on other people than those reported.
-TURN = 0.36  # of a half turn (`HeadPose.turn`)
+TURN = 0.3  # of a half turn (`HeadPose.turn`)
 RISE = 0.075  # of the way from eyes to mouth
 NEAR = math.log(1.2)  # of the size
 LEFT_AGAIN = 0.65  # share of it below which a move is no longer held

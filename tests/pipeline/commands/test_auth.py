@@ -138,3 +138,25 @@ def test_a_file_of_failures_that_others_may_write_lets_nobody_try(
         "why": json.loads(ended.out)["why"],
     }
     assert "written by others" in ended.err
+
+
+def test_attacks_are_counted_and_written_down_and_let_nobody_in(
+    recog: Any, gallery: Path, camera: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    words = ["auth", "test", "-n", "alice", "-g", gallery, "--species", "screen", "--tries", "2", "--no-ask"]
+    ended = recog(*words, "--report", report)
+    assert ended.code == 0
+    assert ended.out.startswith("screen: APCER 0.000 (0 of 2; 95 % interval 0.000 to 0.842)")
+    told = json.loads(report.read_text())
+    assert told["worst_species"] == "screen"
+    assert told["species"][0]["presentations"] == 2
+    assert report.stat().st_mode & 0o777 == 0o600
+    assert not gallery.with_name("people.db.tries").exists()
+    recog(*words, "--report", report).refused("--overwrite")
+
+
+def test_a_species_nobody_knows_is_refused(recog: Any, gallery: Path) -> None:
+    ended = recog("auth", "test", "-n", "alice", "-g", gallery, "--species", "hologram")
+    assert ended.code == 2
+    assert "bent-print" in " ".join(ended.err.split())
