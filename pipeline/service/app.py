@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 from fastapi import APIRouter, FastAPI
 from starlette.formparsers import MultiPartParser
@@ -14,6 +16,7 @@ from pipeline.service.audit import Audit, audited
 from pipeline.service.deps import check_marks
 from pipeline.service.headers import Headers
 from pipeline.service.idempotency import Idempotency
+from pipeline.service.openapi import describe
 from pipeline.service.request_ids import RequestIds
 from pipeline.service.routes import access as access_routes
 from pipeline.service.routes import (
@@ -47,13 +50,23 @@ _SILENT = {
 }
 
 
+class Application(FastAPI):
+    """FastAPI, with a description of itself that leaves nothing out."""
+
+    def openapi(self) -> dict[str, Any]:
+        """What can be called, as OpenAPI."""
+        if self.openapi_schema is None:
+            self.openapi_schema = describe(self, super().openapi())
+        return self.openapi_schema
+
+
 def make_app(service: Service, access: Access) -> FastAPI:
     """The application of a service. It starts and stops the service with itself.
 
     Raises:
         RuntimeError: a route does not say who may call it; a bug.
     """
-    app = FastAPI(
+    app = Application(
         title="recog",
         summary="Recognise the people you enrolled; strangers stay unknown.",
         version="1",

@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -33,8 +32,6 @@ _KEY = re.compile(r"[!-~]{1,200}")
 # What only asks, and what answers with a secret, which is kept nowhere.
 _NEVER = frozenset({"identify", "verify", "login", "logout", "tokens", "search"})
 
-Headers_ = Sequence[tuple[bytes, bytes]]
-
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -43,6 +40,11 @@ class Kept:
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+
+def takes_keys(path: str) -> bool:
+    """Whether a POST there may be sent with a key."""
+    return path.rpartition("/")[2] not in _NEVER
 
 
 class Answers:
@@ -109,7 +111,7 @@ class Idempotency:
             or headers is None
             or caller is None
             or scope["method"] != "POST"
-            or scope["path"].rpartition("/")[2] in _NEVER
+            or not takes_keys(scope["path"])
         ):
             await self._app(scope, receive, send)
             return

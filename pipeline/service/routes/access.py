@@ -27,7 +27,10 @@ class LogIn(BaseModel):
     """One of both."""
 
     key: str | None = Field(
-        default=None, description="The one-time key that the service printed.", max_length=200
+        default=None,
+        description="The one-time key that the service printed.",
+        max_length=200,
+        examples=["k3Zq..."],
     )
     token: str | None = Field(default=None, description="A token.", max_length=200)
 
@@ -65,7 +68,7 @@ class WantedToken(BaseModel):
 class NewToken(Token):
     """A new token. `token` is told this once."""
 
-    token: str
+    token: str = Field(examples=["recog_5f2b8c1d9e4a7360_..."])
 
 
 class AuditEntry(BaseModel):

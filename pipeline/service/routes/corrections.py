@@ -68,8 +68,8 @@ class Named(BaseModel):
     """What came of saying whose a face is."""
 
     changed: list[Changed]
-    correction: str
-    person: str
+    correction: str = Field(examples=["01JDT3V2M6Z0K8Q4W9X7B5N1CA"])
+    person: str = Field(examples=["7"])
     outcomes: list[Look]
 
 
@@ -77,7 +77,7 @@ class Denied(BaseModel):
     """What came of saying whose a face is not."""
 
     changed: list[Changed]
-    correction: str
+    correction: str = Field(examples=["01JDT3V2M6Z0K8Q4W9X7B5N1CA"])
 
 
 class NotPerson(BaseModel):

@@ -72,8 +72,8 @@ class Near(BaseModel):
 class Why(BaseModel):
     """Why a visit has the verdict that it has, decided again now."""
 
-    sentence: str
-    steps: list[str]
+    sentence: str = Field(examples=["Named Grace Hopper with 99.8 %."])
+    steps: list[str] = Field(examples=[["5 looks, evidence 9.2; 4.6 is needed"]])
     candidates: list[Near]
     needed: float = Field(description="Probability from which a name is given.", examples=[0.99])
 

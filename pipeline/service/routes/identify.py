@@ -68,7 +68,10 @@ class Verified(BaseModel):
         description="Of one person, where both were as likely before.", examples=[0.998]
     )
     distance: float = Field(description="L1.", examples=[14.1])
-    rarity: str = Field(description="How many strangers look as alike; empty if nobody was tried.")
+    rarity: str = Field(
+        description="How many strangers look as alike; empty if nobody was tried.",
+        examples=["a stranger would look this alike in 1 of 4,700 pairs"],
+    )
     flaws: list[str] = Field(
         description="What makes the answer less sure.", examples=[["the photo is blurred"]]
     )

@@ -37,7 +37,7 @@ class UnknownFaces(BaseModel):
     size: int = Field(description="Events.", examples=[5])
     first: str = Field(examples=["2026-01-31T12:00:00.000Z"])
     last: str = Field(examples=["2026-01-31T18:30:00.000Z"])
-    sources: list[str]
+    sources: list[str] = Field(examples=[["front door"]])
     events: list[str] = Field(description="The clearest first.", examples=[["8c2115092423-12"]])
     thumbnails: list[str] = Field(examples=[["/api/v1/events/8c2115092423-12/thumbnail.jpg"]])
     looks_like: LooksLike | None
@@ -48,20 +48,27 @@ class Queue(BaseModel):
 
     clusters: list[UnknownFaces]
     total: int = Field(description="Clusters there are, of which these are the largest.", examples=[12])
-    threshold: str = Field(description="From when on faces are put together, in words.")
+    threshold: str = Field(
+        description="From when on faces are put together, in words.",
+        examples=["Faces are put together where they are likelier of one person than of two."],
+    )
     kept_days: int = Field(description="Days for which faces are kept; 0 for not at all.", examples=[7])
 
 
 class Chosen(BaseModel):
     """Some clusters."""
 
-    clusters: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=200)
+    clusters: list[Annotated[str, Field(max_length=40)]] = Field(
+        min_length=1, max_length=200, examples=[["8c2115092423-12"]]
+    )
 
 
 class ChosenAs(WhoItIs):
     """Some clusters, and whose faces they are."""
 
-    clusters: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=200)
+    clusters: list[Annotated[str, Field(max_length=40)]] = Field(
+        min_length=1, max_length=200, examples=[["8c2115092423-12"]]
+    )
 
 
 class PutAside(BaseModel):

@@ -17,7 +17,10 @@ class Version(BaseModel):
     """What is running."""
 
     version: str = Field(examples=["0.9.0"])
-    model: str = Field(description="The embedder, and how faces are aligned for it.")
+    model: str = Field(
+        description="The embedder, and how faces are aligned for it.",
+        examples=["recog-siamese 264e990a0dbdbe7e, 5pt-112-v1"],
+    )
     schema_: int = Field(alias="schema", description="Of the service's own file.", examples=[1])
 
 
