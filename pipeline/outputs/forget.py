@@ -28,7 +28,7 @@ from pipeline.outputs.forgetting import (
     snapshots_of,
     tracks_in,
 )
-from pipeline.outputs.ledger import Entry
+from pipeline.outputs.ledger import SENT, Entry
 from pipeline.tapes.purge import Found, Purged, find, purge
 from pipeline.tapes.tape import Tape
 
@@ -151,7 +151,7 @@ def forget(
     others = [
         Left(each.kind, each.where, "what was sent there is in other hands")
         for each in noted
-        if each.kind == "webhook"
+        if each.kind in SENT
     ]
     others += [
         Left(each.kind, each.where, "it is not there any more: where it was moved or copied, they are in it")

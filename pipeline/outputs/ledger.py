@@ -20,7 +20,9 @@ from pipeline.outputs.outputs import Outputs
 from pipeline.progress import Report
 
 _log = logging.getLogger(__name__)
-Kind = Literal["events", "snapshots", "tape", "video", "webhook", "backup", "export", "picture"]
+Kind = Literal["events", "snapshots", "tape", "video", "webhook", "mqtt", "backup", "export", "picture"]
+
+SENT = ("webhook", "mqtt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Entry:
     """Something that was written, or sent, with what a gallery knew."""
 
     kind: Kind
-    where: str  # an absolute path; of a webhook, scheme and host
+    where: str  # an absolute path; of what is sent, scheme and host
     at: str  # UTC, ISO 8601: when it was first noted
 
 
@@ -47,7 +49,7 @@ class Ledger:
         """
         if not self._gallery.exists():
             return
-        place = _origin(str(where)) if kind == "webhook" else str(Path(where).absolute())
+        place = _origin(str(where)) if kind in SENT else str(Path(where).absolute())
         try:
             if any((each.kind, each.where) == (kind, place) for each in self.entries()):
                 return
@@ -70,6 +72,7 @@ class Ledger:
             ("tape", outputs.tape),
             ("video", outputs.video),
             ("webhook", outputs.webhook),
+            ("mqtt", outputs.mqtt.url or None),
         ]
         for kind, where in places:
             if where is not None:

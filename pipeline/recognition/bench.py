@@ -99,6 +99,7 @@ def _shown(settings: Settings) -> dict[str, Any]:
     values = settings.model_dump(mode="json", exclude={"train", "model"})
     sources = values["run"]["sources"]
     values["run"]["sources"] = [shown_address(each) if "://" in each else each for each in sources]
+    values["mqtt"]["url"] = settings.mqtt.url and shown_address(settings.mqtt.url)
     return values
 
 

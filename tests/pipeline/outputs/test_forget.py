@@ -122,10 +122,15 @@ def test_copies_and_receivers_are_named_without_their_secrets(ran: Path, recog: 
     from pipeline import build
 
     Ledger(build.gallery_path(None)).note("webhook", "https://user:secret@example.org:8443/hook?token=abc")
+    Ledger(build.gallery_path(None)).note("mqtt", "mqtt://user:secret@broker")
     told = json.loads(recog("forget", "red", "--json").out)
     assert ("backup", str(backup)) in {(each["kind"], each["where"]) for each in told["left"]}
     others = {(each["kind"], each["where"]) for each in told["others"]}
-    assert others == {("webhook", "https://example.org:8443"), ("export", str(export))}
+    assert others == {
+        ("webhook", "https://example.org:8443"),
+        ("mqtt", "mqtt://broker"),
+        ("export", str(export)),
+    }
 
 
 def test_a_tape_in_use_ends_it_before_anything_is_changed(ran: Path, recog: Any) -> None:

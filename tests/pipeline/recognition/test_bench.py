@@ -82,7 +82,10 @@ def test_a_report_tells_no_password_of_a_stream() -> None:
     from pipeline.config import load
     from pipeline.recognition.bench import _shown
 
-    settings = load(None, ['run.sources=["rtsp://ann:secret@door/live?key=hidden", "0"]'])
+    settings = load(
+        None,
+        ['run.sources=["rtsp://ann:secret@door/live?key=hidden", "0"]', 'mqtt.url="mqtt://ann:secret@host"'],
+    )
     told = str(_shown(settings))
     assert "door" in told
     assert not any(word in told for word in ("secret", "hidden", "ann"))
