@@ -32,7 +32,7 @@ class Graphs:
     """The models of detectors, each opened once, however many detectors run it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._threads = settings.runtime.threads
+        self._threads, self._device = settings.runtime.threads, settings.runtime.provider
         self._open: dict[Path, Graph] = {}
 
     def __call__(self, model: Path | None) -> Graph:
@@ -45,7 +45,7 @@ class Graphs:
 
         file = detector_file(model)
         if file not in self._open:
-            self._open[file] = Graph.open(file, self._threads, spin=False)
+            self._open[file] = Graph.open(file, self._threads, spin=False, device=self._device)
         return self._open[file]
 
 
@@ -167,7 +167,8 @@ def embedder(settings: Settings) -> Embedder:
     from siamese.runtime import Embedder
 
     use_threads(settings.runtime.threads)
-    return Embedder(embedder_path(settings), settings.runtime.threads, spin=False)
+    runtime = settings.runtime
+    return Embedder(embedder_path(settings), runtime.threads, spin=False, device=runtime.provider)
 
 
 def cohort(settings: Settings, embedder: Embedder) -> Cohort | None:

@@ -179,8 +179,26 @@ class MqttSettings(Section):
     images: bool = Field(False, description="also send a picture of the face that was decided last")
 
 
+Provider = Literal[
+    "auto",
+    "cpu",
+    "cuda",
+    "tensorrt",
+    "openvino",
+    "openvino-gpu",
+    "openvino-npu",
+    "coreml",
+    "directml",
+    "migraphx",
+]
+
+
 class RuntimeSettings(Section):
     threads: int = Field(0, ge=0, le=1024, description="CPU threads of the models; 0 for all")
+    provider: Provider = Field(
+        "cpu",
+        description="what the models run on, once checked; auto: the fastest whose results are the CPU's",
+    )
     decoder: str = Field(
         "",
         description="hardware that decodes films: cuda, vaapi, qsv, videotoolbox, ...; the CPU if empty",

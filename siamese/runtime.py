@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from siamese.calibration import Calibration
 from siamese.errors import ModelError
-from siamese.session import open_session
+from siamese.placing import place
 from siamese.shipped import verified
 
 DEFAULT = Path(__file__).parent / "weights" / "recog-siamese.onnx"
@@ -21,18 +21,23 @@ BATCH = 32  # faces embedded at once: more would only cost memory
 class Embedder:
     """Embeddings whose plain L1 distance is the Siamese head's distance."""
 
-    def __init__(self, model: Path = DEFAULT, threads: int = 0, spin: bool = True) -> None:
+    def __init__(
+        self, model: Path = DEFAULT, threads: int = 0, spin: bool = True, device: str = "cpu"
+    ) -> None:
         """
         Args:
             model: a file that `recog export` wrote.
             threads: CPU threads; 0 for all.
             spin: see `siamese.session.open_session`.
+            device: see `siamese.placing.place`. One that makes embeddings of its own is part of `name`: those
+                are not to be mixed with the CPU's in a gallery.
 
         Raises:
-            ModelError: missing, damaged, wrong checksum, or not an embedder of ours.
+            ModelError: missing, damaged, wrong checksum, not an embedder of ours, or there is no such device.
         """
         digest = verified(model)
-        self._session = open_session(model, threads, spin)
+        placed = place(model, device, threads, spin)
+        self._session, self.device = placed.session, placed.device
         described = self._session.get_modelmeta().custom_metadata_map
         if described.get("recog.kind") != "embedder":
             raise ModelError(
@@ -48,7 +53,7 @@ class Embedder:
             raise ModelError(
                 f"{model}: its description does not fit this version of recog; export it again"
             ) from error
-        self.name = model.stem
+        self.name = f"{model.stem} on {placed.device}" if placed.own else model.stem
         self.digest = digest
 
     def embed(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

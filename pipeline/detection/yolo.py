@@ -20,7 +20,7 @@ from pipeline.detection.files import model_file
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import iou, nested
 from pipeline.types import Detections, Floats, Image, Ints
-from siamese.session import open_session
+from siamese.placing import place
 from siamese.shipped import verified
 
 DEFAULT = model_file(None)
@@ -35,21 +35,24 @@ class Graph:
     digest: str
     session: Any  # onnxruntime.InferenceSession
     described: Mapping[str, str]  # what ultralytics wrote into it
+    device: str = "cpu"  # that it runs on
 
     @classmethod
-    def open(cls, model: Path, threads: int = 0, spin: bool = True) -> Self:
+    def open(cls, model: Path, threads: int = 0, spin: bool = True, device: str = "cpu") -> Self:
         """Open a file.
 
         Args:
             threads: CPU threads; 0 for all.
             spin: see `siamese.session.open_session`.
+            device: see `siamese.placing.place`.
 
         Raises:
-            siamese.errors.ModelError: missing, damaged, or wrong checksum.
+            siamese.errors.ModelError: missing, damaged, wrong checksum, or there is no such device.
         """
         digest = verified(model)
-        session = open_session(model, threads, spin)
-        return cls(model, digest, session, dict(session.get_modelmeta().custom_metadata_map))
+        placed = place(model, device, threads, spin)
+        described = dict(placed.session.get_modelmeta().custom_metadata_map)
+        return cls(model, digest, placed.session, described, placed.device)
 
 
 class YoloDetector:
