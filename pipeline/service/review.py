@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from pipeline.service.store import Store
 from pipeline.types import Floats
 
 _log = logging.getLogger(__name__)
+AT_ONCE, REST = 0.25, 10.0  # what takes longer, in seconds, stands for so many times as long
 EVERY = 600.0  # seconds between two looks for what is too old
 MOST = 2_000  # events, the newest, that are put together: the work grows with the square of their number
 PICTURES = 8  # of a cluster
@@ -79,15 +81,34 @@ class Review:
         self._corrections, self._told, self._days = corrections, told, days
         self._turn = threading.RLock()
         self._faces: dict[str, tuple[int, Floats]] = {}  # by event: how many looks, and all of them as one
+        self._answer: list[Cluster] | None = None
+        self._stands = 0.0  # until when, by the monotonic clock
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def clusters(self) -> list[Cluster]:
         """What is to be looked through: the largest first. Events that were decided on are marked by it.
 
+        Where there is so much that it takes a while, the answer stands for some seconds, unless something was
+        decided: a page asks again whenever somebody has left.
+
         Raises:
             GalleryError, ServiceError: gallery or service cannot be read.
         """
+        with self._turn:
+            if self._answer is None or time.monotonic() >= self._stands:
+                began = time.monotonic()
+                self._answer = self._put_together()
+                took = time.monotonic() - began
+                self._stands = time.monotonic() + (REST * took if took > AT_ONCE else 0.0)
+            return self._answer
+
+    def changed(self) -> None:
+        """Something was decided, here or of single events: what is to be looked through is another."""
+        with self._turn:
+            self._answer = None
+
+    def _put_together(self) -> list[Cluster]:
         with self._turn:
             rows = {row["id"]: row for row in self._unknown()}
             faces = self._faces_of(list(rows.values()))
@@ -154,6 +175,7 @@ class Review:
                 connection.executemany(
                     "UPDATE events SET ignored = 1 WHERE id = ?", [(each,) for each in events]
                 )
+            self.changed()
             self._told(events)
             return made
 
@@ -193,6 +215,7 @@ class Review:
             self._store.forget()
             still = self._mark_decided(self._faces_of(rows))
             back = [row["id"] for row in rows if row["id"] not in still]
+            self.changed()
             self._told(back)
             return len(back)
 
@@ -240,6 +263,7 @@ class Review:
         self._past().forget(before)
         with self._turn:
             self._faces.clear()
+            self.changed()
 
     def start(self) -> None:
         """Begin to delete what is too old, now and then."""

@@ -105,6 +105,7 @@ def event_is_not(event: str, wanted: NotPerson, service: ServiceDep) -> Denied:
     with service.changes:
         made = service.corrections.deny(event, wanted.person)
     service.people_changed()
+    service.review.changed()
     return Denied(changed=changes(service, made), correction=made.id)
 
 
@@ -127,6 +128,7 @@ def withdraw_correction(correction: str, service: ServiceDep) -> Told:
     with service.changes:
         withdrawn = service.corrections.withdraw(correction)
     service.people_changed()
+    service.review.changed()
     return _told(service, withdrawn)
 
 
@@ -135,6 +137,7 @@ def named(service: Service, events: list[str], wanted: WhoItIs) -> Named:
     with service.changes:
         made, enrolled = service.corrections.name(events, wanted.person, wanted.name)
     service.people_changed()
+    service.review.changed()
     outcomes = [
         Look(origin=each.origin, verdict=each.verdict.value, reason=each.reason) for each in enrolled.outcomes
     ]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.service import review
 from pipeline.service.ids import utc
 from tests.pipeline.service.test_corrections import BLUE, GREEN, RED, Watched, until
 
@@ -154,6 +155,19 @@ def test_what_is_gone_meanwhile_and_who_may_not_is_refused(queue: Watched) -> No
     assert queue.running.viewer.get("api/v1/review").status_code == 200
     assert queue.running.stranger.get("api/v1/review").status_code == 401
     assert by_size(queue) == [2, 2, 1]
+
+
+def test_what_takes_long_stands_for_a_while_unless_something_is_decided(
+    queue: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review, "AT_ONCE", 0.0)
+    monkeypatch.setattr(review, "REST", 1e6)
+    first = clusters(queue)[0]
+    with queue.running.service.store.writing() as connection:
+        connection.execute("UPDATE events SET ignored = 1")
+    assert by_size(queue) == [2, 2, 1]
+    queue.post("review/nobody", clusters=[first["id"]])
+    assert by_size(queue) == []
 
 
 def test_what_is_too_old_is_deleted_for_good(queue: Watched, tmp_path: Path) -> None:
