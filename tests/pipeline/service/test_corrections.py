@@ -146,6 +146,59 @@ def test_what_is_said_last_holds(watched: Watched, tmp_path: Path) -> None:
         assert len(gallery.denials("Gil")) > 0
 
 
+def test_what_was_enrolled_is_set_aside_where_more_came_since_and_under_whatever_name(
+    watched: Watched, tmp_path: Path
+) -> None:
+    before, stranger = watched.states(), watched.of(None)[0]
+    service = watched.running.service
+    service.recog.enroll("Gil", [watched.world.picture(tmp_path / "gil.png", BLUE)])
+    service.people_changed()
+    told = watched.post(f"events/{stranger['id']}/is", name="Gil")
+    service.recog.enroll("Fay", [watched.world.picture(tmp_path / "fay.png", (200, 200, 20))])
+    with service.recog.gallery() as gallery:
+        gallery.merge("Gil", "Fay")
+    service.people_changed()
+    answer = watched.http.delete(f"api/v1/corrections/{told['correction']}")
+    assert answer.status_code == 200, answer.text
+    assert [action for action, _ in watched.log[:2]] == ["set aside", "merge"]
+    (fay,) = [each for each in service.recog.people() if each.name == "Fay"]
+    assert (fay.templates, fay.aside) == (3, 1)
+    assert watched.states()[stranger["id"]] == before[stranger["id"]]
+
+
+def test_where_no_picture_was_kept_the_tape_says_what_the_face_is(watched: Watched) -> None:
+    rosa, service = watched.of("Rosa")[0], watched.running.service
+    service.portraits.flush()
+    with service.store.writing() as connection:
+        connection.execute("DELETE FROM portraits")
+    watched.post(f"events/{rosa['id']}/not", person=rosa["person"])
+    assert watched.of("Rosa") == []
+    with service.recog.gallery() as gallery:
+        (denial,) = gallery.denials("Rosa")
+        assert denial.look.crop is None
+        gallery.undo()
+    service.people_changed()
+    stranger = watched.of(None)[0]
+    answer = watched.http.post(f"api/v1/events/{stranger['id']}/is", json={"name": "Gil"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "nothing_to_enroll")
+    assert "no picture of it was kept" in answer.json()["detail"]
+
+    service.tape.unlink()
+    answer = watched.http.post(f"api/v1/events/{rosa['id']}/not", json={"person": rosa["person"]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_looks")
+    assert len(watched.of("Rosa")) == 2
+
+
+def test_an_event_that_has_become_something_else_is_left_alone(watched: Watched) -> None:
+    rosa = watched.of("Rosa")
+    first = watched.post(f"events/{rosa[0]['id']}/not", person=rosa[0]["person"])
+    watched.post(f"events/{rosa[1]['id']}/is", name="Gil")
+    watched.http.delete(f"api/v1/corrections/{first['correction']}")
+    names = {each["id"]: each["name"] for each in watched.events()}
+    assert names[rosa[1]["id"]] == "Gil"
+    assert names[rosa[0]["id"]] in ("Rosa", "Gil")
+
+
 def test_what_cannot_be_said_is_refused(watched: Watched) -> None:
     rosa = watched.of("Rosa")[0]
     for path, body, status, code in (
