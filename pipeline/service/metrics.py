@@ -33,9 +33,6 @@ class Metrics:
         self._reconnects = Counter(
             "recog_reconnects", "How often a lost source came back.", by_source, registry=made
         )
-        self._requests = Counter(
-            "recog_requests", "Requests that were answered.", ["method", "status"], registry=made
-        )
         self._stages = Histogram(
             "recog_stage_seconds",
             "Time spent on a frame, by stage.",
@@ -88,10 +85,6 @@ class Metrics:
     def reconnected(self, source: str) -> None:
         """Count that a lost source came back."""
         self._reconnects.labels(source).inc()
-
-    def answered(self, method: str, status: int) -> None:
-        """Count an answer."""
-        self._requests.labels(method, str(status)).inc()
 
     def state(self, source: str, state: str) -> None:
         """Say in which of `STATES` a source is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -100,6 +101,8 @@ def serve_app(
     server = _Server(config, started)
 
     def end() -> None:
+        # Answers that are cut off at the end are no failures.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         server.should_exit = True
         halt()
 

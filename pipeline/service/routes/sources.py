@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from pipeline.service.addresses import offered, usable
@@ -12,6 +12,7 @@ from pipeline.service.cameras import Stored
 from pipeline.service.deps import ServiceDep, admin, viewer
 from pipeline.service.problems import Problem
 from pipeline.service.service import Service
+from pipeline.service.versions import IfMatch, etag, must_match
 
 router = APIRouter(tags=["sources"])
 
@@ -75,11 +76,6 @@ class Offers(BaseModel):
     """What can be added as a source without knowing an address."""
 
     items: list[Offered]
-
-
-IfMatch = Annotated[
-    str | None, Header(description="The ETag of what is changed.", examples=['"1"'], max_length=100)
-]
 
 
 @router.get("/sources", operation_id="list_sources", dependencies=[viewer])
@@ -160,18 +156,8 @@ def nothing(number: str) -> Problem:
     return Problem(404, "no_such_source", f"there is no source {number[:40]}", "path.source")
 
 
-def must_match(if_match: str | None, version: int) -> None:
-    """Refuse a change of something that has changed since it was read."""
-    if if_match is None:
-        raise Problem(
-            428, "needs_if_match", "say which version is meant: If-Match with the ETag", "header.if-match"
-        )
-    if if_match.strip() not in (f'"{version}"', "*"):
-        raise Problem(412, "changed", "somebody has changed it meanwhile; read it again", "header.if-match")
-
-
 def _answer(service: Service, source: Stored, response: Response) -> Source:
-    response.headers["etag"] = f'"{source.version}"'
+    response.headers["etag"] = etag(source.version)
     return _told(service, source)
 
 

@@ -1,0 +1,375 @@
+"""What `recog serve` does under load: what callers wait for, what is dropped, its memory, its end.
+
+    uv run --group dev python benchmarks/service.py --film friends.mp4 --people DIR --out FILE
+
+A server of its own plays the film as a camera of 640 x 360 at 15 frames a second (MJPEG over HTTP), and a
+process of its own is the viewers and callers; both run on the same machine, so what they take is part of the
+load. `--people` has a folder with photographs for each person; all but the last are enrolled before, the last
+one while it runs.
+
+- `identify`: seconds from sending a 640 x 480 photograph to the whole answer, one call after the other, while
+  nothing is watched.
+- `load`: 50 viewers, each of which says at once that it has shown a picture, and 20 identify calls a second.
+  Delays are from the capture of a frame (when it was decoded) to the whole message in a viewer, of those in
+  which somebody is named; dropped are frames of the camera that were not looked at. Memory is resident, a
+  minute after the load began and at its end.
+- `enrolled`: seconds from the answer to an enrolment to the first picture with the name, under that load.
+- `end`: seconds from SIGTERM to the end of the process, under that load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import http.server
+import json
+import os
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import httpx
+from websockets.asyncio.client import connect
+
+from pipeline.outputs.places import output_file
+from pipeline.recognition.bench import environment
+from pipeline.sources.open import open_source
+
+RATE = 15.0
+SIZE = (640, 360)
+
+
+def camera(film: Path) -> None:
+    """Play a film without end as MJPEG over HTTP, and print the port."""
+    with open_source(str(film)) as source:
+        frames = list(source)
+    step = (source.fps or 25.0) / RATE
+    pictures = []
+    for number in range(int(len(frames) / step)):
+        image = cv2.resize(frames[int(number * step)].image, SIZE, interpolation=cv2.INTER_AREA)
+        pictures.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            begun, number = time.monotonic(), 0
+            with contextlib.suppress(OSError):
+                while True:
+                    data = pictures[number % len(pictures)]
+                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                    self.wfile.write(head.encode() + data + b"\r\n")
+                    number += 1
+                    time.sleep(max(0.0, begun + number / RATE - time.monotonic()))
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+class Service:
+    """A `recog serve` that watches the camera."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        command = [sys.executable, "-c", "from pipeline.cli import main; main()", "serve", "--port", "0"]
+        command += ["-g", str(folder / "people.db"), "--source", f"http://127.0.0.1:{port}/live.mjpg"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url, _, key = self.process.stdout.readline().split()[-1].partition("?key=")
+        self.client = httpx.Client(
+            base_url=self.url, trust_env=False, timeout=60, headers={"origin": self.url[:-1]}
+        )
+        self.client.post("api/v1/login", json={"key": key}).raise_for_status()
+        wanted = {"name": "load", "role": "viewer"}
+        self.token = self.client.post("api/v1/tokens", json=wanted).raise_for_status().json()["token"]
+        self.source = self.client.get("api/v1/sources").json()["items"][0]["id"]
+
+    def enroll(self, folder: Path) -> None:
+        """Enroll a person by the photographs of a folder, as the page does."""
+        photos = [("photos", (each.name, each.read_bytes())) for each in sorted(folder.iterdir())]
+        answer = self.client.post("api/v1/people", data={"name": folder.name}, files=photos)
+        answer.raise_for_status()
+
+    def count(self, name: str) -> float:
+        """A counter of the metrics."""
+        lines = self.client.get("api/v1/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{name}{{"))
+
+    def memory(self) -> float:
+        """Resident memory, MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1000
+
+    def running(self) -> None:
+        """Wait until the camera is watched."""
+        while self.client.get(f"api/v1/sources/{self.source}").json()["state"] != "running":
+            time.sleep(0.1)
+
+
+def load(url: str, token: str, source: str, photo: Path, viewers: int, calls: float, tell: int) -> None:
+    """Be the viewers and callers; prints a line of JSON about each second until it is ended.
+
+    Args:
+        tell: how many viewers tell the delays of what they see.
+    """
+    delays: list[float] = []
+    named: list[str] = []
+    answers: list[float] = []
+    counts = {"pictures": 0, "failed": 0}
+    headers = {"authorization": f"Bearer {token}"}
+
+    async def watch(number: int) -> None:
+        address = url.replace("http", "ws", 1) + "api/v1/live"
+        async with connect(address, additional_headers=headers, proxy=None, compression=None) as socket:
+            await socket.send(json.dumps({"type": "watch", "sources": [source], "size": "grid"}))
+            async for data in socket:
+                if isinstance(data, str):
+                    continue
+                (length,) = struct.unpack(">I", data[:4])
+                head = json.loads(data[4 : 4 + length])
+                await socket.send(json.dumps({"type": "shown", "source": source, "frame": head["frame"]}))
+                counts["pictures"] += 1
+                if number < tell:
+                    who = [face["name"] for face in head["faces"] if face["name"]]
+                    if who:
+                        taken = datetime.fromisoformat(head["taken"])
+                        delays.append((datetime.now(UTC) - taken).total_seconds())
+                        named.extend(who)
+
+    async def call(client: httpx.AsyncClient, data: bytes) -> None:
+        begun = time.perf_counter()
+        answer = await client.post("api/v1/identify", files={"image": ("photo.jpg", data)})
+        if answer.status_code == 200:
+            answers.append(time.perf_counter() - begun)
+        else:
+            counts["failed"] += 1
+
+    async def everything() -> None:
+        data = photo.read_bytes()
+        async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
+            tasks = [asyncio.create_task(watch(number)) for number in range(viewers)]
+            begun, number = time.monotonic(), 0
+            while True:
+                second = int(time.monotonic() - begun)
+                while int(time.monotonic() - begun) == second:
+                    if calls:
+                        tasks = [each for each in tasks if not each.done()]
+                        tasks.append(asyncio.create_task(call(client, data)))
+                    number += 1
+                    pause = begun + number / (calls or 10) - time.monotonic()
+                    await asyncio.sleep(max(0.0, pause))
+                told = {"delays": delays[:], "named": sorted(set(named)), "answers": answers[:], **counts}
+                print(json.dumps(told), flush=True)
+                for each in (delays, named, answers):
+                    each.clear()
+                counts.update(pictures=0, failed=0)
+
+    with contextlib.suppress(Exception):  # the service has ended
+        asyncio.run(everything())
+
+
+class Load:
+    """A process that is the viewers and callers."""
+
+    def __init__(self, service: Service, photo: Path, viewers: int, calls: float) -> None:
+        arguments = [service.url, service.token, service.source, str(photo), str(viewers), str(calls)]
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--load", *arguments], stdout=subprocess.PIPE, text=True
+        )
+        self.seconds: list[dict[str, Any]] = []
+        self.first: dict[str, float] = {}  # when a name was seen first
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            told = json.loads(line)
+            self.seconds.append(told)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._thread.join()
+
+
+def seen(service: Service, name: str, since: float) -> float:
+    """Seconds since a moment until a picture with this name has come to a viewer of its own."""
+
+    async def look() -> float:
+        address = service.url.replace("http", "ws", 1) + "api/v1/live"
+        headers = {"authorization": f"Bearer {service.token}"}
+        async with connect(address, additional_headers=headers, proxy=None, compression=None) as socket:
+            await socket.send(json.dumps({"type": "watch", "sources": [service.source], "size": "grid"}))
+            async for data in socket:
+                if isinstance(data, str):
+                    continue
+                (length,) = struct.unpack(">I", data[:4])
+                head = json.loads(data[4 : 4 + length])
+                await socket.send(
+                    json.dumps({"type": "shown", "source": service.source, "frame": head["frame"]})
+                )
+                if any(face["name"] == name for face in head["faces"]):
+                    return time.monotonic() - since
+        raise AssertionError("the service has ended")
+
+    return asyncio.run(look())
+
+
+def share(values: list[float], part: float) -> float:
+    """A quantile, rounded to a tenth of a millisecond."""
+    return round(sorted(values)[min(len(values) - 1, int(part * len(values)))], 4) if values else float("nan")
+
+
+def measured(film: Path, people: Path, seconds: float) -> dict[str, Any]:
+    """All of it."""
+    own = subprocess.Popen(
+        [sys.executable, __file__, "--camera", str(film)], stdout=subprocess.PIPE, text=True
+    )
+    assert own.stdout is not None
+    port = int(own.stdout.readline())
+    folders = sorted(each for each in people.iterdir() if each.is_dir())
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        photo = folder / "photo.jpg"
+        with open_source(str(film)) as source:
+            image = next(iter(source)).image
+        cv2.imwrite(str(photo), cv2.resize(image, (640, 480), interpolation=cv2.INTER_LINEAR))
+        found: dict[str, Any] = {"load average before": os.getloadavg()[0]}
+        service = Service(folder, port)
+        try:
+            for each in folders[:-1]:
+                service.enroll(each)
+            found["identify"] = idle(service, photo)
+            service.client.post(f"api/v1/sources/{service.source}/resume").raise_for_status()
+            service.running()
+            found["one viewer"] = under_load(service, photo, 1, 0, 20)
+            found["load"] = under_load(service, photo, 50, 20, seconds)
+            found["enrolled"] = enrolled(service, photo, folders[-1])
+            found["end"] = ended(service, photo)
+        finally:
+            service.process.kill()
+            own.kill()
+    found["load average after"] = os.getloadavg()[0]
+    return found
+
+
+def idle(service: Service, photo: Path) -> dict[str, Any]:
+    """Identify calls, one after the other, while nothing is watched."""
+    service.client.post(f"api/v1/sources/{service.source}/pause").raise_for_status()
+    data, times = photo.read_bytes(), []
+    for _ in range(220):
+        begun = time.perf_counter()
+        answer = service.client.post("api/v1/identify", files={"image": ("photo.jpg", data)})
+        times.append(time.perf_counter() - begun)
+        answer.raise_for_status()
+    faces = len(answer.json()["faces"])
+    times = times[20:]
+    return {"calls": len(times), "faces": faces, "median": share(times, 0.5), "p95": share(times, 0.95)}
+
+
+def under_load(service: Service, photo: Path, viewers: int, calls: float, seconds: float) -> dict[str, Any]:
+    """What the camera's frames and the callers wait for."""
+    made = Load(service, photo, viewers, calls)
+    time.sleep(10)
+    before = {name: service.count(f"recog_frames{name}_total") for name in ("", "_dropped")}
+    memory, begun, skipped = service.memory(), time.monotonic(), len(made.seconds)
+    if seconds > 120:
+        time.sleep(60)
+        memory = service.memory()
+    time.sleep(max(0.0, begun + seconds - time.monotonic()))
+    after = {name: service.count(f"recog_frames{name}_total") for name in ("", "_dropped")}
+    spent, last = time.monotonic() - begun, service.memory()
+    made.end()
+    told = made.seconds[skipped:]
+    delays, answers = ([each for second in told for each in second[what]] for what in ("delays", "answers"))
+    looked, dropped = (after[name] - before[name] for name in ("", "_dropped"))
+    return {
+        "viewers": viewers,
+        "identify calls a second": calls,
+        "seconds": round(spent, 1),
+        "frames a second": round(looked / spent, 2),
+        "dropped": round(dropped / max(1.0, looked + dropped), 4),
+        "pictures a second": round(sum(each["pictures"] for each in told) / max(1, len(told)), 1),
+        "delay": {"pictures": len(delays), "median": share(delays, 0.5), "p95": share(delays, 0.95)},
+        "identify": {
+            "answers a second": round(len(answers) / max(1, len(told)), 1),
+            "failed": sum(each["failed"] for each in told),
+            "median": share(answers, 0.5),
+            "p95": share(answers, 0.95),
+        },
+        "memory": {"MB": round(memory, 1), "at the end": round(last, 1), "more": round(last / memory - 1, 4)},
+    }
+
+
+def enrolled(service: Service, photo: Path, person: Path) -> dict[str, Any]:
+    """From the answer to an enrolment to the name in a picture, ten times, under load."""
+    made, times = Load(service, photo, 50, 20), []
+    time.sleep(5)
+    for _ in range(10):
+        service.enroll(person)
+        times.append(seen(service, person.name, time.monotonic()))
+        items = service.client.get("api/v1/people").json()["items"]
+        added = next(each for each in items if each["name"] == person.name)
+        tag = {"if-match": f'"{added["version"]}"'}
+        service.client.delete(f"api/v1/people/{added['id']}", headers=tag).raise_for_status()
+        time.sleep(1)
+    made.end()
+    return {"times": len(times), "median": round(statistics.median(times), 3), "most": round(max(times), 3)}
+
+
+def ended(service: Service, photo: Path) -> dict[str, Any]:
+    """From SIGTERM to the end, under load."""
+    made = Load(service, photo, 50, 20)
+    time.sleep(5)
+    begun = time.monotonic()
+    service.process.send_signal(signal.SIGTERM)
+    code = service.process.wait(30)
+    spent = time.monotonic() - begun
+    made.end()
+    return {"seconds": round(spent, 3), "code": code}
+
+
+def main() -> None:
+    """Measure, and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--film", type=Path)
+    parser.add_argument("--people", type=Path, metavar="DIR")
+    parser.add_argument("--seconds", type=float, default=180.0, help="of load")
+    parser.add_argument("--out", type=output_file, metavar="FILE")
+    parser.add_argument("--camera", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--load", nargs=6, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.camera is not None:
+        camera(given.camera)
+    elif given.load is not None:
+        url, token, source, photo, viewers, calls = given.load
+        load(url, token, source, Path(photo), int(viewers), float(calls), 5)
+    else:
+        if given.film is None or given.people is None or given.out is None:
+            parser.error("give --film, --people and --out")
+        found = (
+            environment()
+            | {"command": " ".join(sys.argv)}
+            | measured(given.film, given.people, given.seconds)
+        )
+        given.out.write_text(json.dumps(found, indent=2) + "\n")
+        print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

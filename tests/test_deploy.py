@@ -1,0 +1,99 @@
+"""Files for running the service elsewhere, held to what the service is."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.api import Result
+from pipeline.service.metrics import Metrics
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
+    dashboard = json.loads((DEPLOY / "grafana.json").read_text())
+    asked = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"recog_[a-z_]+", target["expr"])
+    }
+    source = (ROOT / "pipeline/service/service.py").read_text()
+    gauges = set(re.findall(r'watch\(\s*"(recog_[a-z_]+)"', source))
+    collected = {sample for metric in Metrics()._registry.collect() for sample in _names(metric)}
+    assert asked - gauges <= collected
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+
+
+def _names(metric: Any) -> set[str]:
+    """What Prometheus calls a metric, whatever labels it will have."""
+    endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+    return {metric.name + ending for ending in endings[metric.type]}
+
+
+def test_nobodys_name_is_a_label() -> None:
+    labels = {
+        label
+        for name in vars(Metrics())
+        if hasattr(found := getattr(Metrics(), name), "_labelnames")
+        for label in found._labelnames
+    }
+    assert labels == {"source", "kind", "stage", "state"}
+    assert "name" not in Result.__slots__
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_the_unit_is_one_and_is_hardened(tmp_path: Path) -> None:
+    unit = (DEPLOY / "recog-serve.service").read_text()
+    path = tmp_path / "recog-serve.service"
+    path.write_text(unit.replace("/opt/recog/bin/recog", "/bin/true"))
+    said = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+    rated = subprocess.run(
+        ["systemd-analyze", "security", "--offline=yes", path], capture_output=True, text=True
+    )
+    found = re.search(r"exposure level for \S+: ([\d.]+)", rated.stdout)
+    if found is None:
+        pytest.skip("this systemd-analyze rates no files")
+    assert float(found[1]) < 3
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx")
+def test_the_reverse_proxy_is_understood_by_nginx(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=x"]
+    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    site = (DEPLOY / "nginx.conf").read_text().replace("/etc/nginx/tls", str(tmp_path))
+    (tmp_path / "site.conf").write_text(site.replace("recog:8000", "127.0.0.1:8000"))
+    own = f"pid {tmp_path}/pid;\nerror_log {tmp_path}/log;\nevents {{}}\n"
+    whole = f"{own}http {{ include {tmp_path}/site.conf; }}\n"
+    (tmp_path / "nginx.conf").write_text(whole)
+    said = subprocess.run(["nginx", "-t", "-c", tmp_path / "nginx.conf"], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+
+
+def test_the_container_runs_what_the_command_line_has() -> None:
+    """The words of its command are options of `recog serve`."""
+    import typer.main
+
+    from pipeline.commands.serve import app
+
+    options = {each for parameter in typer.main.get_command(app).params for each in parameter.opts}
+    (line,) = [each for each in (DEPLOY / "Dockerfile").read_text().splitlines() if each.startswith("CMD [")]
+    words = json.loads(line.removeprefix("CMD "))
+    assert words[0] == "serve"
+    assert {each for each in words if each.startswith("--")} <= options
+    composed = re.findall(r"^      - (--[a-z-]+)", (DEPLOY / "compose.yaml").read_text(), re.MULTILINE)
+    assert set(composed) <= options
+    copied = re.findall(r"^COPY ([a-z]+) ", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    assert all((ROOT / each).is_dir() for each in copied)
