@@ -33,6 +33,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -235,8 +236,8 @@ def share(values: list[float], part: float) -> float:
     return round(sorted(values)[min(len(values) - 1, int(part * len(values)))], 4) if values else float("nan")
 
 
-def measured(film: Path, people: Path, seconds: float) -> dict[str, Any]:
-    """All of it."""
+def measured(film: Path, people: Path, seconds: float) -> Iterator[tuple[str, Any]]:
+    """Each part, as it is measured."""
     own = subprocess.Popen(
         [sys.executable, __file__, "--camera", str(film)], stdout=subprocess.PIPE, text=True
     )
@@ -249,23 +250,20 @@ def measured(film: Path, people: Path, seconds: float) -> dict[str, Any]:
         with open_source(str(film)) as source:
             image = next(iter(source)).image
         cv2.imwrite(str(photo), cv2.resize(image, (640, 480), interpolation=cv2.INTER_LINEAR))
-        found: dict[str, Any] = {"load average before": os.getloadavg()[0]}
         service = Service(folder, port)
         try:
             for each in folders[:-1]:
                 service.enroll(each)
-            found["identify"] = idle(service, photo)
+            yield "identify", idle(service, photo)
             service.client.post(f"api/v1/sources/{service.source}/resume").raise_for_status()
             service.running()
-            found["one viewer"] = under_load(service, photo, 1, 0, 20)
-            found["load"] = under_load(service, photo, 50, 20, seconds)
-            found["enrolled"] = enrolled(service, photo, folders[-1])
-            found["end"] = ended(service, photo)
+            yield "one viewer", under_load(service, photo, 1, 0, 20)
+            yield "under load", under_load(service, photo, 50, 20, seconds)
+            yield "enrolled", enrolled(service, photo, folders[-1])
+            yield "end", ended(service, photo)
         finally:
             service.process.kill()
             own.kill()
-    found["load average after"] = os.getloadavg()[0]
-    return found
 
 
 def idle(service: Service, photo: Path) -> dict[str, Any]:
@@ -362,13 +360,11 @@ def main() -> None:
     else:
         if given.film is None or given.people is None or given.out is None:
             parser.error("give --film, --people and --out")
-        found = (
-            environment()
-            | {"command": " ".join(sys.argv)}
-            | measured(given.film, given.people, given.seconds)
-        )
-        given.out.write_text(json.dumps(found, indent=2) + "\n")
-        print(json.dumps(found, indent=2))
+        found = environment() | {"command": " ".join(sys.argv)}
+        for name, part in measured(given.film, given.people, given.seconds):
+            found[name] = part | {"load average": round(os.getloadavg()[0], 1)}
+            print(name, json.dumps(found[name]), flush=True)
+            given.out.write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

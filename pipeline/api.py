@@ -93,6 +93,7 @@ __all__ = [
     "Trust",
     "Verdict",
     "cutout",
+    "demo_film",
     "drawn",
     "explain_card",
     "explain_lines",
@@ -182,6 +183,18 @@ def explain_card(why: Explanation) -> Image:
     from pipeline.tapes.explain import card
 
     return card(why)
+
+
+def demo_film(path: str | Path) -> None:
+    """Write the film of `recog demo`, made of photographs in the public domain that are part of this package.
+
+    Raises:
+        SinkError: it cannot be written.
+        SourceError: a photograph is missing: the installation is not whole.
+    """
+    from pipeline.outputs.demo_film import make_film, photographs
+
+    make_film(photographs(), Path(path))
 
 
 def shown_source(source: str) -> str:

@@ -38,7 +38,7 @@ def test_an_embedding_does_not_depend_on_who_is_embedded_with_it() -> None:
 
 
 def test_the_detector_finds_the_face_of_a_portrait_and_its_eyes() -> None:
-    from pipeline.commands.demo_film import photographs
+    from pipeline.outputs.demo_film import photographs
 
     photo = photographs().known
     faces = yolo.YoloDetector().detect(photo)

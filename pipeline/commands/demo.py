@@ -24,12 +24,12 @@ def demo(
 ) -> None:
     """Make a short film, enroll one person, recognise: one is named, the others stay unknown."""
     from pipeline import build
-    from pipeline.commands.demo_film import PERSON, make_film, other_view, photographs
     from pipeline.commands.display import heard, progress, shown
     from pipeline.commands.run_report import report
     from pipeline.commands.shared import settings_from, with_blur
     from pipeline.drawing.sheet import contact_sheet
     from pipeline.errors import SinkError, SourceError
+    from pipeline.outputs.demo_film import PERSON, make_film, other_view, photographs
     from pipeline.outputs.outputs import Outputs
     from pipeline.recognition.engine import recognise
     from pipeline.sources.open import open_source

@@ -202,6 +202,11 @@ def tape_path(gallery: Path) -> Path:
     return gallery.with_name(f"{gallery.stem}.service.tape")
 
 
+def demo_path(gallery: Path) -> Path:
+    """Where the demo film is made, if somebody wants it: `people.service.demo.mp4`."""
+    return gallery.with_name(f"{gallery.stem}.service.demo.mp4")
+
+
 def _locked(path: Path, alone: bool) -> sqlite3.Connection | None:
     """A lock beside the file that is gone with this process, however that ends."""
     lock = path.with_suffix(".lock")

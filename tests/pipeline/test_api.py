@@ -47,7 +47,7 @@ def test_the_surface_is_what_all_says_and_each_name_can_be_had() -> None:
             "Receipt",
             "TapeWriter",
         ),
-        *("cutout", "drawn", "explain_card", "explain_lines", "shown_source"),
+        *("cutout", "demo_film", "drawn", "explain_card", "explain_lines", "shown_source"),
     }
     assert all(getattr(api, name) is not None for name in api.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Nobody'"):

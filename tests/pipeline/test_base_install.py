@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pipeline import cli
-from pipeline.commands.demo_film import FOLDER
+from pipeline.outputs.demo_film import FOLDER
 
 ROOT = Path(__file__).parents[2]
 OFFLINE = (

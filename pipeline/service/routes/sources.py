@@ -7,11 +7,13 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from pipeline.service.addresses import offered, usable
+from pipeline.api import demo_film
+from pipeline.service.addresses import DEMO, offered, usable
 from pipeline.service.cameras import Stored
 from pipeline.service.deps import ServiceDep, admin, viewer
 from pipeline.service.problems import Problem
 from pipeline.service.service import Service
+from pipeline.service.store import demo_path
 from pipeline.service.versions import IfMatch, etag, must_match
 
 router = APIRouter(tags=["sources"])
@@ -87,8 +89,8 @@ def list_sources(service: ServiceDep) -> Sources:
 @router.post("/sources", operation_id="add_source", status_code=201, dependencies=[admin])
 def add_source(wanted: WantedSource, service: ServiceDep, response: Response) -> Source:
     """Watch one more source. One that cannot be reached yet is waited for."""
-    url = usable(wanted.url, service.options)
-    made = service.cameras.add(url, _name(wanted.name), trusted=False)
+    url, ours = _meant(service, wanted.url)
+    made = service.cameras.add(url, _name(wanted.name) or ("demo" if ours else None), trusted=ours)
     response.headers["location"] = f"/api/v1/sources/{made.id}"
     return _answer(service, made, response)
 
@@ -105,8 +107,8 @@ def change_source(
 ) -> Source:
     """Give a source another name or address."""
     must_match(if_match, source_of(service, source).version)
-    url = None if wanted.url is None else usable(wanted.url, service.options)
-    after = service.cameras.change(source, _name(wanted.name), url, trusted=False)
+    url, ours = (None, False) if wanted.url is None else _meant(service, wanted.url)
+    after = service.cameras.change(source, _name(wanted.name), url, trusted=ours)
     if after is None:
         raise nothing(source)
     return _answer(service, after, response)
@@ -154,6 +156,19 @@ def source_of(service: Service, number: str) -> Stored:
 def nothing(number: str) -> Problem:
     """There is no such source."""
     return Problem(404, "no_such_source", f"there is no source {number[:40]}", "path.source")
+
+
+def _meant(service: Service, url: str) -> tuple[str, bool]:
+    """What to open, and whether it is a file of the service itself: the demo film, made when first wanted."""
+    url = usable(url, service.options)
+    if url != DEMO:
+        return url, False
+    path = demo_path(service.recog.path)
+    if not path.exists():
+        part = path.with_suffix(".part.mp4")  # never half a film under that name
+        demo_film(part)
+        part.replace(path)
+    return str(path), True
 
 
 def _answer(service: Service, source: Stored, response: Response) -> Source:

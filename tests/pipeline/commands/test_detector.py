@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.commands.demo_film import photographs
 from pipeline.config import DetectSettings
 from pipeline.detection.evaluation import timing
 from pipeline.detection.yolo import DEFAULT, YoloDetector
+from pipeline.outputs.demo_film import photographs
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.commands.demo_film import photographs
 from pipeline.config import DetectSettings
 from pipeline.detection.region import RegionDetector
 from pipeline.detection.tiles import TiledDetector, spans
 from pipeline.detection.yolo import YoloDetector
 from pipeline.faces.boxes import iou
+from pipeline.outputs.demo_film import photographs
 from pipeline.types import Detections, Floats, Image
 
 

@@ -219,3 +219,19 @@ def test_metrics_count_and_name_nobody(
     assert 'recog_stage_seconds_count{stage="detect"} 40.0' in text
     assert "alice" not in text
     assert running.stranger.get("api/v1/metrics").status_code == 401
+
+
+def test_the_demo_film_is_made_when_it_is_first_wanted(
+    serve: Callable[..., Any], until: Callable[..., Any], tmp_path: Path
+) -> None:
+    running = serve()
+    assert {"url": "demo", "name": "the demo film", "kind": "demo"} in running.viewer.get(
+        "api/v1/cameras"
+    ).json()["items"]
+    made = running.admin.post("api/v1/sources", json={"url": "demo"}, timeout=120).json()
+    assert (made["name"], made["kind"]) == ("demo", "file")
+    until(lambda: running.viewer.get(f"api/v1/sources/{made['id']}").json()["size"] == [960, 540])
+    assert [each.name for each in tmp_path.glob("*.mp4")] == ["people.service.demo.mp4"]
+    begun = next(iter(tmp_path.glob("*.mp4"))).stat().st_mtime_ns
+    assert running.admin.post("api/v1/sources", json={"url": "demo"}).status_code == 201
+    assert next(iter(tmp_path.glob("*.mp4"))).stat().st_mtime_ns == begun
