@@ -54,6 +54,7 @@ def test_the_example_runs(
         "Arrays": "['Grace Hopper']",
         "Are these the same person?": "same person",
         "Follow a camera, a film, a stream": "read to the end",
+        "Keep what was seen, and ask why": "decided again now: Grace Hopper",
         "Settings and errors": "missing.jpg",
         "Learn from a stream": "None",
         "Everything else": "rename",
