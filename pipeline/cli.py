@@ -71,6 +71,11 @@ COMMANDS = {
         "bench",
         "Measure a run: frames a second, time by stage, dropped frames, delay, memory.",
     ),
+    "doctor": (
+        "doctor",
+        "doctor",
+        "Check models, devices, gallery, cameras, codecs, clock and disk; exit code 1 if one is to mend.",
+    ),
     "train": (
         "network",
         "train",
