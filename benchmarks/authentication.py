@@ -45,7 +45,7 @@ from siamese.runtime import Embedder
 
 Picture = Callable[[float, Move | None], Image]
 KNOWN = circumstances(None, None, True, "simulated", intended=True)
-WIDEST, FASTEST = 640, 30  # pixels, and frames a second, to which films are reduced
+WIDEST, FASTEST, LONGEST = 640, 30, 6.0  # pixels, frames a second and seconds to which films are reduced
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,8 @@ class Bench:
         images, sights, due = [], [], 0.0
         with open_source(str(path)) as source:
             for frame in source:
+                if frame.seconds > LONGEST:
+                    break
                 if frame.seconds < due:
                     continue
                 due = frame.seconds + 0.9 / FASTEST
@@ -160,6 +162,24 @@ def genuine(bench: Bench, film: Film, chance: Random, random: np.random.Generato
     return bench.run(attempt, picture)
 
 
+def genuine_by_landmarks(bench: Bench, film: Film, chance: Random, random: np.random.Generator) -> Outcome:
+    """The same by what was seen in the film's frames: without cuts and cues, and a hundred times as fast."""
+    attempt = bench.attempt(bench.claimed(film.name, film.templates), possible(film, chance))
+    answered(film, attempt, random)
+    return outcome(attempt)
+
+
+def answered(film: Film, attempt: Attempt, random: np.random.Generator) -> list[Shown]:
+    """Have the film's head answer; return what was shown, frame by frame."""
+    head, record, index = Head(film.ways, random), [], 0
+    while not attempt.ended:
+        now = index / FPS
+        record.append(head.frame(now, attempt._response.asked))
+        attempt.take(seen_again(film, record[-1], now, index, random), cut=False)
+        index += 1
+    return record
+
+
 def replayed(bench: Bench, film: Film, chance: Random, random: np.random.Generator) -> Outcome | None:
     """An answer that was accepted, shown again pixel by pixel for another challenge; None if none was.
 
@@ -167,13 +187,7 @@ def replayed(bench: Bench, film: Film, chance: Random, random: np.random.Generat
     """
     claimed = bench.claimed(film.name, film.templates)
     first = bench.attempt(claimed, possible(film, chance))
-    head, record, index = Head(film.ways, random), [], 0
-    while not first.ended:
-        now = index / FPS
-        shown = head.frame(now, first._response.asked)
-        record.append(shown)
-        first.take(seen_again(film, shown, now, index, random), cut=False)
-        index += 1
+    record = answered(film, first, random)
     if not outcome(first).verdict.accepted:
         return None
     other = bench.attempt(claimed, draw(random=chance))  # any, whether or not the film could answer it
@@ -242,14 +256,8 @@ def on_demand(bench: Bench, film: Film, chance: Random, random: np.random.Genera
 
 def somebody_else(bench: Bench, film: Film, name: str, templates: Floats, chance: Random) -> Outcome:
     """A real head answers, and says that it is another."""
-    random = np.random.default_rng(chance.randrange(1 << 30))
-    head, index = Head(film.ways, random), 0
     attempt = bench.attempt(bench.claimed(name, templates), possible(film, chance))
-    while not attempt.ended:
-        now = index / FPS
-        shown = head.frame(now, attempt._response.asked)
-        attempt.take(seen_again(film, shown, now, index, random), cut=False)
-        index += 1
+    answered(film, attempt, np.random.default_rng(chance.randrange(1 << 30)))
     return outcome(attempt)
 
 
@@ -334,6 +342,9 @@ def main() -> None:
     bench = Bench(arguments.threads)
     chance, random = Random(arguments.seed), np.random.default_rng(arguments.seed)
     half = sorted(arguments.films, key=lambda path: path.name)[int(not arguments.development) :: 2]
+    only = arguments.only
+    if only and all(any(each.startswith(begin) for each in (*FLAT, "cut-out eyes")) for begin in only):
+        half = []  # photographs alone are asked for
     films = [film for film in (bench.film(path) for path in half) if can_answer(film)]
     for film in films:
         moves = {move.name: len(way.frames) for move, way in film.ways.items()}
@@ -342,43 +353,48 @@ def main() -> None:
     tries, details, tallies = range(arguments.tries), [], []
     others = [(a, b) for a in films for b in films if a is not b]
 
+    def keep() -> None:
+        """Write what is known so far: a run that is stopped has not been for nothing."""
+        worst = headline(tallies)
+        results = {
+            "simulated": True,
+            "half": "development" if arguments.development else "reported",
+            "films": {film.name: sorted(move.name for move in film.ways) for film in films},
+            "photographs": len(sheets),
+            "species": [each.as_dict() for each in tallies],
+            "worst": None if worst is None else worst.as_dict(),
+            "camera": {"frames_per_second": FPS, "height_width": SIZE},
+            "settings": {"seed": arguments.seed, "tries": arguments.tries, "replays": arguments.replays},
+            "commit": commit(),
+            "versions": versions(),
+            "machine": machine(),
+        }
+        arguments.out.write_text(json.dumps(results, indent=2) + "\n")
+        if arguments.details:
+            arguments.details.write_text(json.dumps(details, indent=1) + "\n")
+
     def wanted(species: str) -> bool:
         return not arguments.only or any(species.startswith(each) for each in arguments.only)
 
     def tally(species: str, outcomes: Iterator[Outcome | None]) -> None:
         if wanted(species):
             tallies.append(tallied(species, outcomes, details))
+            keep()
 
     def of(run: Callable[..., Outcome | None], count: int) -> Iterator[Outcome | None]:
         return (run(bench, films[i % len(films)], chance, random) for i in range(count) if films)
 
-    tally(GENUINE, of(genuine, arguments.tries))
-    for species in (*FLAT, "cut-out eyes"):
-        tally(species, (flat_attack(bench, species, sheets, i, random) for i in tries))
-    swaps = (swapped(bench, *others[i % len(others)], chance, random) for i in tries if others)
-    tally("face swapped in the middle", swaps)
+    tally(GENUINE, of(genuine_by_landmarks, arguments.replays))
     tally("replay of a recorded answer", of(replayed, arguments.replays))
     crossed = [(a, b.name, b.templates) for a, b in others]
     crossed += [(a, "a photograph", template[None]) for a in films for _, template in sheets]
     tally("somebody else", (somebody_else(bench, *each, chance) for each in crossed))
+    tally("genuine, by pixels", of(genuine, arguments.tries))
+    for species in (*FLAT, "cut-out eyes"):
+        tally(species, (flat_attack(bench, species, sheets, i, random) for i in tries))
+    swaps = (swapped(bench, *others[i % len(others)], chance, random) for i in tries if others)
+    tally("face swapped in the middle", swaps)
     tally("film on demand on a screen", of(on_demand, arguments.tries // 2))
-    worst = headline(tallies)
-    results = {
-        "simulated": True,
-        "half": "development" if arguments.development else "reported",
-        "films": {film.name: sorted(move.name for move in film.ways) for film in films},
-        "photographs": len(sheets),
-        "species": [each.as_dict() for each in tallies],
-        "worst": None if worst is None else worst.as_dict(),
-        "camera": {"frames_per_second": FPS, "height_width": SIZE},
-        "settings": {"seed": arguments.seed, "tries": arguments.tries, "replays": arguments.replays},
-        "commit": commit(),
-        "versions": versions(),
-        "machine": machine(),
-    }
-    arguments.out.write_text(json.dumps(results, indent=2) + "\n")
-    if arguments.details:
-        arguments.details.write_text(json.dumps(details, indent=1) + "\n")
 
 
 if __name__ == "__main__":

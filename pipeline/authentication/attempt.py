@@ -21,7 +21,7 @@ from pipeline.types import Floats
 # Depth that a turn must show at least, in distances of the eyes, with the lower bounds of its intervals.
 # Chosen on other people than those reported (docs/security.md).
 PARALLAX = 0.06
-SLOPE = 0.3
+SLOPE = 0.15
 UNJUDGED = 0.5  # seconds for which the face may be too blurred or too turned to be judged
 LOOKS = 5  # frames that must be judged at least
 TIMEOUT = 15.0  # seconds for everything

@@ -55,13 +55,18 @@ class Tally:
             self.seconds.append(seconds)
 
     @property
+    def genuine(self) -> bool:
+        """Whether these are the person's own attempts; the species then begins with that word."""
+        return self.species.startswith(GENUINE)
+
+    @property
     def errors(self) -> int:
         """Genuine attempts refused, or attacks accepted."""
-        return self.tried - self.accepted if self.species == GENUINE else self.accepted
+        return self.tried - self.accepted if self.genuine else self.accepted
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON: the rate with its two-sided 95 % interval after Clopper and Pearson."""
-        rate = "bpcer" if self.species == GENUINE else "apcer"
+        rate = "bpcer" if self.genuine else "apcer"
         told: dict[str, Any] = {
             "species": self.species,
             "presentations": self.tried,
@@ -87,7 +92,7 @@ class Tally:
         told = self.as_dict()
         if not self.tried:
             return f"{self.species}: no presentation was answered ({self.silent} non-responses)"
-        rate = "BPCER" if self.species == GENUINE else "APCER"
+        rate = "BPCER" if self.genuine else "APCER"
         low, high = told["interval"]
         return (
             f"{self.species}: {rate} {self.errors / self.tried:.3f} ({self.errors} of {self.tried}; "
@@ -97,5 +102,5 @@ class Tally:
 
 def headline(tallies: list[Tally]) -> Tally | None:
     """The worst species of attack: by the upper bound of its APCER; None without attacks."""
-    attacks = [each for each in tallies if each.species != GENUINE and each.tried]
+    attacks = [each for each in tallies if not each.genuine and each.tried]
     return max(attacks, key=lambda each: upper_bound(each.errors, each.tried, 0.95), default=None)

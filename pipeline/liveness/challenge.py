@@ -29,7 +29,9 @@ class Move(Enum):
 
 SIDES = frozenset({Move.LEFT, Move.RIGHT})
 MOVES = 3
-HOLDS = (0.2, 0.9)  # seconds that a move is held, from ... to
+# Seconds that a move is held, short or long, from ... to. A recording that held briefly leaves a long hold
+# too soon, and one that held long comes too late for what follows a short one. Nothing follows the last.
+SHORT, LONG = (0.2, 0.35), (1.2, 1.4)
 PAUSES = (0.4, 0.9)  # seconds in which the head is seen from the front before the first move is asked for
 
 # How far is far enough, against how the head was held at first. Chosen on other people than those reported.
@@ -41,7 +43,7 @@ BEGUN = 0.35  # share of it from which a move has begun
 FRONTAL = 0.3  # turn up to which a head counts as seen from the front, to begin with
 
 SOONEST = 0.12  # seconds from the asking in which nobody can have begun to answer
-LATEST = 1.8  # seconds in which a move must be reached
+LATEST = 1.6  # seconds in which a move must be reached
 WRONG = 0.12  # seconds for which another move, or leaving too soon, is taken for landmarks' noise
 UNSEEN = 0.35  # seconds for which no face may be seen
 SETTLE = 6.0  # seconds in which the head must be seen from the front
@@ -75,7 +77,8 @@ def draw(moves: int = MOVES, random: Random | None = None) -> Challenge:
         apart = all(a is not b for a, b in itertools.pairwise(order))
         if apart and order.count(Move.NEARER) <= 1 and SIDES & set(order):
             break
-    steps = tuple(Step(move, chance.uniform(*HOLDS)) for move in order)
+    holds = [chance.choice((SHORT, LONG)) for _ in order[1:]] + [SHORT]
+    steps = tuple(Step(move, chance.uniform(*hold)) for move, hold in zip(order, holds, strict=True))
     return Challenge(chance.uniform(*PAUSES), steps)
 
 
@@ -102,6 +105,7 @@ class Response:
         self._level = (0.0, 0.0, 1.0)  # turn, nod and size to begin with
         self._asked_at = 0.0
         self._begun: float | None = None  # when the move asked for began
+        self._from: float | None = None  # how far into it the head was when it was asked for
         self._reached: float | None = None
         self._seen = 0.0  # when a face was last seen
         self._carried: set[Move] = set()  # moves from which the head has not come back yet
@@ -156,7 +160,7 @@ class Response:
 
     def _ask(self, seconds: float, carried: set[Move]) -> None:
         self.asked = self.challenge.steps[self.answered].move
-        self._asked_at, self._begun, self._reached = seconds, None, None
+        self._asked_at, self._begun, self._from, self._reached = seconds, None, None, None
         self._carried, self._astray = carried, {}
 
     def _shares(self, seen: HeadPose) -> dict[Move, float]:
@@ -179,7 +183,9 @@ class Response:
                 self.failed = f"asked to {asked.value}, it did another move"
                 return
         share = shares[asked]
-        if self._begun is None and share >= BEGUN:
+        if self._from is None:  # a turn that goes on looks a little like coming nearer, and the like
+            self._from = min(max(0.0, share), 0.5)
+        if self._begun is None and share >= self._from + BEGUN:
             self._begun = seconds
             if seconds - self._asked_at < SOONEST:
                 self.failed = "the answer came before anybody could have given it"

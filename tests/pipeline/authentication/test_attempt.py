@@ -162,16 +162,17 @@ def test_what_is_flat_does_not_answer_a_turn(heads: ModuleType, depth: float) ->
 
 
 def test_landmarks_that_answer_without_depth_are_refused_for_that(heads: ModuleType) -> None:
-    """A picture stretched so far that the nose goes aside: foreshortening gives it away."""
+    """Something all but flat, squeezed so far that the nose goes aside: foreshortening gives it away."""
 
-    def stretched(seen: Sight, index: int) -> Sight:
+    def squeezed(seen: Sight, index: int) -> Sight:
         points = seen.found.landmarks.copy()
         middle = points[0, :2, 0].mean()
         aside = abs(points[0, 2, 0] - middle) / abs(points[0, 1, 0] - points[0, 0, 0])
-        points[0, [0, 1, 3, 4], 0] = middle + (points[0, [0, 1, 3, 4], 0] - middle) * (1 - 1.6 * aside)
+        others = [0, 1, 3, 4]
+        points[0, others, 0] = middle + (points[0, others, 0] - middle) * max(0.5, 1 - 5 * aside)
         return replace(seen, found=replace(seen.found, landmarks=points))
 
-    made = attempt(heads, stretched, Challenge(0.5, (Step(Move.LEFT, 0.5),)))
+    made = attempt(heads, squeezed, Challenge(0.5, (Step(Move.LEFT, 0.3),)), depth=0.35)
     assert made._response.done
     assert refused_for(made) is Part.DEPTH
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from pipeline.liveness.challenge import (
-    HOLDS,
     LATEST,
+    LONG,
     PAUSES,
+    SHORT,
     SIDES,
     Challenge,
     Move,
@@ -42,10 +43,15 @@ def test_challenges_are_drawn_from_the_systems_own_chance_and_all_will_do() -> N
     allowed = [o for o in allowed if o.count(Move.NEARER) <= 1 and SIDES & set(o)]
     assert set(seen) == set(allowed)
     assert max(seen.values()) < 2 * min(seen.values())  # all are equally likely
+    long = 0
     for _ in range(50):
         one = draw()
         assert PAUSES[0] <= one.pause <= PAUSES[1]
-        assert all(HOLDS[0] <= step.hold <= HOLDS[1] for step in one.steps)
+        kinds = [[low <= step.hold <= high for low, high in (SHORT, LONG)] for step in one.steps]
+        assert all(any(kind) for kind in kinds)
+        assert kinds[-1][0]  # nothing is asked after the last
+        long += kinds[0][1]
+    assert 10 < long < 40
 
 
 def frames(response: Response, heads: ModuleType, obeys: Obeys, seconds: float = 15.0) -> Iterator[None]:
