@@ -169,3 +169,26 @@ def test_a_photograph_turned_before_the_lens_answers_no_turn(
             now += 1 / FPS
         assert not response.done
         assert not response.held
+
+
+def test_an_answer_that_comes_late_fails(heads: ModuleType) -> None:
+    """A recording that held long answers late where a short hold is asked for."""
+    response, actor = Response(one(Move.LEFT)), heads.Actor(FPS, reaction=1.5)
+    for index in range(5 * FPS):
+        left, up, away = actor.move(index / FPS, response.asked)
+        response.see(index / FPS, pose(heads.head(left, up, away=away)))
+    assert response.failed == "asked to turn your head to your left, it did not in time"
+
+
+def test_a_head_that_is_a_little_into_the_move_when_it_is_asked_for_has_not_answered_it(
+    heads: ModuleType,
+) -> None:
+    """A turn that is held looks a little like coming nearer to some cameras."""
+    response, now = Response(one(Move.NEARER)), 0.0
+    while response.asked is None:
+        response.see(now, pose(heads.head()))
+        now += 1 / FPS
+    for away in [7.35] * 8 + list(np.linspace(7.35, 6.0, 6)) + [6.0] * 20:
+        response.see(now, pose(heads.head(away=float(away))))
+        now += 1 / FPS
+    assert response.done
