@@ -109,7 +109,7 @@ class Jobs:
         with self._lock:
             if len(self._handles) >= MOST_WAITING:
                 raise Problem(
-                    503, "too_many_jobs", "too many jobs are waiting; cancel some, or try again later",
+                    429, "too_many_jobs", "too many jobs are waiting; cancel some, or try again later",
                     headers={"retry-after": "30"},
                 )  # fmt: skip
             handle = Handle(new_id(), self._note)
