@@ -65,7 +65,7 @@ function frame() {
     );
   main = h("main", { id: "main", class: "main", tabindex: -1 });
   const link = h("p", { class: "offline", role: "status", hidden: true }, "The connection is lost. Trying again by itself.");
-  deaf = [listen("down", () => (link.hidden = false)), listen("up", () => (link.hidden = true))];
+  deaf = [listen("down", () => (link.hidden = false)), listen("up", () => (link.hidden = true)), listen("refused", () => api.get("/me").catch(() => {}))]; // refused as well, this asks for a log-in
   const skip = h("a", { class: "skip", href: "#main" }, "Skip to the content");
   skip.addEventListener("click", (event) => {
     event.preventDefault(); // the address after # is for views

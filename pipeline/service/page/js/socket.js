@@ -7,6 +7,7 @@
 
 const FIRST_WAIT = 0.5; // seconds before the first try to connect again
 const LONGEST_WAIT = 15;
+const REFUSED = 1008; // the code with which the service says: log in again
 
 class Live extends EventTarget {
   #socket = null;
@@ -68,11 +69,12 @@ class Live extends EventTarget {
       this.#emit("up");
     };
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (this.#socket === socket) this.#socket = null;
       const was = this.connected;
       this.connected = false;
       if (was) this.#emit("down");
+      if (code === REFUSED || !was) this.#emit("refused"); // or the service is not there
       if (!this.#wanted) return;
       // Spread out, so that many pages do not come back at one moment.
       this.#timer = setTimeout(() => this.#connect(), 1000 * this.#wait * (0.75 + Math.random() / 2));

@@ -63,6 +63,7 @@ export const share = (value) => `${Number((100 * value).toPrecision(2))}${NARROW
 
 /** Who it is, or what is known: "alice", "Unknown", "Not sure yet". */
 export function who(seen) {
+  if (seen.covered) return "Covered";
   if (seen.state === "named" && seen.name) return seen.name;
   return seen.state === "unknown" ? "Unknown" : "Not sure yet";
 }

@@ -3,11 +3,11 @@
 import { api, path } from "../api.js";
 import { fill, h } from "../dom.js";
 import { icon } from "../icons.js";
-import { button } from "../parts/blocks.js";
+import { button, face } from "../parts/blocks.js";
 import { nameField } from "../parts/names.js";
 import { busy, toast } from "../parts/toast.js";
 import { state } from "../state.js";
-import { clock, count } from "../words.js";
+import { count } from "../words.js";
 
 const SHOWN = 8; // changed events that are listed one by one
 
@@ -63,7 +63,7 @@ export function corrector(event, { answered }) {
 }
 
 function outcome(event, answer, words, takeBack) {
-  const others = answer.changed.filter((each) => each.event !== event.id);
+  const others = answer.changed.filter((each) => !each.said);
   const own = answer.changed.find((each) => each.event === event.id);
   return h(
     "div",
@@ -76,7 +76,9 @@ function outcome(event, answer, words, takeBack) {
           h(
             "ul",
             { class: "changes" },
-            others.slice(0, SHOWN).map((each) => h("li", {}, each.at && h("span", { class: "faint" }, `${clock(each.at)} `), `${verdictWords(each.was)} → ${verdictWords(each.becomes)}`)),
+            others.slice(0, SHOWN).map((each) =>
+              h("li", {}, face(`api/v1${path`/events/${each.event}/thumbnail.jpg`}`, "face-small"), `${verdictWords(each.was)} → ${verdictWords(each.becomes)}`),
+            ),
             others.length > SHOWN && h("li", { class: "faint" }, `and ${others.length - SHOWN} more`),
           ),
         ]
@@ -88,6 +90,9 @@ function outcome(event, answer, words, takeBack) {
 /** A verdict as the service tells what was and what becomes: a word, or a state with a name. */
 export function verdictWords(told) {
   if (told === null || told === undefined) return "not sure yet";
-  if (typeof told === "object") return told.name ?? verdictWords(told.state);
+  if (typeof told === "object") {
+    if (told.state === "named") return told.name ?? "somebody who was removed since";
+    return verdictWords(told.state);
+  }
   return { undecided: "not sure yet", unknown: "unknown" }[told] ?? told;
 }

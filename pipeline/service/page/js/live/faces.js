@@ -41,12 +41,12 @@ function faceElement(first, onpick) {
         height: part(clamp(y2 / face.height) - top),
         "--evidence": String(Math.min(1, Math.max(0, face.confidence ?? 0))),
       });
-      node.dataset.state = face.state;
+      node.dataset.state = face.covered ? "covered" : face.state;
       node.classList.toggle("face-high", top < 0.09); // no room above: the label goes inside
       node.classList.toggle("face-right", left > 0.62);
       say(name, face.state === "undecided" ? "?" : who(face));
       say(sure, face.state === "named" ? percent(face.confidence) : "");
-      const words = face.state === "named" ? `${face.name}, ${percent(face.confidence)}` : who(face);
+      const words = face.covered ? "A covered face" : face.state === "named" ? `${face.name}, ${percent(face.confidence)}` : who(face);
       if (node.getAttribute("aria-label") !== words) node.setAttribute("aria-label", words);
     },
   };

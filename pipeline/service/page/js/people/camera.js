@@ -158,8 +158,12 @@ export function cameraGuide(done) {
     let reason = "";
     if (!face) reason = "No face is in the picture";
     else if (faces.length > 1) reason = "Only one person may be in the picture";
-    else if (face.reasons?.length) [reason] = face.reasons;
-    guide.see(reason ? null : { landmarks: face.landmarks, score: face.quality ?? 0, blob });
+    else if (face.landmarks.includes(null)) reason = "The face cannot be seen well";
+    else {
+      const flaw = face.reasons.find((each) => !each.startsWith("turned")); // turning is what is asked for
+      if (flaw) reason = `The face is ${flaw}`;
+    }
+    guide.see(reason ? null : { landmarks: face.landmarks, score: face.quality, blob });
     css(bar, { "--share": String(face?.quality ?? 0) });
     bar.classList.toggle("guide-good", (face?.quality ?? 0) >= GOOD);
     fill(steps, POSES.map((pose, i) => h("li", { dataset: { done: String(i < guide.kept.length) }, "aria-current": pose === guide.wanted ? "step" : null }, pose.name)));

@@ -12,6 +12,12 @@ import { state } from "../state.js";
 import { count } from "../words.js";
 import { cameraGuide } from "./camera.js";
 
+// Codes of the service for: none of the photos was stored.
+const NOTHING = new Map([
+  ["no_usable_photo", "No photo could be used"],
+  ["looks_like_another", "They look like somebody else"],
+  ["already_enrolled", "These photos are there already"],
+]);
 const WORDS = { accepted: "Added", rejected: "Not added", duplicate: "Already there", "held back": "Held back" };
 
 /** The pictures among files that were dropped, pasted or chosen. */
@@ -131,17 +137,35 @@ export function enrollForm({ person = null, files = [], done, besides = null }) 
     for (const file of sent) form.append("photos", file, file.name);
     if (force) form.append("force", "true");
     if (!who.person) form.append("name", who.name);
-    const answer = who.person
-      ? await api.upload(path`/people/${who.person}/photos`, form)
-      : await api.upload("/people", form);
+    let answer;
+    try {
+      answer = await api.upload(who.person ? path`/people/${who.person}/photos` : "/people", form);
+    } catch (error) {
+      if (!NOTHING.has(error.code)) throw error;
+      refused(error, sent);
+      return;
+    }
     await state.loadPeople();
     tell(answer, sent);
+  }
+
+  /** No photo was stored: each with its reason, and another try where that is for the person to judge. */
+  function refused(problem, sent) {
+    chosen = [];
+    show();
+    fill(
+      outcomes,
+      h("h3", {}, NOTHING.get(problem.code)),
+      h("ul", { class: "outcomes" }, problem.errors.map((each) => h("li", { dataset: { verdict: "rejected" } }, each.detail))),
+      problem.code === "looks_like_another" &&
+        h("div", { class: "actions" }, button("Add them anyway", busy(() => send(sent, true)), { kind: "danger" })),
+    );
   }
 
   function tell(answer, sent) {
     const added = answer.outcomes.filter((each) => each.verdict === "accepted").length;
     const held = sent.filter((_, i) => answer.outcomes[i]?.verdict === "held back");
-    if (added) toast(`${answer.person.name}: ${count(added, "photo")} added`, { undo: undoLast });
+    if (added) toast(`${answer.person.name}: ${count(added, "photo")} added`, { undo: undoing(answer.change) });
     if (added === answer.outcomes.length) {
       done(answer.person);
       return;
@@ -216,9 +240,15 @@ export function openEnroll({ person = null, files = [] } = {}) {
   form.field?.input.focus();
 }
 
-/** Take back the last change of the gallery. */
-export async function undoLast() {
-  await api.post("/undo");
-  await state.loadPeople();
-  toast("Taken back");
+/**
+ * What takes a change of the gallery back. The service refuses where something else was changed since.
+ *
+ * @param {number|null} change as the answer of the call that made it said
+ */
+export function undoing(change) {
+  return async () => {
+    await api.post("/undo", change ? { change } : {});
+    await state.loadPeople();
+    toast("Taken back");
+  };
 }

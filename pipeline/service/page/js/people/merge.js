@@ -10,7 +10,7 @@ import { busy, failed, toast } from "../parts/toast.js";
 import { go, to } from "../router.js";
 import { state } from "../state.js";
 import { count } from "../words.js";
-import { undoLast } from "./enroll.js";
+import { undoing } from "./enroll.js";
 
 const SHOWN = 8; // events that are listed one by one
 
@@ -54,10 +54,11 @@ export function openMerge(person) {
   }
 
   async function merge(into) {
-    await api.post(path`/people/${person.id}/merge`, { into: into.id }, { version: person.version });
+    const wanted = { into: into.id, into_version: into.version };
+    const answer = await api.post(path`/people/${person.id}/merge`, wanted, { version: person.version });
     dialog.close();
     go(to("people", into.id), { replace: true });
-    toast(`${person.name} and ${into.name} are one now`, { undo: undoLast });
+    toast(`${person.name} and ${into.name} are one now`, { undo: undoing(answer.change) });
     await state.loadPeople();
   }
 }

@@ -10,7 +10,7 @@ import { busy, toast } from "../parts/toast.js";
 import { go, to } from "../router.js";
 import { state } from "../state.js";
 import { count, day, sentence, when } from "../words.js";
-import { droppable, openEnroll, undoLast } from "./enroll.js";
+import { droppable, openEnroll, undoing } from "./enroll.js";
 import { openMerge } from "./merge.js";
 
 export function mountPerson(root, id) {
@@ -102,16 +102,16 @@ function photoPart(person, photo, changed) {
   css(quality.firstElementChild, { "--share": String(photo.quality) });
   const where = path`/people/${person.id}/photos/${photo.id}`;
   const setAside = busy(async () => {
-    await api.patch(where, { aside: !photo.aside }, { version: photo.version });
+    const answer = await api.patch(where, { aside: !photo.aside }, { version: photo.version });
     await changed();
-    toast(photo.aside ? "The photo counts again" : "The photo is set aside", { undo: undoLast });
+    toast(photo.aside ? "The photo counts again" : "The photo is set aside", { undo: undoing(answer.change) });
   });
   const discard = busy(async () => {
-    const sure = await confirm({ title: "Remove this photo?", words: "It is deleted. To keep it without using it, set it aside.", action: "Remove" });
+    const sure = await confirm({ title: "Remove this photo?", words: "It is deleted for good. To keep it without using it, set it aside.", action: "Remove" });
     if (!sure) return;
     await api.delete(where, { version: photo.version });
     await changed();
-    toast("The photo is removed", { undo: undoLast });
+    toast("The photo is removed");
   });
   return h(
     "li",
@@ -139,10 +139,10 @@ function rename(person, changed) {
       {
         onsubmit: busy(async (event) => {
           event.preventDefault();
-          await api.patch(path`/people/${person.id}`, { name: input.value.trim() }, { version: person.version });
+          const answer = await api.patch(path`/people/${person.id}`, { name: input.value.trim() }, { version: person.version });
           dialog.close();
           await changed();
-          toast(`${person.name} is ${input.value.trim()} now`, { undo: undoLast });
+          toast(`${person.name} is ${answer.name} now`, { undo: undoing(answer.change) });
         }),
       },
       field("Name", input),

@@ -54,8 +54,8 @@ export function mount(root) {
     clusters = clusters.filter((each) => !ids.includes(each.id));
     for (const id of ids) chosen.delete(id);
     draw();
-    const taken = answer.correction ? path`/corrections/${answer.correction}` : answer.id && path`/review/decisions/${answer.id}`;
-    toast(told, { undo: taken ? () => takeBack(taken) : undefined });
+    const where = answer.correction ? path`/corrections/${answer.correction}` : answer.id && path`/review/decisions/${answer.id}`;
+    toast(told, { undo: where ? () => takeBack(where) : undefined }); // strangers are added, not decided on
     decisions.load();
     if (verb === "name") state.loadPeople().catch(() => {}); // told by the service as well
     load();
@@ -212,7 +212,7 @@ function decisionsPart(changed) {
       const [decided, corrected] = await Promise.all([api.get("/review/decisions"), api.get("/corrections")]);
       const all = [
         ...decided.items.map((each) => ({ ...each, where: path`/review/decisions/${each.id}` })),
-        ...corrected.items.map((each) => ({ ...each, where: path`/corrections/${each.id}` })),
+        ...corrected.items.filter((each) => !each.withdrawn).map((each) => ({ ...each, where: path`/corrections/${each.id}` })),
       ].sort((a, b) => (a.at < b.at ? 1 : -1));
       fill(
         rows,
@@ -220,7 +220,7 @@ function decisionsPart(changed) {
           h(
             "li",
             {},
-            face(each.thumbnail ?? each.thumbnails?.[0], "face-small"),
+            face(each.thumbnail ?? thumbnailOf(each), "face-small"),
             h("span", { class: "decision-words" }, decisionWords(each), h("span", { class: "faint" }, ` ${when(each.at)}`)),
             state.mayChange &&
               button(
@@ -246,19 +246,20 @@ function decisionsPart(changed) {
   return { node, load };
 }
 
+const thumbnailOf = ({ changed }) => (changed?.length ? `api/v1${path`/events/${changed[0].event}/thumbnail.jpg`}` : null);
+
 function decisionWords(decision) {
-  const seen = decision.size ? count(decision.size, "sighting") : "An event";
+  const said = decision.changed?.filter((each) => each.said).length;
+  const seen = count(decision.size ?? said ?? 1, "sighting");
   switch (decision.kind) {
     case "nobody":
       return `${seen}: nobody`;
     case "ignore":
       return `${seen}: ignored`;
-    case "strangers":
-      return `${seen}: strangers to calibrate by`;
     case "not":
-      return `Not ${decision.name ?? "this person"}`;
+      return `${seen}: not ${decision.name ?? "somebody who was removed since"}`;
     default:
-      return decision.name ? `${seen}: ${decision.name}` : (decision.words ?? seen);
+      return `${seen}: ${decision.name ?? "somebody who was removed since"}`;
   }
 }
 
