@@ -1,0 +1,131 @@
+"""People: photos by drop and by camera, what is refused, rename, set aside, and undo without a question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.commands.demo_film import photographs
+from tests.pipeline.service.browser.conftest import CHROMIUM, GRACE, PATIENCE, Served, Tab, drop
+
+
+@pytest.fixture
+def mona(tmp_path: Path) -> Path:
+    """A photograph of somebody who is not enrolled."""
+    path = tmp_path / "mona.jpg"
+    cv2.imwrite(str(path), photographs().strangers[0])
+    return path
+
+
+@pytest.fixture
+def wall(tmp_path: Path) -> Path:
+    """A photograph of nobody."""
+    path = tmp_path / "wall.jpg"
+    cv2.imwrite(str(path), np.full((300, 300, 3), 128, np.uint8))
+    return path
+
+
+def test_a_photo_dropped_on_the_page_enrolls_and_undo_takes_it_back(
+    served: Served, tab: Callable[..., Tab], mona: Path
+) -> None:
+    page = tab(served).go("#/people")
+    page.locator(".person", has_text=GRACE).wait_for()
+    drop(page, ".drop-page", mona)
+    page.get_by_label("Name").fill("Lisa")
+    page.get_by_role("button", name="Enroll").click()
+    page.get_by_role("heading", name="Lisa").wait_for()
+    page.locator(".photo").first.wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("Nobody is enrolled here").wait_for()
+    assert [each["name"] for each in served.api.get("/people").json()["items"]] == [GRACE]
+
+
+def test_each_photo_that_is_refused_says_why(served: Served, tab: Callable[..., Tab], wall: Path) -> None:
+    page = tab(served).go("#/people")
+    page.locator(".person").first.wait_for()
+    drop(page, f".person:has-text('{GRACE}')", wall)
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("heading", name="No photo could be used").wait_for()
+    assert "wall.jpg" in page.locator(".outcomes").inner_text()
+    assert "no face" in page.locator(".outcomes").inner_text()
+
+
+def test_a_name_is_changed_and_control_z_changes_it_back(served: Served, tab: Callable[..., Tab]) -> None:
+    page = tab(served).go("#/people")
+    page.locator(".person", has_text=GRACE).click()
+    page.locator(f"summary[aria-label='What can be done with {GRACE}']").click()
+    page.get_by_role("button", name="Rename").click()
+    page.locator("dialog input").fill("Amazing Grace")
+    page.locator("dialog").get_by_role("button", name="Rename").click()
+    page.get_by_role("heading", name="Amazing Grace").wait_for()
+    page.keyboard.press("Control+z")
+    page.get_by_role("heading", name=GRACE).wait_for()
+
+
+def test_what_was_changed_elsewhere_meanwhile_is_not_written_over(
+    served: Served, tab: Callable[..., Tab]
+) -> None:
+    """A tab that was left open shows an old version, and is refused."""
+    opened = tab(served)
+    page = opened.go("#/people")
+    page.locator(".person", has_text=GRACE).click()
+    page.locator(f"summary[aria-label='What can be done with {GRACE}']").click()
+    page.get_by_role("button", name="Rename").click()
+    person = served.api.get("/people").json()["items"][0]
+    where, version = f"/people/{person['id']}", {"if-match": f'"{person["version"]}"'}
+    changed = served.api.patch(where, json={"name": "Grace"}, headers=version).json()
+    page.locator("dialog input").fill("Admiral")
+    page.locator("dialog").get_by_role("button", name="Rename").click()
+    page.locator(".toast-bad").wait_for()
+    assert served.api.get(where).json()["name"] == "Grace"
+    served.api.post("/undo", json={"change": changed["change"]}).raise_for_status()
+
+
+def test_a_photo_is_set_aside_and_brought_back(served: Served, tab: Callable[..., Tab]) -> None:
+    page = tab(served).go("#/people")
+    page.locator(".person", has_text=GRACE).click()
+    page.get_by_role("button", name="Set aside").first.click()
+    page.get_by_text("Without a photo nobody can be recognised").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("heading", name="1 photo").wait_for()
+
+
+def test_the_browsers_camera_takes_a_pose_that_is_held(
+    served: Served, tab: Callable[..., Tab], browser: Any, photo: Path, tmp_path: Path
+) -> None:
+    """A camera that shows a still face: looking straight ahead is done, and that is enough for somebody."""
+    import shutil
+
+    film = tmp_path / "camera.mjpeg"
+    still = cv2.resize(cv2.imread(str(photo)), (480, 480))
+    wide = cv2.copyMakeBorder(still, 0, 0, 80, 80, cv2.BORDER_REPLICATE)
+    film.write_bytes(b"".join(cv2.imencode(".jpg", wide)[1].tobytes() for _ in range(20)))
+    path = next(found for name in CHROMIUM if (found := shutil.which(name)))
+    arguments = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    with_camera = browser.browser_type.launch(
+        executable_path=path, args=["--disable-gpu", *arguments, f"--use-file-for-fake-video-capture={film}"]
+    )
+    try:
+        context = with_camera.new_context()
+        context.request.post(
+            f"{served.url}api/v1/login",
+            data={"token": served.tokens["admin"]},
+            headers={"origin": served.url.rstrip("/")},
+        )
+        opened = Tab(context, served.url)
+        page = opened.go("#/people")
+        page.locator(".person", has_text=GRACE).click()
+        page.get_by_role("button", name="Add photos").click()
+        page.get_by_role("button", name="Use this device's camera").click()
+        page.locator(".guide-steps li[data-done=true]").first.wait_for(timeout=PATIENCE)
+        assert "to your left" in page.locator(".guide-words").inner_text()
+        page.get_by_role("button", name="That is enough").click()
+        page.locator(".chosen img").wait_for()
+        assert opened.wrong == []
+    finally:
+        with_camera.close()
