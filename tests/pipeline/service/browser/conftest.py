@@ -29,7 +29,7 @@ from pipeline.outputs.video import VideoSink
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SIZE, RATE = (640, 360), 10  # of the film: small and slow, for machines with other work to do
-PATIENCE = 90_000  # milliseconds for what the models have to do first
+PATIENCE = 60_000  # milliseconds for what the models have to do first
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 GRACE = "Grace Hopper"
 

@@ -36,7 +36,7 @@ def test_a_photo_dropped_on_the_page_enrolls_and_undo_takes_it_back(
     page = tab(served).go("#/people")
     page.locator(".person", has_text=GRACE).wait_for()
     drop(page, ".drop-page", mona)
-    page.get_by_label("Name").fill("Lisa")
+    page.get_by_role("combobox", name="Name").fill("Lisa")
     page.get_by_role("button", name="Enroll").click()
     page.get_by_role("heading", name="Lisa").wait_for()
     page.locator(".photo").first.wait_for()

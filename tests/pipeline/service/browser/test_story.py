@@ -38,7 +38,7 @@ def begin(opened: Tab, photo: Path) -> None:
     """An empty page leads through three steps: a person by a dropped photo, a film, what is kept."""
     page = opened.go()
     assert page.locator("h1").inner_text() == "Somebody to recognise"
-    page.get_by_label("Name").fill(GRACE)
+    page.get_by_role("combobox", name="Name").fill(GRACE)
     drop(page, ".drop", photo)
     page.get_by_role("button", name="Enroll").click()
     page.get_by_role("heading", name="Something to watch").wait_for()
@@ -77,6 +77,9 @@ def say_that_it_is_not(opened: Tab) -> None:
     assert f"This is not {GRACE}." in outcome.inner_text()
     assert f"This event: {GRACE} → " in outcome.inner_text()
     assert verdicts(page) != before
+    page.locator(".card-sentence", has_text="Nobody enrolled").or_(
+        page.locator(".card-sentence", has_text="Not decided")
+    ).wait_for()  # and the reasons are those of now
     outcome.get_by_role("button", name="Undo").click()
     page.get_by_role("button", name=f"This is not {GRACE}").wait_for()
     assert verdicts(page) == before

@@ -19,8 +19,14 @@ export function corrector(event, { answered }) {
   const place = h("div", { class: "corrector" });
 
   const correct = async (verb, body, words) => {
-    const answer = await api.post(path`/events/${event.id}/` + verb, body);
-    answered(true);
+    answered(true); // before the call: the event's own change may be told before the answer comes
+    let answer;
+    try {
+      answer = await api.post(path`/events/${event.id}/` + verb, body);
+    } catch (error) {
+      answered(false);
+      throw error;
+    }
     fill(place, outcome(event, answer, words, takeBack));
     place.querySelector("button")?.focus();
     if (verb === "is") state.loadPeople().catch(() => {}); // told by the service as well
