@@ -2,7 +2,7 @@
 
 import { api, path, picture } from "../api.js";
 import { css, fill, h, say } from "../dom.js";
-import { face, trouble, verdict } from "../parts/blocks.js";
+import { face, shotOf, showFace, trouble, verdict } from "../parts/blocks.js";
 import { openDialog } from "../parts/dialog.js";
 import { to } from "../router.js";
 import { listen } from "../socket.js";
@@ -34,7 +34,7 @@ export async function openEvent(id, onclose) {
 
 function eventCard(first, close) {
   let event = first;
-  const image = h("div", { class: "card-face" }, face(event.thumbnail, "face-large"));
+  const image = h("div", { class: "card-face" });
   const name = h("p", { class: "card-name" });
   const facts = h("p", { class: "card-facts" });
   const tags = h("p", { class: "card-tags" });
@@ -45,6 +45,7 @@ function eventCard(first, close) {
   function update(now) {
     event = now;
     fill(name, verdict(event));
+    showFace(image, shotOf(event), "face-large");
     const source = state.source(event.source)?.name ?? "a source that was removed";
     const length = (new Date(event.until) - new Date(event.at)) / 1000;
     say(facts, `${source} · ${day(event.at)} ${exact(event.at)} · ${event.present ? "still here" : `for ${span(length)}`} · ${count(event.looks, "look")}`);
@@ -122,7 +123,7 @@ function pictureCard(event) {
   const node = h("details", { class: "more" }, h("summary", {}, "Look by look, as a picture"));
   node.addEventListener("toggle", () => {
     if (!node.open || node.querySelector("img")) return;
-    const image = h("img", { class: "card-picture", src: picture(`api/v1${path`/events/${event.id}/card.png`}`), alt: `What each look at ${who(event)} says for or against the nearest person` });
+    const image = h("img", { class: "card-picture", src: picture(`/api/v1${path`/events/${event.id}/card.png`}`), alt: `What each look at ${who(event)} says for or against the nearest person` });
     image.addEventListener("error", () => image.replaceWith(h("p", { class: "faint" }, "The looks of this event are not kept any more.")));
     node.append(h("a", { href: image.src, target: "_blank", rel: "noopener" }, image));
   });

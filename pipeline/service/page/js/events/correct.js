@@ -83,7 +83,7 @@ function outcome(event, answer, words, takeBack) {
             "ul",
             { class: "changes" },
             others.slice(0, SHOWN).map((each) =>
-              h("li", {}, face(`api/v1${path`/events/${each.event}/thumbnail.jpg`}`, "face-small"), `${verdictWords(each.was)} → ${verdictWords(each.becomes)}`),
+              h("li", {}, face(`/api/v1${path`/events/${each.event}/thumbnail.jpg`}`, "face-small"), `${verdictWords(each.was)} → ${verdictWords(each.becomes)}`),
             ),
             others.length > SHOWN && h("li", { class: "faint" }, `and ${others.length - SHOWN} more`),
           ),

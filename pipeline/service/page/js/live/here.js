@@ -1,8 +1,8 @@
 /** Who is here now, and what happened just before: beside the pictures. */
 
 import { api, path } from "../api.js";
-import { css, fill, h, keyed, say } from "../dom.js";
-import { face } from "../parts/blocks.js";
+import { css, h, keyed, say } from "../dom.js";
+import { shotOf, showFace } from "../parts/blocks.js";
 import { to } from "../router.js";
 import { listen } from "../socket.js";
 import { state } from "../state.js";
@@ -101,7 +101,6 @@ function row(first, onpick) {
   const where = h("span", { class: "here-where" });
   const sure = h("span", { class: "here-sure" });
   const image = h("span", { class: "here-face" });
-  let pictured = "";
   const node = h(
     "li",
     {},
@@ -117,11 +116,8 @@ function row(first, onpick) {
       say(name, who(seen));
       say(where, `${state.source(entry.source)?.name ?? ""} · since ${clock(entry.since)}`);
       say(sure, seen.state === "undecided" ? count(seen.looks, "look") : percent(seen.confidence));
-      const url = (seen.state === "named" && state.person(seen.person)?.portrait) || (seen.event ? `api/v1${path`/events/${seen.event}/thumbnail.jpg`}` : null);
-      if (url !== pictured) {
-        pictured = url;
-        fill(image, face(url, "face-small"));
-      }
+      const shot = seen.event && shotOf({ thumbnail: `/api/v1${path`/events/${seen.event}/thumbnail.jpg`}`, looks: seen.looks });
+      showFace(image, (seen.state === "named" && state.person(seen.person)?.portrait) || shot, "face-small");
     },
   };
 }
@@ -135,16 +131,13 @@ function eventRow(first, onpick) {
     {},
     h("button", { type: "button", class: "here-row", onclick: () => onpick(first.id) }, image, h("span", { class: "here-words" }, name, where)),
   );
-  let pictured;
   return {
     node,
     update(event) {
       node.firstElementChild.dataset.state = event.state;
       say(name, who(event));
       say(where, `${state.source(event.source)?.name ?? "A source that was removed"} · ${clock(event.at)}`);
-      if (pictured === event.thumbnail) return;
-      pictured = event.thumbnail;
-      fill(image, face(event.thumbnail, "face-small"));
+      showFace(image, shotOf(event), "face-small");
     },
   };
 }

@@ -48,8 +48,26 @@ export function ghosts(className, number = 6) {
 export function face(url, className = "face-picture") {
   if (!url) return h("span", { class: `${className} face-none` }, icon("people"));
   const image = h("img", { class: className, src: picture(url), alt: "", loading: "lazy", decoding: "async" });
-  image.addEventListener("error", () => image.replaceWith(face(null, className)), { once: true });
+  image.addEventListener("error", () => image.replaceWith(face(null, className)));
   return image;
+}
+
+/** Show another picture in a place that holds one; what was there stays until the new one has come. */
+export function showFace(place, url, className) {
+  const image = place.firstElementChild;
+  if (url && image?.tagName === "IMG") {
+    const wanted = picture(url);
+    if (image.src !== wanted) image.src = wanted;
+  } else if (url || !image?.classList.contains("face-none")) place.replaceChildren(face(url, className));
+}
+
+/**
+ * Where the picture of an event is. It gets better while somebody is there, under the same address, and browsers
+ * keep what they have of an address for as long as the page stands.
+ */
+export function shotOf(event) {
+  if (!event.thumbnail) return null;
+  return `${event.thumbnail}?of=${event.present === false ? "all" : Math.ceil(Math.log2(event.looks + 1))}`;
 }
 
 /** The verdict on a face as a coloured dot and words. */

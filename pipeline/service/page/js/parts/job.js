@@ -2,6 +2,7 @@
 
 import { api, path } from "../api.js";
 import { fill, h, say } from "../dom.js";
+import { sentence } from "../words.js";
 import { busy, failed } from "./toast.js";
 import { button } from "./blocks.js";
 
@@ -24,15 +25,15 @@ export function followJob(begun, place, { done }) {
   async function look() {
     try {
       const job = await api.get(path`/jobs/${begun.id}`);
-      if (job.total) bar.value = job.done / job.total;
-      if (job.state === "running") say(words, job.total ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : "At work");
+      if (job.total > 1) bar.value = job.done / job.total;
+      if (job.state === "running") say(words, job.total > 1 ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : "At work");
       if (["queued", "running"].includes(job.state)) {
         timer = setTimeout(look, PACE);
         return;
       }
       fill(place);
       if (job.state === "done") done(job);
-      else if (job.state === "failed") fill(place, h("p", { class: "wrong", role: "alert" }, job.problem?.detail ?? job.problem ?? "It failed."));
+      else if (job.state === "failed") fill(place, h("p", { class: "wrong", role: "alert" }, sentence(job.problem) || "It failed."));
     } catch (error) {
       failed(error);
     }

@@ -3,7 +3,8 @@
 import { api } from "../api.js";
 import { fill, h, keyed, say } from "../dom.js";
 import { openEvent } from "../events/card.js";
-import { button, empty, face, field, ghosts, head, trouble, verdict } from "../parts/blocks.js";
+import { openSearch } from "../events/search.js";
+import { button, empty, field, ghosts, head, shotOf, showFace, trouble, verdict } from "../parts/blocks.js";
 import { go, here, to } from "../router.js";
 import { listen } from "../socket.js";
 import { state } from "../state.js";
@@ -20,11 +21,12 @@ const STATES = [
 export function mount(root, { id, query }) {
   const filters = { person: query.person, source: query.source, state: query.state, from: query.from, to: query.to };
   const list = h("div", { class: "timeline" });
+  const waitingFor = ghosts("event-ghosts", 6); // above the list, so that nothing is pushed down when it comes
   const foot = h("div", { class: "timeline-foot" });
   const fresh = h("button", { type: "button", class: "fresh", hidden: true, onclick: () => load() });
   const status = h("p", { class: "visually-hidden", role: "status" });
   const bar = filterBar(filters, () => load());
-  fill(root, head("Events"), bar.node, fresh, list, foot, status);
+  fill(root, head("Events", button("Search by a picture", openSearch, { symbol: "search" })), bar.node, fresh, list, foot, status);
 
   let events = [];
   let cursor = null;
@@ -36,17 +38,19 @@ export function mount(root, { id, query }) {
     if (!more) {
       waiting = 0;
       fresh.hidden = true;
-      if (!events.length) fill(foot, ghosts("event-ghosts", 6));
+      if (!events.length) list.before(waitingFor);
     }
     try {
       const page = await api.get("/events", { ...called(filters), limit: PAGE, cursor: more ? cursor : null });
       if (mine !== asked) return;
+      waitingFor.remove();
       events = more ? [...events, ...page.items] : page.items;
       cursor = page.next;
       draw();
       say(status, count(events.length, "event"));
     } catch (error) {
       if (error.status === undefined) throw error;
+      waitingFor.remove();
       fill(foot, trouble(error, () => load(more)));
     }
   }
@@ -179,7 +183,6 @@ function eventPart(first) {
     h("span", { class: "event-words" }, seen, facts),
     tags,
   );
-  let pictured;
   return {
     node: h("li", {}, row),
     update(event) {
@@ -188,9 +191,7 @@ function eventPart(first) {
       const length = (new Date(event.until) - new Date(event.at)) / 1000;
       say(facts, `${state.source(event.source)?.name ?? "A source that was removed"} · ${event.present ? "still here" : span(length)}`);
       fill(tags, event.corrected && h("span", { class: "tag" }, "Put right"), event.ignored && h("span", { class: "tag" }, "Ignored"));
-      if (pictured === event.thumbnail) return;
-      pictured = event.thumbnail;
-      fill(image, face(event.thumbnail, "face-event"));
+      showFace(image, shotOf(event), "face-event");
     },
   };
 }

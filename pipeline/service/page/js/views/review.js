@@ -145,7 +145,7 @@ function clusterCard(first, chosen, decide, selected) {
       node.classList.toggle("cluster-chosen", box.checked);
       say(size, cluster.size === 1 ? "Seen once" : `Seen ${cluster.size} times`);
       const names = [...new Set(cluster.sources)].map((id) => state.source(id)?.name ?? id);
-      say(facts, `${cluster.first === cluster.last ? when(cluster.last) : `${when(cluster.first)} to ${when(cluster.last)}`}${names.length ? ` · ${list(names)}` : ""}`);
+      say(facts, `${[...new Set([when(cluster.first), when(cluster.last)])].join(" to ")}${names.length ? ` · ${list(names)}` : ""}`);
       const like = cluster.looks_like;
       fill(
         alike,
@@ -246,7 +246,7 @@ function decisionsPart(changed) {
   return { node, load };
 }
 
-const thumbnailOf = ({ changed }) => (changed?.length ? `api/v1${path`/events/${changed[0].event}/thumbnail.jpg`}` : null);
+const thumbnailOf = ({ changed }) => (changed?.length ? `/api/v1${path`/events/${changed[0].event}/thumbnail.jpg`}` : null);
 
 function decisionWords(decision) {
   const said = decision.changed?.filter((each) => each.said).length;

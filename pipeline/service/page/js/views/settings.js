@@ -113,12 +113,12 @@ async function audit(place) {
       : h(
           "ul",
           { class: "rows" },
-          items.map((each) => h("li", {}, h("span", {}, h("strong", {}, each.who ?? each.caller), ` ${each.what ?? each.action}`), h("time", { class: "faint", datetime: each.at }, when(each.at)))),
+          items.map((each) => h("li", {}, h("span", {}, h("strong", {}, each.caller), ` ${each.action.replaceAll("_", " ")}`), h("time", { class: "faint", datetime: each.at }, when(each.at)))),
         ),
   );
 }
 
 async function about(place) {
   const { version, model } = await api.get("/version");
-  fill(place, h("p", {}, `recog ${version} · model ${typeof model === "object" ? (model?.name ?? "") : model}`), h("p", { class: "faint" }, "All of this page comes from this service, and it sends nothing to anybody else."));
+  fill(place, h("p", {}, `recog ${version} · model ${model}`), h("p", { class: "faint" }, "All of this page comes from this service, and it sends nothing to anybody else."));
 }

@@ -54,8 +54,10 @@ export function mount(root) {
         "dl",
         { class: "facts" },
         fact("Enrolled", count(found.people, "person", "people")),
-        fact("Strangers tried", found.strangers ? found.strangers.toLocaleString("en") : "none yet"),
-        found.queued > 0 && fact("From your review", count(found.queued, "stranger")),
+        fact("Strangers tried", found.tried === null ? "none yet" : found.tried.toLocaleString("en")),
+        found.named !== null && fact("Of them named", found.named.toLocaleString("en")),
+        found.photos_tried !== null && fact("Own photos recognised", `${found.photos_recognised} of ${found.photos_tried}`),
+        fact("Strangers of your own", found.strangers ? found.strangers.toLocaleString("en") : "none yet"),
         fact("Strangers who may be named, at most", share(found.target)),
       ),
       state.mayChange &&
