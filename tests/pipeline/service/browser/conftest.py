@@ -216,3 +216,9 @@ def drop(page: Any, selector: str, *files: Path) -> None:
     )
     for kind in ("dragenter", "dragover", "drop"):
         page.locator(selector).first.dispatch_event(kind, {"dataTransfer": transfer})
+
+
+def picture(page: Any, name: str) -> None:
+    """Leave a picture of the page where RECOG_SCREENSHOTS says, for people to look at."""
+    if folder := os.environ.get("RECOG_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))

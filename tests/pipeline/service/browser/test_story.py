@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.service.browser.conftest import GRACE, Served, Tab, drop
+from tests.pipeline.service.browser.conftest import GRACE, Served, Tab, drop, picture
 from tests.pipeline.service.browser.screencast import screencast
 
 
@@ -55,12 +55,14 @@ def see_the_name(opened: Tab) -> None:
     face.wait_for()
     assert GRACE in face.inner_text()
     assert page.locator(".here-now .here-name", has_text=GRACE).count() == 1
-    box, picture = face.bounding_box(), page.locator(".picture canvas").bounding_box()
-    assert picture["x"] <= box["x"] <= picture["x"] + picture["width"]
+    box, shown = face.bounding_box(), page.locator(".picture canvas").bounding_box()
+    assert shown["x"] <= box["x"] <= shown["x"] + shown["width"]
     assert (
         page.evaluate("() => { const c = document.querySelector('canvas'); return c.width / c.height; }")
         > 1.7
     )
+    page.locator(".face[data-state=unknown]").first.wait_for()
+    picture(page, "page-live")
     page.get_by_text("It has ended").wait_for()
 
 
@@ -71,6 +73,7 @@ def say_that_it_is_not(opened: Tab) -> None:
     page.locator(".nav").get_by_role("link", name="Events").click()
     page.locator(".event[data-state=named]").first.click()
     page.locator(".candidate", has_text=GRACE).wait_for()
+    picture(page, "page-card")
     page.get_by_role("button", name=f"This is not {GRACE}").click()
     outcome = page.locator(".outcome")
     outcome.wait_for()
@@ -93,6 +96,7 @@ def name_strangers(opened: Tab) -> None:
     cluster = page.locator(".cluster").first
     cluster.wait_for()
     groups = page.locator(".cluster").count()
+    picture(page, "page-review")
     cluster.get_by_role("combobox").fill("Somebody Else")
     cluster.get_by_role("button", name="Name", exact=True).click()
     page.locator(".toast", has_text="Somebody Else").wait_for()

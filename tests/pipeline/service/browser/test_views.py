@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.pipeline.service.browser.conftest import DESKTOP, GRACE, PHONE, Served, Tab
+from tests.pipeline.service.browser.conftest import DESKTOP, GRACE, PHONE, Served, Tab, picture
 
 VIEWS = {
     "live": ".tile",
@@ -38,12 +36,6 @@ def seen(served: Served, browser: Any) -> Served:
     page.get_by_text("It has ended").wait_for(timeout=180_000)
     context.close()
     return served
-
-
-def picture(page: Any, name: str) -> None:
-    """Leave a picture of the page where RECOG_SCREENSHOTS says, for people to look at."""
-    if folder := os.environ.get("RECOG_SCREENSHOTS"):
-        page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
 @pytest.mark.parametrize("view", VIEWS)
