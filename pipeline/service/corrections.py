@@ -294,19 +294,24 @@ class Corrections:
 
     def _restore(self, correction: str) -> None:
         """Give events back what they were before a correction, unless they are something else by now."""
+        mergers = self._mergers()
+
+        def today(said: Said) -> Said:  # of people who were made one since
+            return said if said.person is None else replace(said, person=_now_is(said.person, mergers))
+
         with self._store.writing() as connection:
             connection.execute("UPDATE corrections SET withdrawn = ? WHERE id = ?", (now(), correction))
             changes = self._changes(connection, correction)
             restored = []
             for each in changes:
                 row = connection.execute("SELECT * FROM events WHERE id = ?", (each.event,)).fetchone()
-                if row is None or not Said.of(row).same(each.becomes):
+                if row is None or not today(Said.of(row)).same(today(each.becomes)):
                     continue
                 still = connection.execute(
                     "SELECT 1 FROM corrected JOIN corrections ON id = correction "
                     "WHERE event = ? AND said AND withdrawn IS NULL", (each.event,)
                 ).fetchone()  # fmt: skip
-                self._set(connection, each.event, each.was, corrected=still is not None)
+                self._set(connection, each.event, today(each.was), corrected=still is not None)
                 restored.append(each.event)
         self._told(restored)
 
@@ -414,6 +419,15 @@ class Corrections:
         if name is None:
             raise Problem(404, "no_such_person", f"there is no person {person[:40]}", "body.person")
         return name
+
+    def _mergers(self) -> Sequence[Merger]:
+        try:
+            with self._recog.gallery() as gallery:
+                return gallery.mergers()
+        except GalleryError:
+            if self._recog.path.exists():
+                raise
+            return ()
 
     def _newest_template(self) -> int:
         try:
