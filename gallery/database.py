@@ -9,9 +9,11 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gallery.schema import SCHEMA
+from gallery.sealed import connect as connect_sealed
+from gallery.sealed import is_sealed
 
 APPLICATION_ID = 0x7265636F  # "reco", tells a gallery from every other SQLite file
 BUSY_SECONDS = 5.0  # how long to wait for another process before calling the gallery locked
@@ -96,14 +98,21 @@ def has_locks(folder: Path) -> bool:
 
 
 def connect(path: Path, how: str = "mode=rw") -> sqlite3.Connection:
-    """Open an existing file, never making one. Raises sqlite3.Error."""
-    db = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{how}",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,  # transactions are written out, and begin nowhere else
-        check_same_thread=False,  # `Gallery` holds a lock
-    )
+    """Open an existing file, never making one.
+
+    Raises:
+        GalleryError: it is encrypted, and there is no key that fits.
+        sqlite3.Error: it cannot be opened.
+    """
+    options: dict[str, Any] = {
+        "timeout": BUSY_SECONDS,
+        "isolation_level": None,  # transactions are written out, and begin nowhere else
+        "check_same_thread": False,  # `Gallery` holds a lock
+    }
+    if is_sealed(path):
+        db = connect_sealed(path, how, **options)
+    else:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, **options)
     try:
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA secure_delete = ON")

@@ -23,6 +23,7 @@ from gallery.gallery import Gallery
 from gallery.names import check_name, check_new_name
 from gallery.types import Floats, NewTemplate, StoredTemplate
 
+CONSENT = "consent"  # the notes of people that say what they agreed to
 VERSION = 2  # from which on photos may be set aside; a file without any says 1
 # What an export may hold. Archives inflate: a few kilobytes can claim all memory there is.
 MOST_BYTES = 4 << 30  # of the file, and of everything in it once unpacked and decoded
@@ -50,6 +51,7 @@ class Export:
     dimension: int
     people: dict[str, list[NewTemplate]]
     denied: dict[str, list[list[NewTemplate]]]  # looks that are not of them; those at one face together
+    consents: dict[str, dict[str, str]]  # by name: what they agreed to (`note`) and when (`date`)
 
 
 def export_bytes(gallery: Gallery, names: Sequence[str] | None, crops: bool, passphrase: str | None) -> bytes:
@@ -76,12 +78,14 @@ def export_bytes(gallery: Gallery, names: Sequence[str] | None, crops: bool, pas
                 "detector": photo.detector, "details": dict(photo.details),
             } | ({"aside": True} if photo.aside else {})  # fmt: skip
 
+        consents = gallery.person_notes(CONSENT)
         for name in dict.fromkeys(wanted):
             photos = [describe(photo) for photo in gallery.templates(name, aside=True)]
             denied = gallery.denials(name)
             faces = [[describe(each.look) for each in denied if each.face == face]
                      for face in dict.fromkeys(each.face for each in denied)]  # fmt: skip
-            people.append({"name": name, "photos": photos} | ({"denied": faces} if faces else {}))
+            agreed = {"consent": consents[name]} if name in consents else {}
+            people.append({"name": name, "photos": photos} | ({"denied": faces} if faces else {}) | agreed)
         if not embeddings:
             raise GalleryError(f"nobody is enrolled in {gallery.path}, so there is nothing to export")
         rows = io.BytesIO()
@@ -151,13 +155,15 @@ class _Unpacking:
             raise self._too_large(f"{count:,} photos, not {MOST_PHOTOS:,}")
         dimension = int(described["dimension"])
         embeddings = _array(self._member("embeddings.npy", MOST_BYTES), dimension)
-        people, denied = {}, {}
+        people, denied, consents = {}, {}, {}
         for person in described["people"]:
             name, faces = check_new_name(person["name"]), person.get("denied", [])
             people[name] = [self._template(photo, embeddings) for photo in person["photos"]]
             if faces:
                 denied[name] = [[self._template(look, embeddings) for look in face] for face in faces]
-        return Export(str(described["model"]), dimension, people, denied)
+            if "consent" in person:
+                consents[name] = {key: str(person["consent"][key]) for key in ("note", "date")}
+        return Export(str(described["model"]), dimension, people, denied, consents)
 
     def _template(self, photo: dict[str, Any], embeddings: Floats) -> NewTemplate:
         crop = None

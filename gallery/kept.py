@@ -18,6 +18,7 @@ import numpy as np
 from gallery.database import drop_shortlist, shortlist_file
 from gallery.errors import GalleryError
 from gallery.index import InvertedFile
+from gallery.sealed import is_sealed
 from gallery.store import Store
 
 _DIGEST = 32  # bytes of the digest at the end of the file, behind what FAISS reads
@@ -33,6 +34,8 @@ class KeptShortlist:
     def read(self) -> InvertedFile | None:
         """The kept one, mapped into memory; None where there is none, or a damaged or another model's."""
         path = shortlist_file(self._gallery)
+        if is_sealed(self._gallery):  # a shortlist holds embeddings as they are
+            return None
         try:
             with path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END) - _DIGEST
@@ -46,6 +49,8 @@ class KeptShortlist:
 
     def write(self, made: InvertedFile) -> None:
         """Keep one, unless somebody in it was removed meanwhile, or the folder or the disk forbids it."""
+        if is_sealed(self._gallery):
+            return
         path, held = shortlist_file(self._gallery), made.ids()
         temporary: Path | None = None
         try:

@@ -151,6 +151,13 @@ class BlurSettings(Section):
         "pixelated", description="how a face is covered; filled leaves nothing of it"
     )
     score: float = Field(0.05, gt=0, lt=1, description="score from which what may be a face is covered")
+    size: int = Field(
+        1280,
+        ge=64,
+        le=4096,
+        multiple_of=32,
+        description="long side, pixels, up to which a frame is looked at as large as it is for that",
+    )
     linger: float = Field(
         0.5, ge=0, le=5, description="seconds for which a place stays covered after its face is lost"
     )

@@ -91,7 +91,7 @@ def _tell(receipt: Receipt) -> None:
         print(f"snapshots   {folder.folder}: {_count(folder.pictures, 'picture')} {done}")
     for what, count in receipt.elsewhere.items():
         if count:
-            print(f"service     {count} {what} {done}")
+            print(f"service     {what}: {count} {done}")
     if receipt.left:
         print("not erased, for you to delete:")
         for each in receipt.left:

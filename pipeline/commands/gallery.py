@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import gallery_exchange, gallery_history, gallery_remove, gallery_upkeep
+from pipeline.commands import (
+    gallery_consent,
+    gallery_encryption,
+    gallery_exchange,
+    gallery_history,
+    gallery_remove,
+    gallery_upkeep,
+)
 from pipeline.commands.options import AsJson, GalleryFile, Name, Overwrite
 from pipeline.outputs.places import Use
 
@@ -161,3 +168,6 @@ app.command("undo")(gallery_history.undo)
 app.command("stats")(gallery_history.stats)
 app.command("export")(gallery_exchange.export)
 app.command("import")(gallery_exchange.import_)
+app.command("encrypt")(gallery_encryption.encrypt)
+app.command("decrypt")(gallery_encryption.decrypt)
+app.command("consent")(gallery_consent.consent)

@@ -84,6 +84,7 @@ def import_(
     from gallery.exchange import is_encrypted, read_export
     from pipeline.build import gallery_path
     from pipeline.commands.shared import print_json, settings_from
+    from pipeline.identity.consent import Consent, write_all
 
     path, settings = gallery_path(gallery), settings_from(config, assignments, model=model)
     if path.exists():
@@ -101,6 +102,8 @@ def import_(
                 )
     with Gallery.open(path, found.fingerprint, found.dimension, create=True) as opened:
         added = opened.add_people(found.people, "import", found.denied)
+        if found.consents:
+            write_all(opened, {name: Consent(**each) for name, each in found.consents.items()})
         calibrated = _keep_guarantee(opened, settings)
     if as_json:
         print_json(

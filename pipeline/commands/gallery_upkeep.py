@@ -112,6 +112,7 @@ def backup(
     A copy made with cp may lack what was written last, or be of no use at all. Nothing is ever replaced.
     """
     from gallery import Gallery
+    from gallery.sealed import is_sealed
     from pipeline.build import gallery_path
     from pipeline.commands.shared import print_json
     from pipeline.outputs.ledger import Ledger
@@ -127,4 +128,5 @@ def backup(
         )
         return
     print(f"written: {file}, {people:,} people, {photos:,} photos, {size / 1e6:,.1f} MB; read back and whole")
-    print("it is not encrypted: keep it to yourself; how to restore it: docs/gallery.md")
+    guarded = "encrypted as the gallery is" if is_sealed(file) else "not encrypted: keep it to yourself"
+    print(f"it is {guarded}; how to restore it: docs/gallery.md")

@@ -11,7 +11,7 @@ from pipeline.types import Floats, Image
 
 Style = Literal["pixelated", "blurred", "filled"]
 
-CELLS = 6  # along the shorter side of what is covered
+CELLS = 4  # along the shorter side of what is covered
 STEPS = 32  # grey levels of 256 that are told apart: what a mosaic shows as it moves over a face is less
 INK = (58, 58, 58)  # BGR, of what is filled
 

@@ -43,17 +43,44 @@ def forget_in_store(
             connection.executemany(
                 "INSERT OR IGNORE INTO gone SELECT id FROM events WHERE run = ? AND track = ?", list(tracks)
             )
-            events, pictures = connection.execute(
-                "SELECT count(*), count(thumbnail) FROM events WHERE id IN (SELECT id FROM gone)"
-            ).fetchone()
-            portraits = connection.execute(f"SELECT count(*) {_PORTRAITS}").fetchone()[0]
+            told = {
+                what: connection.execute(f"SELECT count(*) FROM {where}", given).fetchone()[0]  # noqa: S608
+                for what, where, given in _theirs(person)
+            }
             if erase:
-                connection.execute(f"DELETE {_PORTRAITS}")
-                connection.execute("DELETE FROM corrections WHERE person = ?", (person,))
-                for table in ("corrected", "clusters"):
-                    connection.execute(f"DELETE FROM {table} WHERE event IN (SELECT id FROM gone)")  # noqa: S608
-                connection.execute("DELETE FROM events WHERE id IN (SELECT id FROM gone)")
+                for _, where, given in _theirs(person):
+                    if "thumbnail" not in where:  # gone with its event
+                        connection.execute(f"DELETE FROM {where}", given)  # noqa: S608
+                connection.execute("DELETE FROM corrections WHERE id NOT IN (SELECT correction FROM corrected)")
+                connection.execute("DELETE FROM idempotency")  # answers may name them
+                for each in names:
+                    connection.execute(
+                        "DELETE FROM jobs WHERE instr(given, ?1) OR instr(coalesce(result, ''), ?1)", (each,)
+                    )
             connection.execute("DROP TABLE gone")
         if erase:
             store.forget()
-    return {"events of the service": events, "their thumbnails": pictures, "looks with pictures": portraits}
+    return told
+
+
+def _theirs(person: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    """What there is of somebody: what it is, where it is, with what. Events last: others hang on them."""
+    gone = "IN (SELECT id FROM gone)"
+    return [
+        ("thumbnails of events", f"events WHERE thumbnail IS NOT NULL AND id {gone}", ()),
+        (
+            "portraits of the review queue",
+            f"portraits WHERE (run, track) IN (SELECT run, track FROM events WHERE id {gone})",
+            (),
+        ),
+        ("places in the review queue", f"clusters WHERE event {gone}", ()),
+        (
+            "corrected events",
+            f"corrected WHERE event {gone} "
+            "OR ?1 IN (json_extract(was, '$.person'), json_extract(becomes, '$.person'))",
+            (person,),
+        ),
+        ("corrections", "corrections WHERE person = ?", (person,)),
+        ("merged events", f"merged WHERE person = ? OR event {gone}", (person,)),
+        ("events", f"events WHERE id {gone}", ()),
+    ]

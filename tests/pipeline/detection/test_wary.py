@@ -25,21 +25,46 @@ class Finds:
         return Detections(boxes, self.scores, np.zeros((len(boxes), 5, 2), np.float32))
 
 
-PICTURE = np.zeros((10, 10, 3), np.uint8)
+PICTURE = np.zeros((36, 64, 3), np.uint8)
+
+
+def wary(found: Finds, most: int, whole: bool, limit: int = 64) -> tuple[WaryDetector, list[int]]:
+    """With an input of 64 pixels; and the sizes at which it looks again, where it finds two faces."""
+    asked: list[int] = []
+
+    def faces(size: int) -> Finds:
+        asked.append(size)
+        return Finds(0.9, 0.05)
+
+    return WaryDetector(found, 0.15, most, faces, (64, limit), whole), asked
 
 
 def test_unsure_ones_and_those_beyond_the_most_are_faint() -> None:
-    seen = WaryDetector(Finds(0.9, 0.8, 0.7, 0.1, 0.06), 0.15, 2).detect(PICTURE)
+    detector, asked = wary(Finds(0.9, 0.8, 0.7, 0.1, 0.06), 2, whole=True)
+    seen = detector.detect(PICTURE)
     assert seen.scores.tolist() == pytest.approx([0.9, 0.8])
     assert seen.faint is not None
     assert seen.faint[:, 0].tolist() == [200, 300, 400]
+    assert asked == []
 
 
 def test_another_detector_says_what_may_be_a_face_beside_the_people_that_are_followed() -> None:
-    seen = WaryDetector(Finds(0.1), 0.15, 9, Finds(0.9, 0.05)).detect(PICTURE)
+    detector, asked = wary(Finds(0.1), 9, whole=False)
+    seen = detector.detect(PICTURE)
     assert len(seen) == 1  # people have a threshold of their own
     assert seen.faint is not None
     assert seen.faint[:, 0].tolist() == [0, 100]
+    assert asked == [64]
+
+
+def test_a_larger_frame_is_looked_at_once_more_in_its_own_size_up_to_a_limit() -> None:
+    detector, asked = wary(Finds(0.9, 0.1), 9, whole=True, limit=256)
+    for side in (200, 200, 9000):
+        seen = detector.detect(np.zeros((50, side, 3), np.uint8))
+        assert seen.faint is not None
+        assert len(seen) == 1
+        assert seen.faint[:, 0].tolist() == [100, 0, 100]
+    assert asked == [224, 256]
 
 
 def test_nobody_pays_for_it_who_covers_nothing() -> None:
@@ -56,9 +81,9 @@ def test_a_region_does_not_keep_faces_outside_from_being_covered(monkeypatch: py
     monkeypatch.setattr(build, "detector", detector)
     blur = BlurSettings(who=("all",))
     found = build.tracking_detector(Settings(det=DetectSettings(roi=(0.5, 0, 1, 1)), blur=blur))
-    whole, region = asked
-    assert (whole.roi, whole.confidence, whole.max_faces) == (None, 0.05, 1000)
-    assert (region.roi, region.confidence, region.max_faces) == ((0.5, 0, 1, 1), 0.15, 100)
-    seen = found.detect(PICTURE)
+    seen = found.detect(np.zeros((100, 600, 3), np.uint8))
     assert seen.faint is not None
     assert (len(seen), len(seen.faint)) == (2, 2)
+    region, whole = asked
+    assert (whole.roi, whole.confidence, whole.max_faces, whole.size) == (None, 0.05, 1000, 608)
+    assert (region.roi, region.confidence, region.max_faces) == ((0.5, 0, 1, 1), 0.15, 100)

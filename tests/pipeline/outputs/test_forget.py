@@ -162,12 +162,26 @@ def test_what_the_service_remembers_goes_too(ran: Path, recog: Any) -> None:
         connection.execute(row, ("r-1", 1, "named", "red", "1", b"PICTURE-OF-RED"))
         connection.execute(row, ("r-2", 2, "named", "blue", "2", b"PICTURE-OF-BLUE"))
         connection.execute(row, ("r-3", 3, "named", "red", None, None))
+        for number, jpeg in ((1, b"PORTRAIT-OF-RED"), (2, b"PORTRAIT-OF-BLUE")):
+            connection.execute(
+                "INSERT INTO portraits VALUES ('r', ?, 0, 't', 0, 1, '', ?, ?)", (number, b"e", jpeg)
+            )
+            connection.execute("INSERT INTO clusters VALUES (?, 'c')", (f"r-{number}",))
     with closing(Store(path)):
         recog("forget", "red").refused("another recog serve has")
     counted = json.loads(recog("forget", "red", "--dry-run", "--json").out)["elsewhere"]
     told = json.loads(recog("forget", "red", "--json").out)["elsewhere"]
-    assert told == counted == {"events of the service": 2, "their thumbnails": 1}
-    assert b"PICTURE-OF-RED" not in path.read_bytes()
+    assert told == counted
+    assert {what: count for what, count in told.items() if count} == {
+        "thumbnails of events": 1,
+        "portraits of the review queue": 1,
+        "places in the review queue": 1,
+        "events": 2,
+    }
+    content = path.read_bytes()
+    assert b"PICTURE-OF-RED" not in content
+    assert b"PORTRAIT-OF-RED" not in content
+    assert b"PORTRAIT-OF-BLUE" in content
     with closing(Store(path)) as store, store.reading() as connection:
         assert [row[0] for row in connection.execute("SELECT id FROM events")] == ["r-2"]
 
