@@ -44,14 +44,16 @@ def forget_in_store(
                 "INSERT OR IGNORE INTO gone SELECT id FROM events WHERE run = ? AND track = ?", list(tracks)
             )
             told = {
-                what: connection.execute(f"SELECT count(*) FROM {where}", given).fetchone()[0]  # noqa: S608
+                what: connection.execute(f"SELECT count(*) FROM {where}", given).fetchone()[0]
                 for what, where, given in _theirs(person)
             }
             if erase:
                 for _, where, given in _theirs(person):
                     if "thumbnail" not in where:  # gone with its event
-                        connection.execute(f"DELETE FROM {where}", given)  # noqa: S608
-                connection.execute("DELETE FROM corrections WHERE id NOT IN (SELECT correction FROM corrected)")
+                        connection.execute(f"DELETE FROM {where}", given)
+                connection.execute(
+                    "DELETE FROM corrections WHERE id NOT IN (SELECT correction FROM corrected)"
+                )
                 connection.execute("DELETE FROM idempotency")  # answers may name them
                 for each in names:
                     connection.execute(
