@@ -16,7 +16,7 @@ import pytest
 from gallery import Gallery
 from gallery.types import NewTemplate
 from pipeline import build
-from pipeline.commands import demo_film
+from pipeline.outputs import demo_film
 from pipeline.recognition import engine
 from pipeline.types import Image
 

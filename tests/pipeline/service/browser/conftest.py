@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 
 from pipeline.api import Recog
-from pipeline.commands.demo_film import film as demo_frames
-from pipeline.commands.demo_film import other_view, photographs
+from pipeline.outputs.demo_film import film as demo_frames
+from pipeline.outputs.demo_film import other_view, photographs
 from pipeline.outputs.video import VideoSink
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")

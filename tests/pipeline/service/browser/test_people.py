@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.commands.demo_film import photographs
+from pipeline.outputs.demo_film import photographs
 from tests.pipeline.service.browser.conftest import CHROMIUM, GRACE, PATIENCE, Served, Tab, drop
 
 
