@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile
-from pipeline.outputs.places import Use
+from pipeline.outputs.places import Leaves, Use
 
 if TYPE_CHECKING:
     from siamese.lfw.archive import Lfw
@@ -36,7 +36,7 @@ def lfw(
         Use.READ,
     ] = None,
     root: Annotated[
-        Path, typer.Option("--root", metavar="DIR", help="Where LFW is or shall be."), Use.FOLDER
+        Path, typer.Option("--root", metavar="DIR", help="Where LFW is or shall be."), Use.FOLDER, Leaves(())
     ] = LFW,
 ) -> None:
     """Bring Labeled Faces in the Wild: from your archive, or by download (about 110 MB). Done once."""
@@ -92,6 +92,7 @@ def align(
         Path | None,
         typer.Option(metavar="DIR", help="Where the crops go; by default ROOT/crops."),
         Use.FOLDER,
+        Leaves(()),
     ] = None,
     detector: DetectorFile = None,
     config: ConfigFile = None,
@@ -138,6 +139,7 @@ def wild(
         Path,
         typer.Option("--out", "-o", metavar="DIR", help="Receives validation, test, cohort."),
         Use.FOLDER,
+        Leaves(()),
     ] = WILD,
     hold_out: Annotated[
         str,
@@ -186,6 +188,7 @@ def triplets(
         Path,
         typer.Option("--out", "-o", metavar="DIR", help="Receives anchor, positive, negative."),
         Use.FOLDER,
+        Leaves(()),
     ] = Path("data"),
     count: Annotated[
         int | None, typer.Option(min=1, help="How many rows; by default one for each fitting image.")
@@ -212,7 +215,10 @@ def collect(
         str, typer.Option("--source", "-s", help="Camera number, or any other source."), Use.READ
     ] = "0",
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives anchor and positive."), Use.FOLDER
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="Receives anchor and positive."),
+        Use.FOLDER,
+        Leaves(()),
     ] = Path("data"),
     show: Annotated[
         bool | None,

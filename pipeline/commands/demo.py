@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import Assignments, Blur, BlurStyle, ConfigFile
-from pipeline.outputs.places import Use
+from pipeline.outputs.places import Leaves, Use
 
 
 def demo(
@@ -16,6 +16,7 @@ def demo(
         Path,
         typer.Option("--out", "-o", metavar="DIR", help="Receives everything the demo makes."),
         Use.FOLDER,
+        Leaves(()),
     ] = Path("demo"),
     blur: Blur = None,
     blur_style: BlurStyle = None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import AsJson, Overwrite
-from pipeline.outputs.places import Use
+from pipeline.outputs.places import Leaves, Use
 
 app = typer.Typer(help="Train, evaluate and export the face detector.", no_args_is_help=True)
 
@@ -63,7 +63,10 @@ def prepare(
         Use.READ,
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives the training set."), Use.FOLDER
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="Receives the training set."),
+        Use.FOLDER,
+        Leaves(()),
     ] = Path("data/detector"),
 ) -> None:
     """Make the training set: human boxes, proposed landmarks; the test fifth stays out."""
@@ -109,8 +112,12 @@ def train(
         Path, typer.Option(metavar="FILE", help="dataset.yaml of `recog detector prepare`."), Use.READ
     ] = Path("data/detector/dataset.yaml"),
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run."), Use.FOLDER
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder of the run."),
+        Use.FOLDER,
+        Leaves(("weights/*.pt",)),
     ] = Path("runs/detector"),
+    overwrite: Overwrite = False,
     model: Annotated[
         str, typer.Option(help="face-n, face-p, an ultralytics description, or weights (.pt) to go on from.")
     ] = "face-n",
@@ -295,12 +302,15 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DIR", help="Receives pictures of the worst misses and false alarms."),
         Use.FOLDER,
+        Leaves(("*-missed.jpg", "*-false.jpg")),
     ] = None,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="DIR", help="Receives detector.json and the curves."),
         Use.FOLDER,
+        Leaves(("detector.json", "detector-*.png")),
     ] = Path("runs/detector-evaluation"),
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Average precision, recall, landmarks and time, beside YuNet, on photographs no training saw."""

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.data import LFW, WILD, LfwFolder, WildFolder
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile
-from pipeline.outputs.places import Use
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile, Overwrite
+from pipeline.outputs.places import Leaves, Use
 
 
 def evaluate(
@@ -44,8 +44,12 @@ def evaluate(
     ] = None,
     root: LfwFolder = LFW,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Receives figures and pictures."), Use.FOLDER
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="Receives figures and pictures."),
+        Use.FOLDER,
+        Leaves(("figures.json", "*.png")),
     ] = Path("runs/evaluation"),
+    overwrite: Overwrite = False,
     photos: Annotated[
         int, typer.Option(min=1, help="open-set, wild: photographs to enrol of each person.")
     ] = 1,

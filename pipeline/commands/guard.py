@@ -12,7 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from pipeline.outputs.places import Output, Use, check_outputs
+from pipeline.outputs.places import Leaves, Output, Use, check_outputs
 from pipeline.paths import expanded
 
 
@@ -31,6 +31,7 @@ class Place:
 
     use: Use
     is_path: bool  # else text, such as what --source takes
+    leaves: tuple[str, ...] | None = None  # for a folder, what is replaced in it; None: it is not said
 
 
 def places(callback: Callable[..., Any]) -> dict[str, Place]:
@@ -39,7 +40,8 @@ def places(callback: Callable[..., Any]) -> dict[str, Place]:
     for name, hint in get_type_hints(callback, include_extras=True).items():
         marks = [each for each in get_args(hint) if isinstance(each, Use)]
         if get_origin(hint) is Annotated and marks:
-            found[name] = Place(marks[0], holds_paths(hint))
+            left = [each.names for each in get_args(hint) if isinstance(each, Leaves)]
+            found[name] = Place(marks[0], holds_paths(hint), left[0] if left else None)
     return found
 
 
@@ -63,8 +65,9 @@ def _checking(callback: Callable[..., Any]) -> Callable[..., Any]:
             if place.use is Use.READ:
                 inputs += each
             elif place.use is not Use.CHECKED:
-                outputs += [Output(one, place.use) for one in each]
-        check_outputs(outputs, inputs, bool(values.get("overwrite")))
+                outputs += [Output(one, place.use, place.leaves or ()) for one in each]
+        # What goes on with an earlier run writes over it because that is asked for.
+        check_outputs(outputs, inputs, bool(values.get("overwrite") or values.get("resume")))
         return callback(**values)
 
     return check_and_call

@@ -10,18 +10,24 @@ import typer
 
 from pipeline.commands.data import LFW, LfwFolder
 from pipeline.commands.options import Assignments, ConfigFile, DetectorFile, Overwrite
-from pipeline.outputs.places import Use
+from pipeline.outputs.places import Leaves, Use
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
     from pipeline.progress import Report
 
-OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run."), Use.FOLDER]
+OutFolder = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="DIR", help="Folder of the run."),
+    Use.FOLDER,
+    Leaves(("best.pt", "last.pt", "frozen-*.onnx")),
+]
 
 
 def train(
     root: LfwFolder = LFW,
     out: OutFolder = Path("runs/siamese"),
+    overwrite: Overwrite = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on exactly where the run in --out stopped.")
     ] = False,

@@ -12,7 +12,7 @@ evidence that a name needs grows with the logarithm of the gallery (Wald, "Seque
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -112,18 +112,18 @@ class Evidence:
         """The latest verdict on a track."""
         return self._verdicts.get(track, UNDECIDED)
 
-    def decide(self, tracks: Sequence[int], people: int, still: bool = False) -> None:
+    def decide(self, tracks: Sequence[int], people: int, once: Collection[int] = ()) -> None:
         """Renew the verdicts on the tracks in view, jointly: one name, one face.
 
         Args:
             people: how many people are enrolled.
-            still: there will be no more looks at them: one has to do, as it has for a photograph.
+            once: those at which there will be no more looks: one has to do, as it has for a photograph.
         """
-        settings = self._settings.model_copy(update={"min_looks": 1}) if still else self._settings
+        one_look = self._settings.model_copy(update={"min_looks": 1}) if once else self._settings
         ratios = {track: self._ratios[track] for track in tracks if track in self._ratios}
         for track, name in assign(ratios).items():
             looks = self._count(track)
-            before = self.of(track)
+            before, settings = self.of(track), one_look if track in once else self._settings
             self._verdicts[track] = judge(ratios[track], name, people, looks, settings, before)
 
     def forget(self, alive: frozenset[int]) -> None:

@@ -92,6 +92,7 @@ class About:
     fingerprint: str  # of the model and the alignment
     dimension: int  # of an embedding
     blur: tuple[str, ...] = ()  # whose faces are covered
+    once: bool = False  # one look at each face is enough: photographs, films of a moment
 
 
 class Opened:
@@ -118,7 +119,7 @@ class Opened:
         self._stack = ExitStack()
         with ExitStack() as stack:
             self._log = stack.enter_context(EventLog(outputs.events))
-            taped = Run(run, source.name, now.isoformat(timespec="seconds"), source.live)
+            taped = Run(run, source.name, now.isoformat(timespec="seconds"), source.live, about.once)
             self._tape = stack.enter_context(
                 TapeWriter(outputs.tape, taped, about.fingerprint, about.dimension, outputs.keep)
             )

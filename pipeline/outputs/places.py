@@ -30,11 +30,21 @@ class Use(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Leaves:
+    """Beside `Use.FOLDER`: the files that a command leaves there in the place of earlier ones."""
+
+    names: tuple[
+        str, ...
+    ]  # patterns, as `Path.glob` takes them; none: what is there stays or is gone on with
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """A place that a command writes to."""
 
     path: Path
     use: Use = Use.NEW
+    leaves: tuple[str, ...] = ()  # patterns of the files that a command leaves in a folder
 
 
 def check_outputs(outputs: Sequence[Output], inputs: Iterable[str | Path], overwrite: bool = False) -> None:
@@ -59,10 +69,23 @@ def check_outputs(outputs: Sequence[Output], inputs: Iterable[str | Path], overw
                 raise SinkError(f"{path}: two outputs would go there; choose another file for one of them")
         if output.use is Use.FOLDER:
             check_folder(path)
+            if not overwrite and (earlier := _earlier(path, output.leaves)):
+                raise SinkError(
+                    f"{earlier} exists; choose another folder, or replace what is there with --overwrite"
+                )
         if output.use is Use.NEW:
             check_place(path)
             if not overwrite and path.exists():
                 raise SinkError(f"{path} exists; choose another name, or replace it with --overwrite")
+
+
+def _earlier(folder: Path, names: Iterable[str]) -> Path | None:
+    """The first file in a folder that would be replaced."""
+    try:
+        found = (path for name in names for path in sorted(folder.glob(name)) if path.is_file())
+        return next(found, None)
+    except OSError:
+        return None  # what cannot be listed is refused elsewhere
 
 
 def check_folder(folder: Path) -> None:

@@ -254,8 +254,9 @@ class Stream:
             held = min(held, PIPED)
         self.fps = 1.0 if isinstance(source, Photos) else source.fps  # pictures are a second apart
         fingerprint, dimension = build.fingerprint(made.embedder), made.embedder.dimension
-        self.about = About(source, self.fps, fingerprint, dimension, settings.blur.who)
         own = for_stills(settings) if stills else for_a_moment(settings, source)
+        once = own.evidence.min_looks < settings.evidence.min_looks
+        self.about = About(source, self.fps, fingerprint, dimension, settings.blur.who, once)
         if stills:
             made = made._replace(detector=UprightDetector(made.detector))
         self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped, report=report, rule=rule)

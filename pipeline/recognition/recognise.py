@@ -118,9 +118,8 @@ class Recogniser:
         rows = self._due(tracks, frame.seconds) if tracks.found else []
         looks = self._look(frame, tracks.faces.as_faces()[rows], tracks.ids[rows]) if rows else ()
         looked = clock()
-        self._evidence.decide(
-            [int(track) for track in tracks.ids if track >= 0], self.enrolled, still=frame.brief
-        )
+        in_view = [int(track) for track in tracks.ids if track >= 0]
+        self._evidence.decide(in_view, self.enrolled, once=in_view if frame.brief else ())
         spent = {
             "detect": seen.seconds,
             "track": tracked - started,

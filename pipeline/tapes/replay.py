@@ -108,7 +108,7 @@ def decide(looks: Looks, tracks: Sequence[TapedTrack], judge: Judge) -> dict[int
     """The last verdict on each track of a run that was more than "undecided"; else the last of all."""
     evidence = judge.evidence()
     verdicts: dict[int, Identity] = {}
-    view = _View(tracks)
+    view, once = _View(tracks), {each.track for each in tracks if each.once}
     for seconds, group in groupby(range(len(looks)), key=lambda row: looks.seconds[row]):
         rows = list(group)
         pooled = [
@@ -118,7 +118,7 @@ def decide(looks: Looks, tracks: Sequence[TapedTrack], judge: Judge) -> dict[int
         for row, ratios in zip(rows, judge.ratios(np.stack(pooled)), strict=True):
             evidence.weigh(looks.tracks[row], ratios)
         in_view = view.at(seconds)
-        evidence.decide(in_view, judge.people_count)
+        evidence.decide(in_view, judge.people_count, once)
         for track in in_view:
             identity = evidence.of(track)
             decided = verdicts.get(track, UNDECIDED).state is not State.UNDECIDED

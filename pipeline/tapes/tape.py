@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,6 +48,13 @@ CREATE TABLE IF NOT EXISTS times (
     PRIMARY KEY (run, track)
 )
 """
+# Tracks for which one look was enough, since 0.10: in photographs, and in shots too short to be followed.
+ONCE = """
+CREATE TABLE IF NOT EXISTS once (
+    run TEXT NOT NULL, track INTEGER NOT NULL, PRIMARY KEY (run, track)
+)
+"""
+OF_TRACKS = ("tracks", "times", "once")  # tables with a row for each track, or for some
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class Run:
     source: str  # as people call it, without secrets
     started: str  # UTC, ISO 8601
     live: bool
+    once: bool = False  # one look at each face was enough; of a run that is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ class TapedTrack:
     last_seconds: float
     first_taken: str | None = None  # UTC, ISO 8601; None for files, and on tapes of before 0.9
     last_taken: str | None = None
+    once: bool = False  # one look was enough to decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +145,23 @@ class Tape:
             found = self._connection.execute(
                 "SELECT * FROM tracks WHERE run = ? ORDER BY track", (run,)
             ).fetchall()
-            timed = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'times'").fetchone()
+            tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master")}
             times = (
                 self._connection.execute(
                     "SELECT track, first_taken, last_taken FROM times WHERE run = ?", (run,)
                 ).fetchall()
-                if timed
+                if "times" in tables
                 else []
             )
-        taken = {track: rest for track, *rest in times}
-        return [TapedTrack(*row, *taken.get(row[1], ())) for row in found]
+            asked = "SELECT track FROM once WHERE run = ?"
+            once = self._connection.execute(asked, (run,)).fetchall() if "once" in tables else []
+        taken = {track: (first, last) for track, first, last in times}
+        single, tracks = {track for (track,) in once}, []
+        for row in found:
+            first, last = taken.get(row[1], (None, None))
+            track = TapedTrack(*row)
+            tracks.append(replace(track, first_taken=first, last_taken=last, once=row[1] in single))
+        return tracks
 
     def looks(self, run: str, tracks: Collection[int] | None = None) -> Looks:
         """The looks of a run, or those at some of its tracks, in the order they were taken."""
@@ -206,11 +222,12 @@ class Tape:
                             "DELETE FROM tracks WHERE run = ?1 AND track = ?2 AND NOT EXISTS "
                             "(SELECT 1 FROM looks WHERE run = ?1 AND track = ?2)", track
                         ).rowcount  # fmt: skip
-                connection.execute(TIMES)
-                connection.execute(
-                    "DELETE FROM times WHERE NOT EXISTS (SELECT 1 FROM tracks "
-                    "WHERE tracks.run = times.run AND tracks.track = times.track)"
-                )
+                for made in (TIMES, ONCE):
+                    connection.execute(made)
+                for table in OF_TRACKS[1:]:
+                    connection.execute(
+                        f"DELETE FROM {table} WHERE (run, track) NOT IN (SELECT run, track FROM tracks)"  # noqa: S608
+                    )
             self._connection.execute("VACUUM")
             if self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 raise SourceError(f"the tape {self._path} is in use, so it is not rewritten yet; try again")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.config import KeepSettings
 from pipeline.errors import SourceError
-from pipeline.tapes.tape import TIMES, Tape, connect, explained
+from pipeline.tapes.tape import OF_TRACKS, ONCE, TIMES, Tape, connect, explained
 
 MEGABYTE = 1_000_000
 SPARE = 0.1  # share that is deleted beyond what has to be, so that it is not done again at once
@@ -24,6 +24,7 @@ def trim(connection: sqlite3.Connection, keep: KeepSettings) -> int:
     """
     deleted = 0
     connection.execute("PRAGMA secure_delete = ON")
+    connection.execute(ONCE)
     with connection:
         if keep.days is not None:
             before = (datetime.now(UTC) - timedelta(days=keep.days)).isoformat(timespec="milliseconds")
@@ -34,7 +35,7 @@ def trim(connection: sqlite3.Connection, keep: KeepSettings) -> int:
         if keep.megabytes is not None:
             deleted += _oldest(connection, keep.megabytes * MEGABYTE)
         if deleted:
-            for table in ("tracks", "times"):
+            for table in OF_TRACKS:
                 connection.execute(
                     f"DELETE FROM {table} WHERE run IN (SELECT run FROM runs WHERE live) "  # noqa: S608
                     "AND (run, track) NOT IN (SELECT run, track FROM looks)"
@@ -77,10 +78,11 @@ def _delete(path: Path, fingerprint: str, where: str, each: Sequence[tuple[objec
     with explained(path, SourceError), closing(connect(path)) as connection:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute(TIMES)
+        connection.execute(ONCE)
         with connection:
             deleted = connection.executemany(f"DELETE FROM looks WHERE {where}", each).rowcount  # noqa: S608
             if deleted > 0:
-                for table in ("tracks", "times"):
+                for table in OF_TRACKS:
                     connection.execute(
                         f"DELETE FROM {table} WHERE (run, track) NOT IN (SELECT run, track FROM looks)"  # noqa: S608
                     )

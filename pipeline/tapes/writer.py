@@ -14,6 +14,7 @@ from pipeline.config import KeepSettings
 from pipeline.errors import SinkError
 from pipeline.tapes.tape import (
     APPLICATION,
+    ONCE,
     SCHEMA,
     TIMES,
     VERSION,
@@ -50,6 +51,7 @@ class TapeWriter:
         self._path, self._run = path, run.run
         self._keep, self._trim_at = keep if run.live else None, 0.0
         self._connection: sqlite3.Connection | None = None
+        self._once = run.once  # one look is enough at every face
         self._tracks: dict[int, TapedTrack] = {}
         self._rows: list[tuple[object, ...]] = []  # looks that are not written yet
         self._committed = time.monotonic()
@@ -76,7 +78,11 @@ class TapeWriter:
                 now = TapedTrack(self._run, face.track, *at, *at, taken, taken)
                 first = self._tracks.setdefault(face.track, now)
                 self._tracks[face.track] = replace(
-                    first, last_frame=frame.index, last_seconds=frame.seconds, last_taken=taken
+                    first,
+                    last_frame=frame.index,
+                    last_seconds=frame.seconds,
+                    last_taken=taken,
+                    once=self._once or frame.brief or first.once,
                 )
         self._rows += [
             (self._run, look.track, frame.index, frame.seconds, *map(float, look.box), look.quality,
@@ -129,6 +135,7 @@ class TapeWriter:
                     "choose another file for --tape"
                 )
             connection.execute(TIMES)
+            connection.execute(ONCE)
             connection.execute(
                 "INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?)",
                 (run.run, _in_utf8(run.source), run.started, run.live),
@@ -137,7 +144,8 @@ class TapeWriter:
     def _commit(self) -> None:
         assert self._connection is not None
         rows = [astuple(track) for track in self._tracks.values()]
-        times = [(*row[:2], *row[6:]) for row in rows if row[6] is not None]
+        times = [(*row[:2], *row[6:8]) for row in rows if row[6] is not None]
+        once = [(each.run, each.track) for each in self._tracks.values() if each.once]
         # All at once, so that another source that writes to the same tape need not wait for long.
         self._connection.executemany("INSERT INTO looks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows)
         self._rows.clear()
@@ -145,6 +153,7 @@ class TapeWriter:
             "INSERT OR REPLACE INTO tracks VALUES (?, ?, ?, ?, ?, ?)", [row[:6] for row in rows]
         )
         self._connection.executemany("INSERT OR REPLACE INTO times VALUES (?, ?, ?, ?)", times)
+        self._connection.executemany("INSERT OR IGNORE INTO once VALUES (?, ?)", once)
         self._connection.commit()
         self._committed = time.monotonic()
         # Tracks that ended are written and need no more room here.

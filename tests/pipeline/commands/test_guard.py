@@ -63,6 +63,41 @@ def test_whoever_writes_a_file_has_the_option_to_replace_one(name: str) -> None:
     assert "overwrite" in {each.name for each in COMMANDS[name].params}
 
 
+FOLDERS = [
+    (name, each)
+    for name, command in COMMANDS.items()
+    for each, place in places(command.callback).items()
+    if place.use is Use.FOLDER
+]
+REPLACING = [
+    (name, each, leaf)
+    for name, each in FOLDERS
+    for leaf in places(COMMANDS[name].callback)[each].leaves or ()
+]
+
+
+@pytest.mark.parametrize(("name", "folder"), FOLDERS)
+def test_every_folder_that_receives_files_says_which_of_them_are_replaced(name: str, folder: str) -> None:
+    leaves = places(COMMANDS[name].callback)[folder].leaves
+    assert leaves is not None, "mark it: Leaves(('figures.json',)), or Leaves(()) where nothing is replaced"
+    assert not leaves or "overwrite" in {each.name for each in COMMANDS[name].params}
+
+
+@pytest.mark.parametrize(("name", "folder", "leaf"), REPLACING)
+def test_no_file_in_a_folder_is_replaced_unless_that_is_meant(
+    name: str, folder: str, leaf: str, tmp_path: Path, recog: Any
+) -> None:
+    earlier = tmp_path / leaf.replace("*", "earlier")
+    earlier.parent.mkdir(exist_ok=True)
+    earlier.write_bytes(b"precious")
+    recog(*name.split(), *arguments(COMMANDS[name], {folder: tmp_path})).refused("--overwrite")
+    assert earlier.read_bytes() == b"precious"
+
+
+def test_the_walk_finds_the_folders_that_are_known_to_be_written_to() -> None:
+    assert {name for name, *_ in REPLACING} >= {"train", "evaluate", "detector train", "detector evaluate"}
+
+
 def test_the_walk_finds_the_commands_that_are_known_to_write() -> None:
     assert {"bench", "calibrate", "enroll", "explain", "gallery show", "verify"} <= set(WRITING)
     run = places(COMMANDS["run"].callback)

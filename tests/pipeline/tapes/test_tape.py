@@ -186,6 +186,29 @@ class TestCommands:
         assert "red" in told
         assert "1 unknown, 0 undecided" in told
 
+    @pytest.mark.parametrize(
+        ("count", "rate"),
+        [(8, 20.0), (4, 0.5), (1, 20.0), (0, 0.0)],
+        ids=["moment", "slides", "frame", "photos"],
+    )
+    def test_what_one_look_was_enough_for_is_decided_as_the_run_did(  # type: ignore[no-untyped-def]
+        self, tmp_path: Path, world, detector, embedder, recog, count: int, rate: float
+    ) -> None:
+        if count:
+            source = world.film(tmp_path / "a.avi", world.RED, world.GREEN, count=count, fps=rate)
+        else:
+            source = tmp_path / "photos"
+            source.mkdir()
+            for name in ("a.png", "b.png"):
+                world.picture(source / name, world.RED, world.GREEN)
+        recog("enroll", "--name", "red", "--images", world.picture(tmp_path / "red.png", world.RED))
+        ended = recog("run", "-s", source, "--tape", tmp_path / "t.tape", "--events", tmp_path / "e.jsonl")
+        assert (ended.code, ended.err) == (0, "")
+        assert "red" in ended.out
+        tracks = json.loads(recog("replay", "--tape", tmp_path / "t.tape", "--json").out)["tracks"]
+        assert {(each["state"], each["name"]) for each in tracks} == {("named", "red"), ("unknown", None)}
+        assert all(each["once"] for each in tracks)
+
     def test_another_gallery_gives_other_names(self, taped: Path, world, recog) -> None:  # type: ignore[no-untyped-def]
         other = taped.with_name("other.db")
         picture = world.picture(taped.with_name("green.png"), world.GREEN)
@@ -269,6 +292,24 @@ def test_tracks_of_a_live_source_have_the_times_of_the_wall_clock(tmp_path: Path
         assert tape.tracks("run1") == []
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM times").fetchone() == (0,)
+
+
+def test_a_track_at_which_one_look_was_enough_says_so_until_it_is_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "t.tape"
+    each = result(0, {3: [0.1, 2, 3, 4], 5: [1, 1, 1, 1]})
+    write(path, [replace(each, frame=replace(each.frame, brief=True)), result(1, {7: [2, 2, 2, 2]})])
+    with Tape(path, MODEL) as tape:
+        assert [(track.track, track.once) for track in tape.tracks("run1")] == [
+            (3, True),
+            (5, True),
+            (7, False),
+        ]
+        tape.erase({"run1": [0]})
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT track FROM once").fetchall() == [(5,)]
+        connection.execute("DROP TABLE once")
+    with Tape(path, MODEL) as tape:  # a tape of before
+        assert [track.once for track in tape.tracks("run1")] == [False, False]
 
 
 def test_a_tape_of_before_has_no_times_of_the_wall_clock_and_takes_more_runs(tmp_path: Path) -> None:
