@@ -20,7 +20,7 @@ OutFolder = Annotated[
     Path,
     typer.Option("--out", "-o", metavar="DIR", help="Folder of the run."),
     Use.FOLDER,
-    Leaves(("best.pt", "last.pt", "frozen-*.onnx")),
+    Leaves(("best.pt", "last.pt")),
 ]
 
 
@@ -129,7 +129,7 @@ def train(
         if teacher or extra or start or resume or wild:
             raise ConfigError("--backbone: nothing but a head is fitted; leave --teacher and the like away")
         with shown() as progress:
-            models = train_heads(backbone, root, out, settings, hold_out or VIEW1, progress)
+            models = train_heads(backbone, root, out, settings, hold_out or VIEW1, progress, overwrite)
         for model in models:
             print(f"{model}: written")
         protocol, tested = ("view2", out) if len(models) > 1 else (hold_out or VIEW1, models[0])

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from pipeline import build
 from pipeline.config import Settings
 from pipeline.errors import ConfigError, SinkError
+from pipeline.outputs.places import Output, check_outputs
 from pipeline.progress import Progress, silent
 from pipeline.training.data import make_folder
 from pipeline.training.network import CALIBRATION_IMAGES, lfw_crops
@@ -38,7 +39,13 @@ BATCH = 32  # faces that one thread embeds at once
 
 
 def train_heads(
-    backbone: Path, root: Path, out: Path, settings: Settings, hold_out: str, progress: Progress = silent
+    backbone: Path,
+    root: Path,
+    out: Path,
+    settings: Settings,
+    hold_out: str,
+    progress: Progress = silent,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Fit the head for one split of LFW's people, or for all ten folds; return the models.
 
@@ -46,8 +53,10 @@ def train_heads(
         backbone: any ONNX face embedder, (n, 3, 112, 112) -> (n, d).
         out: folder for the models, `frozen-view1.onnx`, `frozen-fold-9-10.onnx` and the like.
         hold_out: as `siamese.lfw.split` reads it, or `all`.
+        overwrite: models that are there already may be replaced.
 
     Raises:
+        SinkError: a model is there already.
         ConfigError: recog[train] is not installed.
         PipelineError, SiameseError: data or models that are missing, damaged or of another kind, or `out`
             cannot be written.
@@ -61,6 +70,8 @@ def train_heads(
         wanted = [split(root, f"fold:{number}") for number in numbers]
     else:
         wanted = [split(root, hold_out)]
+    earlier = [out / _name(people) for people in wanted if (out / _name(people)).exists()]
+    check_outputs([Output(path) for path in earlier], [backbone], overwrite)
     make_folder(out)
     frozen = Backbone(backbone, settings.backbone, threads=1)
     crops = lfw_crops(root, settings, progress)
@@ -82,11 +93,15 @@ def _fit(frozen: Backbone, embeddings: Floats, crops: CropSet, people: Split, ou
     fitted = fit_and_calibrate(frozen, embeddings, crops, fit, held)
     card = card_of(frozen, fitted, people, len(people.fit), crops.alignment)
     card["licence"] = f"the head: MIT; the backbone: that of {frozen.model.name}"
-    name = "frozen-" + people.hold_out.replace(":", "-").replace(",", "-") + ".onnx"
+    name = _name(people)
     try:
         return export_frozen(frozen, fitted.head, out / name, fitted.calibration, card)
     except OSError as error:
         raise SinkError(f"{out / name}: cannot be written ({error.strerror or error})") from error
+
+
+def _name(people: Split) -> str:
+    return "frozen-" + people.hold_out.replace(":", "-").replace(",", "-") + ".onnx"
 
 
 @dataclass(frozen=True, slots=True)

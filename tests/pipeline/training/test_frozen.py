@@ -83,10 +83,11 @@ def test_heads_for_all_folds_are_fitted_and_each_is_asked_for_its_own(
     (kept,) = (root / "embeddings").iterdir()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     before = kept.stat().st_mtime_ns
-    assert recog(*train, "--hold-out", "fold:1").code == 0
+    recog(*train, "--hold-out", "fold:1").refused("frozen-fold-1.onnx exists")
+    assert recog(*train, "--hold-out", "fold:1", "--overwrite").code == 0
     assert kept.stat().st_mtime_ns == before  # embedded once
 
-    evaluate = ("evaluate", "--root", root, "--out", tmp_path / "evaluation", "--json")
+    evaluate = ("evaluate", "--root", root, "--out", tmp_path / "evaluation", "--json", "--overwrite")
     assert f"next: recog evaluate --protocol view2 --model {out}\n" in ended.out
     ended = recog(*evaluate, "--protocol", "view2", "--model", out)
     assert (ended.code, ended.err) == (0, "")
