@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pipeline.identity.identify import Candidate, Identified
     from pipeline.identity.verify import Answer, Comparison
     from pipeline.outputs.forget import Known, Receipt
+    from pipeline.outputs.home import Telling
     from pipeline.protocols import Detector
     from pipeline.recognition.following import Following
     from pipeline.recognition.past import Past
@@ -89,6 +90,7 @@ __all__ = [
     "Sighting",
     "State",
     "TapeWriter",
+    "Telling",
     "TrackedFace",
     "Trust",
     "Verdict",
@@ -126,6 +128,7 @@ _LAZY = {
     "Sighting": "pipeline.tapes.replay",
     "Receipt": "pipeline.outputs.forget",
     "TapeWriter": "pipeline.tapes.writer",
+    "Telling": "pipeline.outputs.home",
     "Verdict": "pipeline.enrolment.photos",
 }
 
@@ -660,6 +663,37 @@ class Recog:
         with closing(Tape(Path(tape), build.fingerprint(embedder))) as opened, self.gallery() as people:
             found = explain.explain(event, opened, people, build.judge(people, embedder, self.settings))
         return replace(found, snapshot=picture)
+
+    def telling(
+        self,
+        source: str,
+        mark: str = "",
+        up: Callable[[], bool] = lambda: True,
+        report: Report = _log.warning,
+        linger: float = 1.0,
+    ) -> Telling:
+        """What tells a home of one source, at the broker of `settings.mqtt`; without one it does nothing.
+
+        Give it every result of `follow`, and `close` it at the end.
+
+        Args:
+            source: as `follow` takes it; its name there is made of it.
+            mark: is added to that name, to tell sources apart that would have the same.
+            up: whether the source is there; asked from another thread.
+            report: is told in a line, from any thread, when deliveries begin to fail and work again.
+            linger: seconds that `close` waits at most for what is not delivered yet.
+
+        Raises:
+            SinkError: the address or the password cannot be used.
+            ModuleNotFoundError: the extra `mqtt` is missing.
+        """
+        from pipeline.outputs.home import Telling, camera_ids
+        from pipeline.outputs.ledger import Ledger
+
+        camera = "-".join([*camera_ids([source]), *([mark] if mark else [])])
+        if self.settings.mqtt.url:
+            Ledger(self.path).note("mqtt", self.settings.mqtt.url)
+        return Telling(self.settings.mqtt, camera, report, up, linger)
 
     def portraits(self) -> Portraits:
         """What keeps the best looks at each track of a source that is followed, to enroll people from later.

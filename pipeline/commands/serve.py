@@ -16,6 +16,7 @@ from pipeline.commands.options import (
     DetectorFile,
     EmbedderFile,
     GalleryFile,
+    Mqtt,
 )
 from pipeline.outputs.places import Use
 
@@ -77,6 +78,7 @@ def serve(
         typer.Option("--tls-key", metavar="FILE", help="Private key of the certificate (PEM)."),
         Use.READ,
     ] = None,
+    mqtt: Mqtt = None,
     blur: Blur = None,
     blur_style: BlurStyle = None,
     gallery: GalleryFile = None,
@@ -95,8 +97,9 @@ def serve(
     from dataclasses import replace
 
     from pipeline.api import Recog
-    from pipeline.commands.shared import settings_from, with_blur
+    from pipeline.commands.shared import settings_from, with_blur, with_mqtt
     from pipeline.errors import ServiceError
+    from pipeline.outputs.home import check_home
     from pipeline.service.access import Access, Bind
     from pipeline.service.app import make_app
     from pipeline.service.options import Options
@@ -107,6 +110,8 @@ def serve(
     if (certificate is None) != (key is None):
         raise typer.BadParameter("give the certificate and its key", param_hint="--tls-cert, --tls-key")
     settings = with_blur(settings_from(config, assignments, detector, model), blur, blur_style)
+    settings = with_mqtt(settings, mqtt)
+    check_home(settings.mqtt)
     folders = tuple(each.resolve() for each in folder or ())
     if missing := next((each for each in folders if not each.is_dir()), None):
         raise ServiceError(f"--folder {missing}: there is no such folder")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import secrets
 import socket
 import threading
 import unicodedata
@@ -23,7 +24,7 @@ import numpy as np
 from pipeline.config import MqttSettings
 from pipeline.errors import SinkError
 from pipeline.outputs.broker import LINGER, Broker, Message, address_of
-from pipeline.outputs.events import Event
+from pipeline.outputs.events import Event, Events
 from pipeline.outputs.snapshots import Snapshots, encoded
 from pipeline.sources.streams import shown_address
 from pipeline.types import Result, State
@@ -194,6 +195,36 @@ class Home:
         assert self._broker is not None
         while not self._ending.wait(PACE):
             self._broker.state(self._availability(self._up()))
+
+
+class Telling:
+    """Tells a home of one source from its results alone: give `take` every one, and `close` it at the end."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        camera: str,
+        report: Callable[[str], None],
+        up: Callable[[], bool],
+        linger: float = LINGER,
+    ) -> None:
+        """As `Home`, which see."""
+        run = secrets.token_hex(6)
+        self._events = Events(run=run)
+        self._home = Home(settings, camera, run, report, up, linger)
+
+    def take(self, result: Result) -> None:
+        """Tell what is new. Returns at once."""
+        self._home.take(result, self._events.update(result))
+
+    def close(self) -> str | None:
+        """Tell who left with the source, deliver what waits, and say goodbye. May be called again.
+
+        Returns:
+            what was lost, in one line, if anything was.
+        """
+        self._home.finish(self._events.finish())
+        return self._home.close()
 
 
 def check_home(settings: MqttSettings) -> None:

@@ -242,7 +242,12 @@ class Cameras:
                 return self._running[source.id]
 
             def follower(frames: Following) -> Run:
-                self._runs[source.id] = run = Run(self._desk, source.id, frames, lambda: self._days)
+                home = self._desk.recog.telling(
+                    source.url,
+                    source.id[-4:].lower(),  # two sources may be called the same
+                    lambda: frames.condition is None or frames.condition.up,
+                )
+                self._runs[source.id] = run = Run(self._desk, source.id, frames, lambda: self._days, home)
                 return run
 
             def changed(status: Status) -> None:

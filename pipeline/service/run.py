@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.api import Following, Identity, Recog, Result, State, TrackedFace
+from pipeline.api import Following, Identity, Recog, Result, State, Telling, TrackedFace
 from pipeline.service.board import Board, Shown
 from pipeline.service.metrics import Metrics
 from pipeline.service.names import Names
 from pipeline.service.sightings import Sightings
 from pipeline.service.taping import Taping
 from pipeline.service.visits import Visits, decided
+
+_log = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
@@ -46,16 +49,25 @@ class Desk:
 class Run:
     """One run of a source. In the source's thread, give `take` every result in order, then `close`."""
 
-    def __init__(self, desk: Desk, source: str, frames: Following, days: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        source: str,
+        frames: Following,
+        days: Callable[[], int],
+        home: Telling | None = None,
+    ) -> None:
         """
         Args:
             source: its id.
             days: for how many days looks are kept.
+            home: tells a home who is seen; it is closed with the run.
         """
         self._run = run = secrets.token_hex(6)
         self._desk, self._source, self._frames = desk, source, frames
         self._visits = Visits(source, run, desk.names.id_of, desk.recog.settings.track.patience)
         self._taping = Taping(desk.recog, desk.tape, run, frames.name, frames.live, days)
+        self._home = home
         self._dropped = 0
 
     @property
@@ -69,6 +81,8 @@ class Run:
         visits = list(self._visits.take(result))
         desk.board.put(Shown(self._source, result, [self._told(face) for face in result.faces]))
         self._taping.take(result)
+        if self._home is not None:
+            self._home.take(result)
         for watcher in desk.watchers:
             watcher.take(self._run, result)
         if visits:
@@ -84,6 +98,8 @@ class Run:
         self._taping.close()
         for watcher in self._desk.watchers:
             watcher.ended(self._run)
+        if self._home is not None and (lost := self._home.close()):
+            _log.warning("%s", lost)
 
     def _count(self, result: Result) -> None:
         taken = result.frame.taken

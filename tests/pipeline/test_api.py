@@ -46,6 +46,7 @@ def test_the_surface_is_what_all_says_and_each_name_can_be_had() -> None:
             "Sighting",
             "Receipt",
             "TapeWriter",
+            "Telling",
         ),
         *("cutout", "demo_film", "drawn", "explain_card", "explain_lines", "shown_source"),
     }
