@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -19,12 +21,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.errors import ServiceError
 from pipeline.service.access.guard import refuse
 from pipeline.service.access.roles import Caller
 from pipeline.service.ids import now, utc
-from pipeline.service.problems import Problem
+from pipeline.service.problems import Problem, from_error
 from pipeline.service.store import Store
 
+_log = logging.getLogger(__name__)
 HOURS = 24  # for which answers are kept
 MOST_BYTES = 256 << 10  # of an answer that is kept
 MOST_READ = 1 << 20  # of a request that is compared by its content
@@ -138,6 +142,9 @@ class Idempotency:
         except Problem as problem:
             await refuse(problem, scope, receive, send)
             return
+        except ServiceError as error:  # nothing is begun that could not be told from its repetition
+            await refuse(from_error(error), scope, receive, send)
+            return
         if isinstance(found, Kept):
             again = [*found.headers, (b"idempotency-replayed", b"true")]
             await send({"type": "http.response.start", "status": found.status, "headers": again})
@@ -158,15 +165,19 @@ class Idempotency:
                 body.extend(message.get("body", b""))
                 if not message.get("more_body", False) and len(body) <= MOST_BYTES:
                     answer = Kept(start["status"], list(start["headers"]), bytes(body))
-                    await run_in_threadpool(self._answers.keep, caller, key, answer)
-                    kept = True
+                    try:
+                        await run_in_threadpool(self._answers.keep, caller, key, answer)
+                        kept = True
+                    except ServiceError as error:  # it is done: better answered than not
+                        _log.error("an answer cannot be kept for its key: %s", error)
             await send(message)
 
         try:
             await self._app(scope, receive, sending)
         finally:
             if not kept:
-                await run_in_threadpool(self._answers.let_go, caller, key)
+                with suppress(ServiceError):
+                    await run_in_threadpool(self._answers.let_go, caller, key)
 
 
 async def _digest(scope: Scope, headers: Headers, receive: Receive) -> tuple[bytes, Receive]:

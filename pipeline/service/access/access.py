@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 import sqlite3
 import threading
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ServiceError
 from pipeline.service.access import secret
 from pipeline.service.access.bind import Bind
 from pipeline.service.access.patience import BackOff, Limit
 from pipeline.service.access.roles import Caller, Role
 from pipeline.service.ids import now, utc
 
+_log = logging.getLogger(__name__)
 SESSION_DAYS = 30
 MOST_SESSIONS = 1000  # of those that hold; the oldest end first
 NAME_MOST = 80  # characters of a token's name
@@ -147,8 +149,11 @@ class Access:
         if number is None or row is None or not secret.proves(text, row[0]):
             return None
         if (row[3] or "")[:13] != at[:13]:
-            with self._store.writing() as db:
-                db.execute("UPDATE tokens SET used = ? WHERE id = ?", (at, number))
+            try:
+                with self._store.writing() as db:
+                    db.execute("UPDATE tokens SET used = ? WHERE id = ?", (at, number))
+            except ServiceError as error:  # the disk is full, say: whoever may look still may
+                _log.warning("when a token was used cannot be kept: %s", error)
         return Caller(number, "token", row[1], Role(row[2]))
 
     def holds(self, caller: Caller) -> bool:

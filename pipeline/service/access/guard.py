@@ -11,10 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pipeline.errors import ServiceError
 from pipeline.service.access.access import Access
 from pipeline.service.access.patience import address_of
 from pipeline.service.access.roles import Caller
-from pipeline.service.problems import Problem
+from pipeline.service.problems import Problem, from_error
 
 COOKIE = "recog_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # these change nothing
@@ -40,6 +41,9 @@ class Guard:
                 raise nobody()
         except Problem as problem:
             await refuse(problem, scope, receive, send)
+            return
+        except ServiceError as error:  # who is calling cannot be looked up
+            await refuse(from_error(error), scope, receive, send)
             return
         await self._app(scope, receive, send)
 

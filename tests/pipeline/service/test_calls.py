@@ -105,6 +105,24 @@ def test_a_gallery_that_is_damaged_meanwhile_is_a_problem_and_no_crash(
     assert path.exists()
 
 
+def test_with_a_full_disk_who_may_look_still_may_and_changes_are_refused(
+    running: Any, png: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Store) -> Any:
+        raise ServiceError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "writing", full)
+        assert running.viewer.get("/api/v1/people").status_code == 200
+        refused = rosa(running, png, **{"idempotency-key": "k1"})
+        assert (refused.status_code, refused.json()["code"]) == (503, "store")
+        assert refused.headers["content-type"] == "application/problem+json"
+        broken.setattr(Store, "reading", full)
+        unknown = running.viewer.get("/api/v1/people")
+        assert (unknown.status_code, unknown.json()["code"]) == (503, "store")
+    assert rosa(running, png, **{"idempotency-key": "k1"}).status_code == 201
+
+
 def test_the_log_holds_routes_and_no_names_or_keys(running: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="pipeline.service"):
         running.viewer.get("/api/v1/people", params={"q": "Rosa"})
