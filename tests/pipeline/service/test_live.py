@@ -101,7 +101,7 @@ def test_a_page_is_told_of_the_sources_and_sent_pictures_with_faces(
     assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1).shape == (240, 320, 3)
     face = head["faces"][0]
     assert set(face) == {
-        *("key", "track", "event", "box", "state", "name", "person", "confidence", "why", "looks")
+        *("key", "track", "event", "box", "state", "name", "person", "confidence", "why", "looks", "covered")
     }
     assert len(face["box"]) == 4
 
