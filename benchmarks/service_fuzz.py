@@ -27,6 +27,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.api import Recog
+from pipeline.outputs.places import output_file
 from pipeline.service.access import Access, Bind, Role
 from pipeline.service.access.patience import Limit
 from pipeline.service.app import make_app
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--film", type=Path, help="a film to watch meanwhile; none for no source")
     parser.add_argument("--workers", type=int, default=2, help="requests at once")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="where to write the counts, as JSON")
+    parser.add_argument("--out", type=output_file, help="where to write the counts, as JSON")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Recog.open(Path(folder) / "people.db") as recog:
         recog.enroll("Grace Hopper", [PHOTOGRAPHS / "grace-hopper.jpg"])

@@ -205,7 +205,7 @@ def test_viewers_that_vanish_are_forgotten(watched: tuple[Any, str], until: Call
     page.say(type="watch", sources=[source])
     with running.viewer.stream("GET", f"api/v1/sources/{source}/stream.mjpeg") as stream:
         next(stream.iter_raw())
-        assert running.service.board.readers == 2
+        until(lambda: running.service.board.readers == 2)
     page.socket.socket.close()  # the cable is cut
     until(lambda: running.service.board.readers == 0)
     assert running.viewer.get(f"api/v1/sources/{source}").json()["state"] == "running"
