@@ -234,7 +234,7 @@ def test_a_calibration_that_lapses_while_cameras_run_is_said_once(
         keep(people, claim, np.zeros((0, 8), np.float32), undoable=False)
 
         def enroll(frame: int) -> None:
-            time.sleep(0.005)
+            time.sleep(0.03)  # long enough for the gallery to be looked at again, which is done once a second
             if frame == 20:
                 crop = np.full((1, 112, 112, 3), world.GREEN, np.uint8)
                 people.add("Greta", [NewTemplate(embedder.embed(crop)[0], None, 1.0, "test", "Greta")])
