@@ -30,6 +30,7 @@ def place(given: str, *kinds: type) -> tuple[Any, ...]:
     """
     try:
         found = json.loads(base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)))
+        json.dumps(found, ensure_ascii=False).encode()  # JSON may escape half a character; SQLite takes none
     except (binascii.Error, ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or [type(each) for each in found] != list(kinds):

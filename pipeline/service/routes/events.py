@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -16,6 +14,7 @@ from pipeline.api import Explanation, Image, State, explain_card, explain_lines
 from pipeline.errors import SourceError
 from pipeline.service.deps import ServiceDep, viewer
 from pipeline.service.ids import utc
+from pipeline.service.paging import CursorParam, LimitParam, cursor, place
 from pipeline.service.problems import Problem
 from pipeline.service.service import Service
 from pipeline.service.sightings import SELECT, as_event
@@ -86,8 +85,8 @@ def list_events(
     state: Literal["named", "unknown", "undecided"] | None = None,
     after: Annotated[AwareDatetime | None, Query(description="Only those that came at or after.")] = None,
     before: Annotated[AwareDatetime | None, Query(description="Only those that came before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: LimitParam = 50,
+    cursor_: Annotated[CursorParam, Query(alias="cursor")] = None,
 ) -> Events:
     """Events, newest first."""
     wanted: list[tuple[str, Any]] = [
@@ -99,15 +98,15 @@ def list_events(
     wanted += [("at < ?", _text(before))] if before is not None else []
     values = [value for _, value in wanted]
     where = [clause for clause, _ in wanted]
-    if cursor is not None:
+    if cursor_ is not None:
         where.append("(at, id) < (?, ?)")
-        values += _place(cursor)
+        values += place(cursor_, str, str)
     clause = f"WHERE {' AND '.join(where)}" if where else ""
     query = f"{SELECT} {clause} ORDER BY at DESC, id DESC LIMIT ?"
     with service.store.reading() as connection:
         rows = connection.execute(query, (*values, limit + 1)).fetchall()
     items = [Event.model_validate(as_event(row, service.names.name_of)) for row in rows[:limit]]
-    following = _cursor(items[-1].at, items[-1].id) if len(rows) > limit else None
+    following = cursor(items[-1].at, items[-1].id) if len(rows) > limit else None
     return Events(items=items, next=following)
 
 
@@ -217,16 +216,3 @@ def _text(moment: datetime) -> str:
         return utc(moment)
     except OverflowError:  # a year that only exists in another zone
         raise Problem(422, "bad_time", "there is no such time") from None
-
-
-def _cursor(at: str, event: str) -> str:
-    return base64.urlsafe_b64encode(f"{at} {event}".encode()).decode().rstrip("=")
-
-
-def _place(cursor: str) -> list[str]:
-    try:
-        data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        at, event = data.split(" ")
-    except (binascii.Error, ValueError) as error:
-        raise Problem(422, "bad_cursor", "this is no cursor of this list", "query.cursor") from error
-    return [at, event]
