@@ -8,8 +8,6 @@ from pathlib import Path
 
 from pipeline.service.store import Store, store_path
 
-_PORTRAITS = """FROM portraits WHERE (run, track) IN
-    (SELECT run, track FROM events WHERE id IN (SELECT id FROM gone))"""
 Track = tuple[str, int]  # the id of a run, and the number of a track in it
 
 
