@@ -22,8 +22,10 @@ from pipeline.service.routes import access as access_routes
 from pipeline.service.routes import (
     calibration,
     corrections,
+    enrolment,
     events,
     health,
+    history,
     identify,
     jobs,
     live,
@@ -89,7 +91,7 @@ def make_app(service: Service, access: Access) -> FastAPI:
     MultiPartParser.spool_max_size = uploads.MOST_TOTAL  # no pictures of faces in a temporary folder
     problems.install(app)
     api = APIRouter(prefix=PREFIX)
-    first = (version, access_routes, people, photos, identify, calibration, jobs, tapes)
+    first = (version, access_routes, people, enrolment, history, photos, identify, calibration, jobs, tapes)
     for routes in (*first, sources, live, events, corrections, review, settings, health):
         api.include_router(routes.router)
     app.include_router(api)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -174,6 +175,16 @@ def merge_counts(into: Entry, entry: Entry) -> tuple[int, int]:
     return len(entry.cards) - double, double
 
 
-def refused(error: GalleryError, code: str, where: str) -> Problem:
-    """What the gallery refuses, as a problem of one field."""
-    return Problem(422, code, " ".join(str(error).split()), where)
+@contextmanager
+def about(code: str, where: str) -> Iterator[None]:
+    """What the gallery refuses inside is a problem of one field.
+
+    Args:
+        code, where: of the problem.
+    """
+    try:
+        yield
+    except GalleryError as error:
+        if type(error) is not GalleryError:  # the gallery cannot be used: no fault of the field
+            raise
+        raise Problem(422, code, " ".join(str(error).split()), where) from error
