@@ -9,66 +9,26 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gallery.errors import GalleryError
 from gallery.types import Merger
-from pipeline.api import Identity, Past, Portrait, Recog, State
-from pipeline.errors import SourceError
+from pipeline.api import Past, Portrait, Recog, State
+from pipeline.service.again import Again, by_run
 from pipeline.service.ids import new_id, now
 from pipeline.service.names import Names
 from pipeline.service.portraits import Keeper, Key
 from pipeline.service.problems import Problem
+from pipeline.service.said import Change, Correction, Said, find_event, read, write
+from pipeline.service.said import changes as changes_of
 from pipeline.service.store import Store
 
 MOST_AGAIN = 2_000  # events, the newest, that are decided again
 SAID = "somebody said so"
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The verdict of an event."""
-
-    state: str
-    person: str | None  # the gallery's id
-    confidence: float
-    why: str
-
-    @classmethod
-    def of(cls, row: Any) -> Said:
-        """That of a row of the table. Why it is undecided may hold somebody's name, and is not kept."""
-        undecided = row["state"] == State.UNDECIDED.value
-        return cls(row["state"], row["person"], row["confidence"], "" if undecided else row["why"])
-
-    def same(self, other: Said) -> bool:
-        """Whether it says the same, as sure or not."""
-        return (self.state, self.person) == (other.state, other.person)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a correction made of an event."""
-
-    event: str
-    said: bool  # of this event
-    was: Said
-    becomes: Said
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """Something that was said, and what it changed."""
-
-    id: str
-    at: str
-    kind: str  # not, is
-    person: str
-    withdrawn: str | None
-    changes: tuple[Change, ...]
 
 
 class Corrections:
@@ -90,7 +50,8 @@ class Corrections:
             told: is told of events that were changed in the table.
             source_name: what a source is called, by id.
         """
-        self._recog, self._store, self._past, self._names = recog, store, past, names
+        self._recog, self._store, self._names = recog, store, names
+        self._again = Again(store, past, names)
         self._keeper, self._told, self._source_name = keeper, told, source_name
         self._turn = threading.RLock()
         self._looks_then: object = None  # of the gallery's file, when it was last asked for what was undone
@@ -116,19 +77,19 @@ class Corrections:
             if not looks:
                 raise Problem(409, "no_looks", "the looks at this face are not kept any more")
             beside = self._of_person(person)
-            tracks = _by_run([key, *((each["run"], each["track"]) for each in beside)])
-            before = self._decided(tracks)
+            tracks = by_run([key, *((each["run"], each["track"]) for each in beside)])
+            before = self._again.decided(tracks)
             change = self._recog.deny(name, looks, self._seen(row))
             marks = {}
             if change:
                 with self._recog.gallery() as gallery:
                     marks["face"] = max(each.face for each in gallery.denials(name))
-            after = self._decided(tracks)
-            now_is = self._said(after.get(key)) or Said(State.UNDECIDED.value, None, 0.0, "")
+            after = self._again.decided(tracks)
+            now_is = self._again.said(after.get(key)) or Said(State.UNDECIDED.value, None, 0.0, "")
             if now_is.person == person:  # of another model's tape, say: what was said holds all the same
                 now_is = Said(State.UNDECIDED.value, None, 0.0, "")
             changes = [Change(event, True, Said.of(row), now_is)]
-            changes += self._followed(before, after, {event})
+            changes += self._again.followed(before, after, {event})
             return self._keep("not", person, change, marks, changes)
 
     def name(self, events: Sequence[str], person: str | None, name: str | None) -> tuple[Correction, Any]:
@@ -150,7 +111,7 @@ class Corrections:
             called = self._name(person) if person is not None else str(name)
             looks = self._looks([(row["run"], row["track"]) for row in rows])
             candidates = self._newest()
-            with_faces = self._faces_of(candidates)
+            with_faces = self._again.faces([(row["run"], row["track"]) for row in candidates])
             newest = self._newest_template()
             enrolled = self._recog.enroll_looks(called, looks, self._seen(rows[0]), force=True)
             self._names.refresh()
@@ -169,7 +130,7 @@ class Corrections:
             becomes = Said(State.NAMED.value, known, 1.0, SAID)
             changes = [Change(row["id"], True, Said.of(row), becomes) for row in rows]
             if enrolled.change:
-                changes += self._named_now(with_faces, enrolled.name, known, said)
+                changes += self._again.named_now(with_faces, enrolled.name, known, said)
             return self._keep("is", known, enrolled.change, marks, changes), enrolled
 
     def said(self, event: str | None = None, most: int = 200, withdrawn: bool = True) -> list[Correction]:
@@ -188,7 +149,7 @@ class Corrections:
                 "AND (?3 OR withdrawn IS NULL) ORDER BY id DESC LIMIT ?2",
                 (event, most, withdrawn),
             ).fetchall()
-            return [self._read(connection, row) for row in rows]
+            return [read(connection, row) for row in rows]
 
     def times(self, events: Sequence[str]) -> dict[str, str]:
         """When events were, by id; those that are deleted are left out."""
@@ -219,7 +180,7 @@ class Corrections:
             self._names.refresh()
             with self._store.reading() as connection:
                 row = connection.execute("SELECT * FROM corrections WHERE id = ?", (correction,)).fetchone()
-                return self._read(connection, row)
+                return read(connection, row)
 
     def reconcile(self) -> int:
         """Give events back what they were, where corrections were undone in the gallery; how many of these.
@@ -279,14 +240,7 @@ class Corrections:
         """Write a correction and what it makes of events; tell of them."""
         made = Correction(new_id(), now(), kind, person, None, tuple(changes))
         with self._store.writing() as connection:
-            connection.execute(
-                "INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                (made.id, made.at, kind, person, change, json.dumps(dict(marks))),
-            )
-            connection.executemany(
-                "INSERT INTO corrected VALUES (?, ?, ?, ?, ?)",
-                [(made.id, each.event, each.said, _json(each.was), _json(each.becomes)) for each in changes],
-            )
+            write(connection, made, change, marks)
             for each in changes:
                 self._set(connection, each.event, each.becomes, corrected=each.said)
         self._told([each.event for each in changes])
@@ -301,7 +255,7 @@ class Corrections:
 
         with self._store.writing() as connection:
             connection.execute("UPDATE corrections SET withdrawn = ? WHERE id = ?", (now(), correction))
-            changes = self._changes(connection, correction)
+            changes = changes_of(connection, correction)
             restored = []
             for each in changes:
                 row = connection.execute("SELECT * FROM events WHERE id = ?", (each.event,)).fetchone()
@@ -332,75 +286,14 @@ class Corrections:
             theirs = {each.id for each in gallery.templates(name)}
             gallery.set_aside(name, [each for each in marks["templates"] if each in theirs])
 
-    def _followed(
-        self, before: Mapping[Key, Identity], after: Mapping[Key, Identity], said: Collection[str]
-    ) -> list[Change]:
-        """What deciding again changed in other events. What somebody said of one stands."""
-        found = []
-        for key, verdict in after.items():
-            event = f"{key[0]}-{key[1]}"
-            if event in said:
-                continue
-            then, then_not = self._said(before.get(key)), self._said(verdict)
-            if then is None or then_not is None or then.same(then_not):
-                continue
-            row = self._find(event)
-            if row is not None and not row["corrected"] and not Said.of(row).same(then_not):
-                found.append(Change(event, False, Said.of(row), then_not))
-        return found
-
-    def _named_now(
-        self, faces: Mapping[Key, Any], name: str, person: str, said: Collection[str]
-    ) -> list[Change]:
-        """The other events that a person is named in, now that looks at them are enrolled."""
-        keys = list(faces)
-        like = self._past().looks_like([faces[key][None] for key in keys])
-        near = [
-            key for key, each in zip(keys, like, strict=True)
-            if each is not None and each.name == name and each.probability >= 0.5
-        ]  # fmt: skip
-        found = []
-        for key, verdict in self._decided(_by_run(near)).items():
-            row = self._find(f"{key[0]}-{key[1]}")
-            if row is None or row["id"] in said or row["corrected"] or verdict.name != name:
-                continue
-            becomes = Said(State.NAMED.value, person, verdict.confidence, verdict.why)
-            if not Said.of(row).same(becomes):
-                found.append(Change(row["id"], False, Said.of(row), becomes))
-        return found
-
-    def _decided(self, tracks: Mapping[str, Collection[int]]) -> dict[Key, Identity]:
-        try:
-            return self._past().decide(tracks)
-        except SourceError:  # nothing is taped: then nothing follows
-            return {}
-
-    def _faces_of(self, rows: Sequence[Any]) -> dict[Key, Any]:
-        try:
-            return self._past().faces(_by_run([(row["run"], row["track"]) for row in rows]))
-        except SourceError:
-            return {}
-
     def _looks(self, keys: Sequence[Key]) -> list[Portrait]:
         """The looks at some tracks, all of one person: with pictures, or else what the tape holds of them."""
         kept = self._keeper.of(keys)
         looks = [each for portraits in kept.values() for each in portraits]
         if looks:
             return looks
-        try:
-            faces = self._past().faces(_by_run(keys))
-        except SourceError:
-            return []
         flaw = "no picture of it was kept"
-        return [Portrait(0.0, face, 1.0, None, flaw) for face in faces.values()]
-
-    def _said(self, identity: Identity | None) -> Said | None:
-        """A verdict as events keep it; None without one."""
-        if identity is None:
-            return None
-        person = None if identity.name is None else self._names.id_of(identity.name)
-        why = "" if identity.state is State.UNDECIDED else identity.why
-        return Said(identity.state.value, person, float(identity.confidence), why)
+        return [Portrait(0.0, face, 1.0, None, flaw) for face in self._again.faces(keys).values()]
 
     def _set(self, connection: Any, event: str, said: Said, corrected: bool) -> None:
         name = None if said.person is None else self._names.name_of(said.person)
@@ -439,14 +332,10 @@ class Corrections:
             return 0
 
     def _event(self, event: str) -> Any:
-        row = self._find(event)
+        row = find_event(self._store, event)
         if row is None:
             raise Problem(404, "no_such_event", f"there is no event {event[:40]}", "path.event")
         return row
-
-    def _find(self, event: str) -> Any:
-        with self._store.reading() as connection:
-            return connection.execute("SELECT * FROM events WHERE id = ?", (event,)).fetchone()
 
     def _of_person(self, person: str) -> list[Any]:
         with self._store.reading() as connection:
@@ -459,29 +348,6 @@ class Corrections:
             return connection.execute(
                 "SELECT * FROM events WHERE NOT corrected ORDER BY at DESC LIMIT ?", (MOST_AGAIN,)
             ).fetchall()
-
-    def _read(self, connection: Any, row: Any) -> Correction:
-        changes = tuple(self._changes(connection, row["id"]))
-        return Correction(row["id"], row["at"], row["kind"], row["person"], row["withdrawn"], changes)
-
-    @staticmethod
-    def _changes(connection: Any, correction: str) -> list[Change]:
-        rows = connection.execute(
-            "SELECT event, said, was, becomes FROM corrected WHERE correction = ? "
-            "ORDER BY said DESC, event DESC",
-            (correction,),
-        ).fetchall()
-        return [
-            Change(event, bool(said), Said(**json.loads(was)), Said(**json.loads(becomes)))
-            for event, said, was, becomes in rows
-        ]
-
-
-def _by_run(keys: Iterable[Key]) -> dict[str, set[int]]:
-    found: dict[str, set[int]] = {}
-    for run, track in keys:
-        found.setdefault(run, set()).add(track)
-    return found
 
 
 def _now_is(person: str, mergers: Iterable[Merger]) -> str:
@@ -500,9 +366,3 @@ def _looks_of(gallery: Path) -> list[tuple[int, int]]:
             about = each.stat()
             found.append((about.st_mtime_ns, about.st_size))
     return found
-
-
-def _json(said: Said) -> str:
-    return json.dumps(
-        {"state": said.state, "person": said.person, "confidence": said.confidence, "why": said.why}
-    )

@@ -7,8 +7,8 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, model_validator
 
-from pipeline.service.corrections import Correction, Said
 from pipeline.service.deps import ServiceDep, admin, viewer
+from pipeline.service.said import Correction, Said
 from pipeline.service.service import Service
 
 router = APIRouter(tags=["corrections"])
