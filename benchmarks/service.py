@@ -201,7 +201,6 @@ class Load:
             [sys.executable, __file__, "--load", *arguments], stdout=subprocess.PIPE, text=True
         )
         self.seconds: list[dict[str, Any]] = []
-        self.first: dict[str, float] = {}  # when a name was seen first
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 

@@ -3,9 +3,9 @@
     uv run --extra serve python benchmarks/service_fuzz.py --requests 5000
 
 schemathesis, run by uvx in a version of its own, reads the OpenAPI description and makes requests of it:
-examples,
-boundary values, random valid and invalid ones for every operation. They go to a real service over HTTP, with
-two people, a film that is being watched and events of it. Every answer is counted by operation and status.
+examples, boundary values, random valid and invalid ones for every operation. They go to a real service over
+HTTP, with two people and, with `--film`, a film that is being watched and events of it. Every answer is
+counted by operation and status.
 """
 
 from __future__ import annotations

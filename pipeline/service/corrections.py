@@ -351,7 +351,7 @@ class Corrections:
 
 
 def _now_is(person: str, mergers: Iterable[Merger]) -> str:
-    """The id of whom somebody was merged into, if they were."""
+    """The id of the person that somebody was merged into; their own if they were not."""
     for each in mergers:
         if str(each.person) == person and not each.undone:
             person = str(each.into)

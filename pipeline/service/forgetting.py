@@ -18,8 +18,8 @@ def forget_in_store(
 
     Args:
         person: the gallery's id; one that is gone has no events of that name either.
-        names: theirs, now and before.
-        tracks: taken for theirs on tapes, whatever the events say.
+        names: all that the person has or had.
+        tracks: those that count as the person's on tapes, whatever the events say.
         erase: else they are only counted.
 
     Returns:

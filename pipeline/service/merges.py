@@ -60,7 +60,7 @@ class Merges:
         return found
 
     def reconcile(self) -> None:
-        """Have the events of whoever was merged go to who they are now; what was undone comes back."""
+        """Give the events of people who were merged to who they are now; what was undone comes back."""
         try:
             if not self._recog.path.exists():
                 return

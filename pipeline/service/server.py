@@ -24,7 +24,7 @@ def listening(host: str, port: int) -> socket.socket:
     """A socket bound to an address; port 0 for any that is free.
 
     Raises:
-        ServiceError: there is no such address here, it is in use, or it may not be had.
+        ServiceError: there is no such address here, it is in use, or this user may not listen there.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -14,7 +14,7 @@ PATIENCE = 0.5  # seconds that a request waits for the newest findings
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Findings by the name of whom they concern."""
+    """Findings by the name of the person."""
 
     people: dict[str, list[str]] = field(default_factory=dict)
     photos: dict[str, dict[int, list[str]]] = field(default_factory=dict)  # by the number of the photo
@@ -56,7 +56,7 @@ class Warnings:
 
 
 def sorted_out(findings: list[Finding]) -> Found:
-    """Findings in the words of the page, by whom they concern."""
+    """Findings in the words of the page, by person."""
     people: dict[str, list[str]] = defaultdict(list)
     photos: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for each in findings:

@@ -37,7 +37,7 @@ class UnknownFaces(BaseModel):
     size: int = Field(description="Events.", examples=[5])
     first: str = Field(examples=["2026-01-31T12:00:00.000Z"])
     last: str = Field(examples=["2026-01-31T18:30:00.000Z"])
-    sources: list[str] = Field(examples=[["front door"]])
+    sources: list[str] = Field(description="Ids.", examples=[["01JDT3V2M6Z0K8Q4W9X7B5N1CA"]])
     events: list[str] = Field(description="The clearest first.", examples=[["8c2115092423-12"]])
     thumbnails: list[str] = Field(examples=[["/api/v1/events/8c2115092423-12/thumbnail.jpg"]])
     looks_like: LooksLike | None
