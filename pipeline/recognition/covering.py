@@ -8,7 +8,7 @@ the longer ago that is. Of two sightings, both places are covered besides those 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -96,19 +96,6 @@ class Covering:
                 after.setdefault(place.key, place)
         yield from before.values()
         yield from after.values()
-
-
-def covered(results: Iterable[Result], covering: Covering) -> Iterator[Result]:
-    """`results` with what is covered. Where they end by an error, what was held back comes before it."""
-    error: Exception | None = None
-    try:
-        for result in results:
-            yield from covering.take(result)
-    except Exception as raised:  # re-raised below
-        error = raised
-    yield from covering.rest()
-    if error is not None:
-        raise error
 
 
 def head(face: TrackedFace) -> Floats:

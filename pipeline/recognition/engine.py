@@ -28,8 +28,9 @@ from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
 from pipeline.progress import Progress, Report, silent, unheard
 from pipeline.protocols import Detector, Embedder, People
-from pipeline.recognition.covering import Covering, covered
-from pipeline.recognition.paint import ROOM, SETTLE, WHOLE, Painter, painted, with_pictures
+from pipeline.recognition.covering import Covering
+from pipeline.recognition.held import given_out
+from pipeline.recognition.paint import ROOM, SETTLE, WHOLE, Painter, with_pictures
 from pipeline.recognition.recognise import Recogniser
 from pipeline.recognition.runner import Runner
 from pipeline.sources.base import Source
@@ -304,9 +305,9 @@ class Stream:
 
     def _results(self) -> Generator[Result]:
         with self._analysis as analysis:
-            results = painted(analysis, self._painter)
+            results = given_out(analysis, self._painter)
             if self._covers:
-                results = covered(results, self._covering)
+                results = given_out(results, self._covering)
             if not self._again:
                 yield from results
                 return

@@ -202,19 +202,6 @@ def _bytes_of(result: Result) -> int:
     return result.frame.image.nbytes + _RESULT + _FACE * len(result.faces) + looks
 
 
-def painted(results: Iterable[Result], painter: Painter) -> Iterator[Result]:
-    """`results` with names painted back. Where they end by an error, what was held back comes before it."""
-    error: Exception | None = None
-    try:
-        for result in results:
-            yield from painter.take(result)
-    except Exception as raised:  # re-raised below
-        error = raised
-    yield from painter.rest()
-    if error is not None:
-        raise error
-
-
 def with_pictures(results: Iterable[Result], frames: Iterable[Frame]) -> Iterator[Result]:
     """`results` with the pictures of `frames`, the same film read again; where that ends, the results end."""
     again = iter(frames)

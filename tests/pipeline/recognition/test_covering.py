@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.config import BlurSettings
-from pipeline.recognition.covering import Covering, covered
-from pipeline.recognition.paint import Painter, painted
+from pipeline.recognition.covering import Covering
+from pipeline.recognition.held import given_out
+from pipeline.recognition.paint import Painter
 from pipeline.types import UNDECIDED, Floats, Frame, Identity, Result, State, TrackedFace
 
 FPS = 8  # times are exact
@@ -36,7 +37,7 @@ def result(index: int, *faces: TrackedFace, faint: Floats | None = None, cut: bo
 
 
 def shown(results: list[Result], ahead: float = 0.5, linger: float = 0.5) -> list[Result]:
-    return list(covered(results, Covering(BlurSettings(margin=0.0, linger=linger), ahead)))
+    return list(given_out(results, Covering(BlurSettings(margin=0.0, linger=linger), ahead)))
 
 
 def hides(each: Result, x: float, y: float = 5) -> bool:
@@ -106,7 +107,7 @@ def test_what_was_held_back_comes_before_the_error_that_ends_the_film() -> None:
         yield result(0, face(0))
         raise OSError("gone")
 
-    told = covered(film(), Covering(BlurSettings(), 0.5))
+    told = given_out(film(), Covering(BlurSettings(), 0.5))
     assert next(told).frame.index == 0
     with pytest.raises(OSError, match="gone"):
         next(told)
@@ -116,7 +117,7 @@ def painted_back(*faces: TrackedFace | None) -> list[bool]:
     """Whether the one face of each frame is covered, after names were painted back by the rule `unknown`."""
     painter = Painter(10.0, None, patience=1.0, pictures=False, covers=strangers)
     film = [result(i, *([each] if each is not None else [])) for i, each in enumerate(faces)]
-    return [each.faces[0].covered for each in painted(film, painter)]
+    return [each.faces[0].covered for each in given_out(film, painter)]
 
 
 def as_then(identity: Identity, found: bool = True) -> TrackedFace:
@@ -138,7 +139,7 @@ def test_where_a_track_goes_over_to_somebody_else_the_second_before_is_judged_by
 
     painter = Painter(10.0, None, patience=5.0, pictures=False, covers=only_rosa)
     faces = [face(covers=False, identity=ROSA)] * 16 + [face(covers=True, identity=OTTO)] * 4
-    told = [each.faces[0].covered for each in painted([result(i, f) for i, f in enumerate(faces)], painter)]
+    told = [each.faces[0].covered for each in given_out([result(i, f) for i, f in enumerate(faces)], painter)]
     assert told == [False] * 8 + [True] * 12
 
 
@@ -148,5 +149,5 @@ def test_a_gap_in_a_track_is_covered_whoever_it_is_before_and_after() -> None:
 
 def test_without_a_rule_nothing_is_covered() -> None:
     painter = Painter(10.0, None, patience=1.0, pictures=False)
-    told = list(painted([result(0, face(covers=False)), result(1), result(2, face(covers=False))], painter))
+    told = list(given_out([result(0, face(covers=False)), result(1), result(2, face(covers=False))], painter))
     assert not any(each.faces[0].covered for each in told)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pipeline.recognition.paint import Painter, painted, with_pictures
+from pipeline.recognition.held import given_out
+from pipeline.recognition.paint import Painter, with_pictures
 from pipeline.types import UNDECIDED, Frame, Identity, Result, State, TrackedFace
 
 FPS = 8  # times are exact
@@ -39,7 +40,7 @@ def told(results: list[Result]) -> list[str | None]:
 
 def test_a_name_is_painted_back_to_the_first_sighting_even_before_the_track_was_confirmed() -> None:
     verdicts = [face(UNDECIDED, -1)] * 2 + [face(UNDECIDED)] * 20 + [face(ROSA)] * 30
-    shown = list(painted([result(i, each) for i, each in enumerate(verdicts)], a_film()))
+    shown = list(given_out([result(i, each) for i, each in enumerate(verdicts)], a_film()))
     assert [each.frame.index for each in shown] == list(range(52))
     assert told(shown) == ["Rosa"] * 52
     assert {each.faces[0].track for each in shown} == {0}
@@ -47,18 +48,18 @@ def test_a_name_is_painted_back_to_the_first_sighting_even_before_the_track_was_
 
 def test_a_verdict_that_does_not_stand_is_never_shown() -> None:
     verdicts = [UNDECIDED] * 5 + [ROSA] * 10 + [NOBODY] * 40
-    shown = list(painted([result(i, face(each)) for i, each in enumerate(verdicts)], a_film()))
+    shown = list(given_out([result(i, face(each)) for i, each in enumerate(verdicts)], a_film()))
     assert told(shown) == [None] * 55
     assert {each.faces[0].identity.state for each in shown} == {State.UNKNOWN}
 
 
 def test_where_a_track_goes_over_to_somebody_else_the_frames_before_keep_their_name() -> None:
     verdicts = [UNDECIDED] * 3 + [ROSA] * 5 + [UNDECIDED] * 3 + [OTTO] * 9
-    shown = list(painted([result(i, face(each)) for i, each in enumerate(verdicts)], a_film()))
+    shown = list(given_out([result(i, face(each)) for i, each in enumerate(verdicts)], a_film()))
     # Falling back to undecided takes the name back; gone over at once, it stands.
     assert told(shown)[11:] == ["Otto"] * 9
     at_once = [ROSA] * 8 + [OTTO] * 8
-    shown = list(painted([result(i, face(each)) for i, each in enumerate(at_once)], a_film()))
+    shown = list(given_out([result(i, face(each)) for i, each in enumerate(at_once)], a_film()))
     assert told(shown) == ["Rosa"] * 8 + ["Otto"] * 8
 
 
@@ -69,7 +70,7 @@ def test_boxes_between_two_sightings_are_interpolated_whatever_the_tracker_guess
         result(2),  # not even guessed
         result(3, face(ROSA, left=30)),
     ]
-    shown = list(painted(film, a_film()))
+    shown = list(given_out(film, a_film()))
     assert [float(each.faces[0].box[0]) for each in shown] == pytest.approx([0, 10, 20, 30])
     assert [float(each.faces[0].landmarks[0, 0]) for each in shown] == pytest.approx([0, 10, 20, 30])
     assert [each.faces[0].found for each in shown] == [True, False, False, True]
@@ -77,13 +78,13 @@ def test_boxes_between_two_sightings_are_interpolated_whatever_the_tracker_guess
 
 def test_a_long_absence_is_not_filled() -> None:
     film = [result(i, *([face(ROSA)] if i in (0, 1, 9) else [])) for i in range(10)]
-    shown = list(painted(film, a_film()))
+    shown = list(given_out(film, a_film()))
     assert [len(each.faces) for each in shown] == [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]
 
 
 def test_after_the_last_sighting_the_trackers_guess_is_all_there_is() -> None:
     film = [result(0, face(ROSA)), result(1, face(ROSA, left=5, found=False)), result(2)]
-    shown = list(painted(film, a_film()))
+    shown = list(given_out(film, a_film()))
     assert [[float(f.box[0]) for f in each.faces] for each in shown] == [[0], [5], []]
 
 
@@ -113,7 +114,7 @@ def test_a_live_source_is_delayed_by_exactly_so_much_and_keeps_its_pictures() ->
 
 def test_a_films_pictures_are_not_held_and_come_back_from_a_second_reading() -> None:
     first = [result(i, face(ROSA)) for i in range(30)]
-    bare = list(painted(first, a_film()))
+    bare = list(given_out(first, a_film()))
     assert {each.frame.image.size for each in bare} == {0}
     again = [Frame(np.full((4, 4, 3), i, np.uint8), i, i / FPS, "film") for i in range(20)]
     shown = list(with_pictures(iter(bare), again))
@@ -127,7 +128,7 @@ def test_what_was_held_back_comes_before_the_error_that_ended_the_results() -> N
             yield result(i, face(UNDECIDED))
         raise OSError("gone")
 
-    shown = painted(broken(), a_film())
+    shown = given_out(broken(), a_film())
     assert [next(shown).frame.index for _ in range(5)] == list(range(5))
     with pytest.raises(OSError, match="gone"):
         next(shown)
