@@ -625,15 +625,11 @@ class Recog:
         from pipeline.tapes.writer import TapeWriter
 
         embedder = self._embed()
-        Ledger(self.path).note("tape", tape)
         begun = Run(run, source, datetime.now(UTC).isoformat(timespec="seconds"), live)
-        return TapeWriter(
-            Path(tape),
-            begun,
-            build.fingerprint(embedder),
-            embedder.dimension,
-            self.settings.keep if keep is None else keep,
-        )
+        kept = self.settings.keep if keep is None else keep
+        writer = TapeWriter(Path(tape), begun, build.fingerprint(embedder), embedder.dimension, kept)
+        Ledger(self.path).note("tape", tape)
+        return writer
 
     def explain(
         self, tape: str | Path, run: str, track: int, told: Mapping[str, Any], picture: Image | None = None
@@ -691,9 +687,10 @@ class Recog:
         from pipeline.outputs.ledger import Ledger
 
         camera = "-".join([*camera_ids([source]), *([mark] if mark else [])])
+        telling = Telling(self.settings.mqtt, camera, report, up, linger)
         if self.settings.mqtt.url:
             Ledger(self.path).note("mqtt", self.settings.mqtt.url)
-        return Telling(self.settings.mqtt, camera, report, up, linger)
+        return telling
 
     def portraits(self) -> Portraits:
         """What keeps the best looks at each track of a source that is followed, to enroll people from later.

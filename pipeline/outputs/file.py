@@ -27,6 +27,7 @@ class OutputFile:
 
     def __init__(self, path: str | Path | None) -> None:
         self.frames = 0  # written so far
+        self.placed = False  # it has become the target
         self._shown = str(path)
         self._path: Path | None = None
         self._temporary: Path | None = None
@@ -87,7 +88,7 @@ class OutputFile:
         except OSError as error:
             self.discard()
             raise SinkError(f"cannot write {self._shown}: {error.strerror}") from error
-        self._temporary = None
+        self._temporary, self.placed = None, True
         self._unlock()
 
     def _unlock(self) -> None:

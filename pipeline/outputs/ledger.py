@@ -1,6 +1,6 @@
 """What was written where, in a list beside the gallery: who forgets somebody has to know where to look.
 
-Paths and hosts, nothing of anybody. What was given to a run is noted when the run begins.
+Paths and hosts, nothing of anybody. A place is noted once something is written there, or sent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from pipeline.errors import SinkError
-from pipeline.outputs.outputs import Outputs
 from pipeline.progress import Report
 
 _log = logging.getLogger(__name__)
@@ -64,22 +63,8 @@ class Ledger:
             why = getattr(error, "strerror", None) or error
             report(f"cannot note in {self.path} that {place} is written ({why}): recog forget has to be told")
 
-    def note_outputs(self, outputs: Outputs, report: Report = _log.warning) -> None:
-        """Note where a run writes, as `note` does."""
-        places: list[tuple[Kind, str | Path | None]] = [
-            ("events", outputs.events),
-            ("snapshots", outputs.snapshots),
-            ("tape", outputs.tape),
-            ("video", outputs.video),
-            ("webhook", outputs.webhook),
-            ("mqtt", outputs.mqtt.url or None),
-        ]
-        for kind, where in places:
-            if where is not None:
-                self.note(kind, where, report)
-
     def entries(self) -> list[Entry]:
-        """What was noted, oldest first. A line that a crash has cut short is passed over.
+        """What was noted, each place once, oldest first. A line that a crash has cut short is passed over.
 
         Raises:
             SinkError: the list cannot be read.
@@ -90,7 +75,10 @@ class Ledger:
             return []
         except OSError as error:
             raise SinkError(f"cannot read {self.path}: {error.strerror}") from error
-        return list(_entries(lines))
+        found: dict[tuple[Kind, str], Entry] = {}
+        for each in _entries(lines):  # two runs that begin at once may both have noted a place
+            found.setdefault((each.kind, each.where), each)
+        return list(found.values())
 
 
 def _entries(lines: Iterable[str]) -> Iterable[Entry]:

@@ -15,6 +15,7 @@ from pipeline.config import KeepSettings, MqttSettings
 from pipeline.errors import SinkError
 from pipeline.outputs.events import Event, EventLog, Events
 from pipeline.outputs.home import Home, camera_ids, check_home
+from pipeline.outputs.ledger import Kind, Ledger
 from pipeline.outputs.places import Output, Use, check_outputs
 from pipeline.outputs.retention import Keeper
 from pipeline.outputs.snapshots import Snapshots
@@ -103,17 +104,18 @@ class Opened:
         notes: after `finish`, what was lost on the way, in lines for people.
     """
 
-    def __init__(self, outputs: Outputs, about: About, report: Callable[[str], None]) -> None:
+    def __init__(self, outputs: Outputs, about: About, ledger: Ledger, report: Callable[[str], None]) -> None:
         """Open what was asked for.
 
         Args:
+            ledger: is told of each place once something is written there.
             report: called with one line when something cannot be delivered for now, from any thread.
 
         Raises:
             SinkError: something cannot be written.
         """
         self.summary, self.notes = Summary(), list[str]()
-        self._outputs = outputs
+        self._outputs, self._ledger, self._report, self._noted = outputs, ledger, report, False
         source, run, now = about.source, secrets.token_hex(6), datetime.now(UTC)
         self._told = Events(run=run, blur=about.blur)
         self._stack = ExitStack()
@@ -149,6 +151,8 @@ class Opened:
         Args:
             image: the frame as it is to be shown, `(height, width, 3)` BGR; None where no picture is wanted.
         """
+        if not self._noted:
+            self._note()
         self.summary.update(result)
         self._tape.take(result)
         events = self._told.update(result)
@@ -168,6 +172,20 @@ class Opened:
             if lost:
                 self.notes.append(lost)
 
+    def _note(self) -> None:
+        """Note where results go, but for the video: that is there, or not, in the end."""
+        self._noted = True
+        places: list[tuple[Kind, str | Path | None]] = [
+            ("events", self._outputs.events),
+            ("snapshots", self._outputs.snapshots),
+            ("tape", self._outputs.tape),
+            ("webhook", self._outputs.webhook),
+            ("mqtt", self._outputs.mqtt.url or None),
+        ]
+        for kind, where in places:
+            if where is not None:
+                self._ledger.note(kind, where, self._report)
+
     def _tell(self, events: list[Event]) -> None:
         self._log.write(events)
         if self._live:
@@ -180,7 +198,11 @@ class Opened:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        try:
+            self._stack.__exit__(kind, error, trace)
+        finally:
+            if self._sink.placed and self._outputs.video is not None:
+                self._ledger.note("video", self._outputs.video, self._report)
 
 
 def check_events(path: Path, video: Path | None) -> None:

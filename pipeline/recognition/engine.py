@@ -113,10 +113,10 @@ def recognise(
         drawn = wanted or outputs.needs_pictures
         stopped = lambda: stop.is_set() or asked.is_set()  # noqa: E731
         stream = Stream(spec, source, made, settings, delay, drawn, stopped, outputs.tape is not None, report)
-        Ledger(build.gallery_path(gallery)).note_outputs(outputs, report)
+        ledger = Ledger(build.gallery_path(gallery))
         interrupted, lost = False, None
         with (
-            Opened(outputs, stream.about, report) as opened,
+            Opened(outputs, stream.about, ledger, report) as opened,
             Window("recog", enabled=wanted) as window,
             stream.run() as runner,
         ):

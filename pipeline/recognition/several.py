@@ -69,9 +69,8 @@ def recognise_all(
         asked = stack.enter_context(stop_requested(halt))
         unasked = can_show() and any(source.live for source in sources)
         shown = any(unasked if each.window is None else each.window for each in outputs)
-        for each in outputs:
-            Ledger(build.gallery_path(gallery)).note_outputs(each, report)
-        run = _Run(made, settings, delay, shown, asked, report)
+        ledger = Ledger(build.gallery_path(gallery))
+        run = _Run(made, settings, delay, shown, asked, ledger, report)
         run.follow(specs, sources, outputs)
         return run.ended
 
@@ -133,9 +132,10 @@ class _Run:
         delay: float | None,
         shown: bool,
         asked: StopRequest,
+        ledger: Ledger,
         report: Callable[[str], None],
     ) -> None:
-        self._report = report
+        self._ledger, self._report = ledger, report
         self._made, self._settings, self._delay, self._shown = made, settings, delay, shown
         self._asked, self._stop = asked, threading.Event()
         self._people = SharedPeople(made.people)
@@ -209,7 +209,10 @@ class _Run:
         lost: str | None = None
         opened: Opened | None = None
         try:
-            with Opened(outputs, stream.about, self._report) as opened, stream.run() as runner:
+            with (
+                Opened(outputs, stream.about, self._ledger, self._report) as opened,
+                stream.run() as runner,
+            ):
                 try:
                     for result, image in runner:
                         opened.take(result, image)
