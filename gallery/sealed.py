@@ -76,6 +76,7 @@ def seal(path: Path) -> None:
     """
     if is_sealed(path):
         raise GalleryError(f"the gallery {path} is encrypted already")
+    _confirm()
     salt = _MARK + secrets.token_bytes(_SALT - len(_MARK))
     _rewrite(path, None, _key(salt))
 
@@ -153,16 +154,33 @@ def _derived(secret: bytes, salt: bytes) -> bytes:
     return hashlib.scrypt(secret, salt=salt, n=_COST, r=8, p=1, maxmem=1 << 26, dklen=32)
 
 
+def _key_file() -> str | None:
+    """The file that holds the secret; None where it is to be typed in."""
+    named = os.environ.get(VARIABLE)
+    if named is None and (folder := os.environ.get("CREDENTIALS_DIRECTORY")):
+        given = Path(folder) / CREDENTIAL
+        named = str(given) if given.exists() else None
+    return named
+
+
+def _confirm() -> None:
+    """Have a new passphrase typed in twice: with one that was mistyped the gallery would be lost.
+
+    Raises:
+        GalleryError: the two are not the same, or there is no secret.
+    """
+    if _key_file() is None and _typed_in() != getpass.getpass("once more: ").encode():
+        _typed_in.cache_clear()
+        raise GalleryError("the two passphrases are not the same; nothing was changed")
+
+
 def _secret() -> bytes:
     """The secret from the file that was named, else as it is typed in, once.
 
     Raises:
         GalleryError: there is none.
     """
-    named = os.environ.get(VARIABLE)
-    if named is None and (folder := os.environ.get("CREDENTIALS_DIRECTORY")):
-        given = Path(folder) / CREDENTIAL
-        named = str(given) if given.exists() else None
+    named = _key_file()
     if named is None:
         return _typed_in()
     try:
@@ -177,7 +195,7 @@ def _secret() -> bytes:
 @functools.lru_cache(maxsize=1)
 def _typed_in() -> bytes:
     if not sys.stdin.isatty():
-        raise GalleryError(f"the gallery is encrypted: name the file that holds its key in {VARIABLE}")
+        raise GalleryError(f"there is no key: name the file that holds the gallery's in {VARIABLE}")
     typed = getpass.getpass("passphrase of the gallery: ").encode()
     if len(typed) < 8:
         raise GalleryError("the passphrase of a gallery has at least 8 characters")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands.options import GalleryFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -43,10 +44,10 @@ def _there(gallery: Path | None) -> Path:
     return path.resolve()
 
 
-def _change(path: Path, change: object) -> None:
+def _change(path: Path, change: Callable[[Path], None]) -> None:
     from gallery.database import drop_shortlist
     from gallery.failures import explained
 
     with explained(path):
         drop_shortlist(path)
-        change(path)  # type: ignore[operator]
+        change(path)

@@ -124,6 +124,25 @@ def test_without_the_key_it_is_refused_in_one_line(
     Gallery.open(gallery, *MADE).close()
 
 
+def test_a_new_passphrase_is_typed_in_twice(gallery: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = ["a long passphrase", "a long pasphrase"]
+    monkeypatch.delenv(sealed.VARIABLE, raising=False)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: typed.pop(0))
+    sealed._typed_in.cache_clear()
+    before = gallery.read_bytes()
+    with pytest.raises(GalleryError, match="not the same; nothing was changed"):
+        sealed.seal(gallery)
+    assert gallery.read_bytes() == before
+    typed += ["a long passphrase"] * 2
+    sealed.seal(gallery)
+    assert not typed
+    with Gallery.open(gallery, *MADE) as opened:  # in one process it is asked for once
+        assert len(opened.people()) == 2
+    sealed._typed_in.cache_clear()
+
+
 HOLDS = """
 import sys
 from pathlib import Path
