@@ -49,9 +49,11 @@ def bench(
     """Measure a run: frames a second, time by stage, dropped frames, delay, memory."""
     import json
 
+    from pipeline.build import gallery_path
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.errors import SinkError
     from pipeline.outputs.file import check_place
+    from pipeline.outputs.ledger import Ledger
     from pipeline.outputs.video import check_output
     from pipeline.recognition.bench import Wanted
     from pipeline.recognition.bench import bench as measure
@@ -65,6 +67,8 @@ def bench(
     with open_source(str(source)) as film:
         count = frames or film.frame_count or sum(1 for _ in film)
     values = measure(Wanted(source, count, live, out), gallery, settings)
+    if out is not None:
+        Ledger(gallery_path(gallery)).note("video", out)
     if report is not None:
         try:
             report.write_text(json.dumps(values, indent=2) + "\n")

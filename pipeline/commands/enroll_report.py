@@ -11,6 +11,7 @@ from pipeline.drawing.sheet import contact_sheet
 from pipeline.enrolment.enroller import Enrolment
 from pipeline.enrolment.photos import Outcome, Verdict
 from pipeline.errors import SourceError
+from pipeline.outputs.ledger import Ledger
 from pipeline.outputs.video import ImageSink
 from pipeline.types import Image
 
@@ -158,6 +159,8 @@ class Report:
             return
         with self._sheet as sink:
             sink.write(contact_sheet(self._pictures, cell=(160, 160), caption_pixels=14))
+        if self._sheet_file is not None:
+            Ledger(self.gallery).note("picture", self._sheet_file)
         if not self._as_json:
             print(f"written: {self._sheet_file}")
 

@@ -54,6 +54,7 @@ def verify(
     from pipeline.drawing.sheet import contact_sheet
     from pipeline.faces.choose import parse_pick
     from pipeline.identity.verify import compare_to_person, compare_two, searched
+    from pipeline.outputs.ledger import Ledger
     from pipeline.outputs.video import ImageSink
     from pipeline.sources.images import read_photo
 
@@ -84,6 +85,8 @@ def verify(
         faces[-1] = (faces[-1][0], f"{faces[-1][1]}, {found.words}")
         with sink:
             sink.write(contact_sheet(faces, columns=len(faces), cell=(360, 360)))
+        if name is not None and picture is not None:
+            Ledger(build.gallery_path(gallery)).note("picture", picture)
     if as_json:
         names = {"photos": [str(photo) for photo in photos], "name": name}
         print_json(names | found.as_dict() | {"picture": str(picture) if picture else None})
