@@ -14,7 +14,7 @@ from siamese.calibration import Calibration
 # Natural logarithms of likelihood ratios. Chosen on other people than those reported (docs/security.md).
 ACCEPT = math.log(1e4)  # of all judged frames pooled, at least
 EACH = math.log(10)  # of every judged frame
-NIST_FMR = 1e-4  # NIST SP 800-63B-4, 3.2.3: false match rate at most
+NIST_FMR = 1e-4  # NIST SP 800-63B-4, 3.2.3: "an FMR of one in 10000 or better"
 SURE = 0.95
 
 
@@ -49,9 +49,8 @@ class Claimed:
     Attributes:
         name: as enrolled.
         claim: what can be said of strangers.
-        accept: the distance at which a pooled face is accepted: where the ratio is ACCEPT, or nearer, if
-        one of
-            the strangers would come as near.
+        accept: the distance at which a pooled face is accepted: where the ratio is ACCEPT, or nearer, if one
+            of the strangers would come as near.
     """
 
     def __init__(self, name: str, templates: Floats, calibration: Calibration, strangers: Floats) -> None:
