@@ -792,9 +792,11 @@ class Recog:
             GalleryError: nobody of that name, or the gallery cannot be written.
             SourceError: a tape is in use, or cannot be read.
             SinkError: events or snapshots cannot be read or written.
+            TriesError: an attempt of `recog auth` is going on, or what it counts cannot be written.
             ModelError: the embedder cannot be used.
         """
         from pipeline import build
+        from pipeline.authentication.tries import forget_tries
         from pipeline.outputs.forget import Places, forget
         from pipeline.outputs.ledger import Ledger
 
@@ -804,7 +806,16 @@ class Recog:
         with self.gallery() as people:
             judge = build.judge(people, embedder, self.settings)
             other = elsewhere or (lambda known, done: {})
-            return forget(name, people, judge, places, noted, elsewhere=other, dry_run=dry_run)
+            return forget(
+                name,
+                people,
+                judge,
+                places,
+                noted,
+                tries=lambda names, done: forget_tries(self.path, names, done),
+                elsewhere=other,
+                dry_run=dry_run,
+            )
 
     def close(self) -> None:
         """Let go of the models. May be called again; a `Following` in progress goes on to its own end."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import get_args
 
 from gallery import schema
+from pipeline.authentication.tries import tries_path
 from pipeline.config import KeepSettings
-from pipeline.outputs.ledger import Kind
+from pipeline.outputs.ledger import Kind, Ledger
 from pipeline.tapes import tape
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +43,13 @@ def test_every_table_of_every_file_is_in_it_and_no_other() -> None:
     assert in_files()
     assert in_files() - named() == set()
     assert named() - in_files() == set(get_args(Kind)) - in_files() - {"tape"}
+
+
+def test_what_is_kept_beside_a_gallery_is_in_it() -> None:
+    gallery = Path("gallery.db")
+    where = " ".join(row[0] for row in table())
+    for file in (tries_path(gallery), Ledger(gallery).path):
+        assert f"`{file.name}` (0600)" in where
 
 
 def test_every_kind_of_output_that_is_noted_is_in_it() -> None:

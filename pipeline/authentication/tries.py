@@ -11,12 +11,13 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.outputs.forgetting import wipe
 from pipeline.outputs.private import private_file
 
 FREE = 5  # failures in a row before the first lock
@@ -53,6 +54,38 @@ def pause(failures: int) -> float:
     if failures < FREE:
         return 0.0
     return min(LONGEST, FIRST * 2.0 ** (failures - FREE))
+
+
+def tries_path(gallery: Path) -> Path:
+    """Where the failures of a gallery's people are counted."""
+    return gallery.with_name(f"{gallery.name}.tries")
+
+
+def forget_tries(gallery: Path, names: Iterable[str], erase: bool) -> int:
+    """Take names out of the failures of a gallery's people; how many failures were counted of them.
+
+    Args:
+        erase: else they are only counted.
+
+    Raises:
+        TriesError: an attempt is going on, or the file cannot be trusted or written.
+    """
+    path = tries_path(gallery)
+    if not path.exists():
+        return 0
+    found = 0
+    for each in (Tries(path, name) for name in names):
+        with each.held():
+            failures = each.failures()
+            if failures and erase:
+                try:
+                    with path.open("r+b") as old:
+                        each.clear()  # puts another file in its place
+                        wipe(old.fileno())
+                except OSError as error:
+                    raise TriesError(f"{path} cannot be rewritten: {error.strerror}") from error
+            found += failures
+    return found
 
 
 class Tries:
@@ -120,7 +153,11 @@ class Tries:
         self._write(counts)
 
     def clear(self) -> None:
-        """Forget the failures: somebody was accepted."""
+        """Forget the failures: somebody was accepted, or is forgotten.
+
+        Raises:
+            TriesError: it cannot be written.
+        """
         counts = self._read()
         if counts.pop(self._name, None) is not None:
             self._write(counts)

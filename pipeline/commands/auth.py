@@ -117,15 +117,14 @@ def _tried(
     from pipeline import build
     from pipeline.authentication.place import remote
     from pipeline.authentication.session import circumstances, judge, refused_before
-    from pipeline.authentication.tries import Tries
+    from pipeline.authentication.tries import Tries, tries_path
     from pipeline.commands.auth_parts import opened, parts, prompter
     from pipeline.errors import SourceError
     from pipeline.outputs.window import Window, can_show
     from pipeline.sources.devices import device
 
     made = parts(settings, gallery, name, liveness_model)
-    path = build.gallery_path(gallery)
-    tries = Tries(path.with_name(f"{path.name}.tries"), name)
+    tries = Tries(tries_path(build.gallery_path(gallery)), name)
     found = device(source)
     if rehearsal and found.real:
         raise SourceError("--rehearsal is for recordings; leave it out for a camera")

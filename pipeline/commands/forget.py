@@ -46,9 +46,13 @@ def forget(
     Where runs with this gallery have written is known; name what was moved, or written before. It cannot be
     undone. The receipt also says what is left for you to delete, and what others hold.
     """
+    from dataclasses import replace
+
     from pipeline.api import Recog
     from pipeline.commands.shared import print_json, settings_from
+    from pipeline.outputs.forget import Left
 
+    aside: list[Left] = []
     with Recog.open(gallery, settings_from(config, assignments, model=model)) as recog:
 
         def elsewhere(known: Known, erase: bool) -> Mapping[str, int]:
@@ -56,8 +60,12 @@ def forget(
 
             if not store_path(recog.path).exists():
                 return {}
-            from pipeline.service.forgetting import forget_in_store
+            from pipeline.service.forgetting import forget_in_store, put_aside
 
+            if count := put_aside(recog.path):
+                groups = _count(count, "group")
+                why = f"{groups} of faces put aside as nobody or ignore, not searched: take theirs back"
+                aside.append(Left("decisions", str(store_path(recog.path)), why))
             return forget_in_store(recog.path, known.person, known.names, known.tracks, erase)
 
         receipt = recog.forget(
@@ -68,6 +76,7 @@ def forget(
             dry_run=dry_run,
             elsewhere=elsewhere,
         )
+    receipt = replace(receipt, left=(*receipt.left, *aside))
     if as_json:
         print_json(receipt.as_dict())
     else:
@@ -81,6 +90,8 @@ def _tell(receipt: Receipt) -> None:
     print(f"gallery     {receipt.gallery}: {embeddings}, {_count(receipt.crops, 'crop')} {done}")
     if receipt.done and not receipt.rewritten:
         print("            another program is using it: the bytes are wiped when it is next opened")
+    if receipt.tries:
+        print(f"recog auth  {_count(receipt.tries, 'failure')} {done}")
     for tape in receipt.tapes:
         found = f"{_count(tape.looks, 'look')} of {_count(tape.tracks, 'track')}"
         print(f"tape        {tape.tape}: {found} {done}")

@@ -62,6 +62,7 @@ class Receipt:
     templates: int
     crops: int
     rewritten: bool  # no byte of them is left in the gallery's file
+    tries: int  # of `recog auth` that had failed
     tapes: tuple[Purged, ...]
     events: tuple[ErasedEvents, ...]
     snapshots: tuple[ErasedSnapshots, ...]
@@ -94,6 +95,7 @@ def forget(
     places: Places,
     noted: Sequence[Entry],
     *,
+    tries: Callable[[frozenset[str], bool], int] = lambda names, done: 0,
     elsewhere: Callable[[Known, bool], Mapping[str, int]] = lambda known, done: {},
     dry_run: bool = False,
 ) -> Receipt:
@@ -103,6 +105,8 @@ def forget(
         people: opened with the model of `judge`, which is of these people.
         places: besides those that were noted; they must be there.
         noted: what was written with this gallery.
+        tries: takes names out of the failures that `recog auth` counts, and says how many there were. Given
+            False, it only counts.
         elsewhere: erases them where this function cannot, and says how much; called before the gallery.
             Given False, it only counts.
         dry_run: say what would be erased, and change nothing.
@@ -118,6 +122,7 @@ def forget(
     person = next(each for each in people.people() if each.name == name)
     names = _names(people, name)
     theirs = list(people.templates(name, aside=True))
+    failed = tries(names, False)
     origins = sorted({template.origin for template in theirs})
     left: list[Left] = []
     with ExitStack() as stack:
@@ -139,6 +144,7 @@ def forget(
         else:
             shot = [ErasedSnapshots(folder, erase_pictures(those)) for folder, those in pictures.items()]
             events = [erase_events(file, names, tracks) for file in files]
+            tries(names, True)
             purged = [_purged(tapes[path], path, each) for path, each in found.items()]
     templates, crops = len(theirs), sum(each.crop is not None for each in theirs)
     rewritten = False
@@ -166,6 +172,7 @@ def forget(
         templates,
         crops,
         rewritten,
+        failed,
         tuple(each for each in purged if each.looks),
         tuple(each for each in events if each.events),
         tuple(each for each in shot if each.pictures),

@@ -99,7 +99,7 @@ def erase_events(path: Path, names: frozenset[str], tracks: set[Track]) -> Erase
             os.fsync(new.fileno())
             made.replace(path)
             _copy(old, new, names, tracks)  # what was appended meanwhile
-            _wipe(old.fileno())
+            wipe(old.fileno())
     except OSError as error:
         raise SinkError(f"cannot rewrite {path}: {error.strerror or error}") from error
     finally:
@@ -126,7 +126,7 @@ def erase_pictures(pictures: Iterable[Path]) -> int:
     for path in pictures:
         try:
             with path.open("r+b") as file:
-                _wipe(file.fileno())
+                wipe(file.fileno())
             path.unlink()
         except FileNotFoundError:
             continue
@@ -144,7 +144,7 @@ def _copy(old: Any, new: Any, names: frozenset[str], tracks: set[Track]) -> None
     new.flush()
 
 
-def _wipe(file: int) -> None:
+def wipe(file: int) -> None:
     """Overwrite a file with zeros, on the disk."""
     size = os.fstat(file).st_size
     for start in range(0, size, _CHUNK):

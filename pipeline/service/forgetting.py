@@ -63,6 +63,19 @@ def forget_in_store(
     return told
 
 
+def put_aside(gallery: Path) -> int:
+    """How many decisions ("nobody", "ignore") the service keeps: faces without a name, not searched.
+
+    Raises:
+        ServiceError: a service runs on it, or the file cannot be used.
+    """
+    path = store_path(gallery)
+    if not path.exists():
+        return 0
+    with closing(Store(path)) as store, store.reading() as connection:
+        return int(connection.execute("SELECT count(*) FROM decisions").fetchone()[0])
+
+
 def _theirs(person: str) -> list[tuple[str, str, tuple[str, ...]]]:
     """What there is of somebody: what it is, where it is, with what. Events last: others hang on them."""
     gone = "IN (SELECT id FROM gone)"

@@ -186,6 +186,41 @@ def test_what_the_service_remembers_goes_too(ran: Path, recog: Any) -> None:
         assert [row[0] for row in connection.execute("SELECT id FROM events")] == ["r-2"]
 
 
+def test_what_was_put_aside_as_nobody_is_not_searched_and_the_receipt_says_so(ran: Path, recog: Any) -> None:
+    pytest.importorskip("fastapi")
+    from contextlib import closing
+
+    from pipeline import build
+    from pipeline.service.store import Store, store_path
+
+    path = store_path(build.gallery_path(None))
+    with closing(Store(path)) as store, store.writing() as connection:
+        connection.execute("INSERT INTO decisions VALUES ('d', 'ignore', 't', 1, x'00', NULL)")
+    left = json.loads(recog("forget", "red", "--json").out)["left"]
+    (said,) = [each for each in left if each["kind"] == "decisions"]
+    assert said["where"] == str(path)
+    assert "1 group of faces put aside" in said["why"]
+
+
+def test_failures_that_recog_auth_counted_go_too(ran: Path, recog: Any) -> None:
+    from pipeline import build
+    from pipeline.authentication.tries import Tries, tries_path
+
+    file = tries_path(build.gallery_path(None))
+    for name in ("red", "red", "blue"):
+        Tries(file, name).charge()
+    os.link(file, ran / "kept")  # the same blocks under another name
+    assert recog("gallery", "rename", "red", "rosa").code == 0
+    assert json.loads(recog("forget", "rosa", "--dry-run", "--json").out)["tries"] == 2
+    assert "red" in file.read_text()
+    with Tries(file, "blue").held():
+        recog("forget", "rosa").refused("another attempt is going on")
+    assert "recog auth  2 failures deleted" in recog("forget", "rosa").out
+    assert "red" not in file.read_text()
+    assert Tries(file, "blue").failures() == 1
+    assert set((ran / "kept").read_bytes()) == {0}
+
+
 def write_events(path: Path, *names: str) -> None:
     lines = [
         {"event": "recognised", "id": f"run-{i}", "track": i, "name": name} for i, name in enumerate(names)
@@ -289,6 +324,22 @@ def test_a_run_is_noted_once_it_writes_something(
     recog("run", *["-s", photos] * again, *outputs)
     noted = sorted(each.kind for each in Ledger(gallery).entries())
     assert noted == sorted(["events", "snapshots", "tape", *["video"] * again])
+
+
+def test_pictures_that_other_commands_make_are_noted_too(ran: Path, recog: Any, world: Any) -> None:
+    photo, out = ran / "red.png", ran / "shown"
+    out.mkdir()
+    for given in (
+        ["enroll", "--name", "rosa", world.picture(ran / "green.png", world.GREEN), "--sheet", out / "s.png"],
+        ["verify", photo, "--name", "red", "--picture", out / "v.png"],
+        ["verify", photo, photo, "--picture", out / "two.png"],  # of nobody in the gallery
+        ["bench", "--source", ran / "0.mp4", "--frames", "5", "--out", out / "b.mp4"],
+    ):
+        ended = recog(*given)
+        assert ended.code == 0, ended.err
+    left = json.loads(recog("forget", "red", "--dry-run", "--json").out)["left"]
+    noted = {Path(each["where"]).name for each in left if Path(each["where"]).parent == out}
+    assert noted == {"s.png", "v.png", "b.mp4"}
 
 
 def test_a_list_that_cannot_be_written_is_said_and_ends_nothing(tmp_path: Path) -> None:
