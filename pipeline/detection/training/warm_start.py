@@ -6,6 +6,7 @@ run code.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,9 @@ _HEADS = ("cv2", "cv3", "cv4", "cv4_kpts", "cv4_sigma")
 
 
 def unfold(graph: Path, network: Any, images: Sequence[torch.Tensor]) -> int:
-    """Load the weights of `graph` into an ultralytics network of the same architecture; return how many.
+    """Load the weights of `graph`, and its class's name, into an ultralytics network of the same architecture.
+
+    Returns how many tensors were loaded.
 
     Args:
         graph: written by `recog detector export` from a network with batch normalisation.
@@ -35,7 +38,8 @@ def unfold(graph: Path, network: Any, images: Sequence[torch.Tensor]) -> int:
     import torch
 
     try:
-        tensors = stored_weights(onnx.load(str(graph)).graph)
+        model = onnx.load(str(graph))
+        tensors = stored_weights(model.graph)
     except Exception as error:  # whatever parsing a foreign file raises
         raise DetectorError(f"{graph}: cannot be read as an ONNX graph") from error
     state = network.state_dict()
@@ -49,6 +53,9 @@ def unfold(graph: Path, network: Any, images: Sequence[torch.Tensor]) -> int:
     network.load_state_dict(loaded, strict=False)
     normalise_again(network, lambda norm: norm.removesuffix("bn") + "conv", images)
     _copy_head(network)
+    described = {entry.key: entry.value for entry in model.metadata_props}
+    if "names" in described:  # a fresh network calls its classes by numbers
+        network.names = ast.literal_eval(described["names"])
     return len(loaded)
 
 

@@ -44,6 +44,7 @@ def graph(network: Callable[[int], Any], tmp_path_factory: pytest.TempPathFactor
     """An exported graph, and the network it is of."""
     folder = tmp_path_factory.mktemp("graph")
     model = network(1)
+    model.model.names = {0: "face"}
     model.save(folder / "weights.pt")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -70,6 +71,7 @@ def test_the_network_computes_what_the_graph_computed(
     assert not torch.allclose(answers(other, batch), answers(original, batch), atol=1e-2)
     loaded = unfold(path, other, images())
     assert loaded > 50
+    assert other.names == {0: "face"}  # so that what is exported of it says so, too
     torch.testing.assert_close(answers(other, batch), answers(original, batch), atol=2e-3, rtol=2e-3)
 
 
