@@ -22,7 +22,7 @@ _HEADS = ("cv2", "cv3", "cv4", "cv4_kpts", "cv4_sigma")
 
 
 def unfold(graph: Path, network: Any, images: Sequence[torch.Tensor]) -> int:
-    """Load the weights of `graph`, and its class's name, into an ultralytics network of the same architecture.
+    """Load the weights of `graph` and its class's name into an ultralytics network of the same kind.
 
     Returns how many tensors were loaded.
 
