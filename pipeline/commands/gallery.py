@@ -15,7 +15,7 @@ from pipeline.commands import (
     gallery_remove,
     gallery_upkeep,
 )
-from pipeline.commands.options import AsJson, GalleryFile, Name, Overwrite
+from pipeline.commands.options import AsJson, GalleryFile, Name, Overwrite, PhotoNumbers
 from pipeline.outputs.places import Use
 
 app = typer.Typer(help="See, correct and look after who is enrolled.", no_args_is_help=True)
@@ -133,10 +133,7 @@ def merge(
 @app.command("aside")
 def aside(
     name: Name,
-    photo: Annotated[
-        list[int] | None,
-        typer.Option("--photo", min=1, help="Only this photo, by its number in `show`; may be repeated."),
-    ] = None,
+    photo: PhotoNumbers = None,
     back: Annotated[bool, typer.Option("--back", help="Bring back what was set aside.")] = False,
     gallery: GalleryFile = None,
     as_json: AsJson = False,

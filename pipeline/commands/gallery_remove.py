@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderFile, GalleryFile, Name
+from pipeline.commands.options import (
+    AsJson,
+    Assignments,
+    ConfigFile,
+    EmbedderFile,
+    GalleryFile,
+    Name,
+    PhotoNumbers,
+)
 from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
@@ -18,10 +26,7 @@ if TYPE_CHECKING:
 
 def remove(
     name: Name,
-    photo: Annotated[
-        list[int] | None,
-        typer.Option("--photo", min=1, help="Only this photo, by its number in `show`; may be repeated."),
-    ] = None,
+    photo: PhotoNumbers = None,
     purge: Annotated[
         list[Path] | None,
         typer.Option("--purge", metavar="TAPE", help="Erase the person from this tape; may be repeated."),

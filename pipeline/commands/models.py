@@ -8,7 +8,7 @@ import typer
 
 from pipeline.commands import models_adopt
 from pipeline.commands.fetching import bring
-from pipeline.commands.options import AsJson
+from pipeline.commands.options import AsJson, Yes
 
 if TYPE_CHECKING:
     from pipeline.models.local import Local
@@ -112,7 +112,7 @@ def verify(
 @app.command("pull")
 def pull(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `recog models list`.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before downloading.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Download a model, after showing its address, size, licence and checksum and asking.
 

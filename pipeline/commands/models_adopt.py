@@ -11,7 +11,7 @@ import typer
 
 from pipeline.commands.data import LFW, LfwFolder, bring_lfw
 from pipeline.commands.fetching import bring
-from pipeline.commands.options import AsJson, Assignments, ConfigFile
+from pipeline.commands.options import AsJson, Assignments, ConfigFile, Yes
 from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def adopt(
         typer.Option(metavar="FILE", help="lfw-deepfunneled.tgz that you have, where LFW is not in --root."),
         Use.READ,
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before downloading.")] = False,
+    yes: Yes = False,
     config: ConfigFile = None,
     assignments: Assignments = None,
     as_json: AsJson = False,

@@ -67,17 +67,18 @@ Mqtt = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace output files that are there already.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before downloading.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Who it is about.")]
-
-
+PhotoNumbers = Annotated[
+    list[int] | None,
+    typer.Option("--photo", min=1, help="Only this photo, by its number in `show`; may be repeated."),
+]
 PickFace = Annotated[
     str | None,
     typer.Option(
         "--pick", metavar="WHICH", help="Of several faces: largest, center, or a number from the left."
     ),
 ]
-
-
 TapeFile = Annotated[
     Path, typer.Option("--tape", "-t", metavar="FILE", help="What `recog run --tape` wrote."), Use.READ
 ]
