@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from pipeline.protocols import Detector
     from pipeline.recognition.following import Following
     from pipeline.recognition.past import Past
+    from pipeline.sources.reach import Reach
     from pipeline.sources.watchdog import Condition
     from pipeline.tapes.explain import Explanation
     from pipeline.tapes.replay import Sighting
@@ -105,7 +106,6 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 Picture = str | Path | Image | Photograph  # a file, an array (height, width, 3) uint8 BGR, a file in memory
-Reach = Callable[[str, int], list[str]]  # host and port -> numeric addresses that may be connected to
 ERRORS = (PipelineError, SiameseError, GalleryError)  # `except ERRORS`: what a caller can mend
 
 _LAZY = {
@@ -125,8 +125,9 @@ _LAZY = {
     "Portrait": "pipeline.enrolment.portraits",
     "Portraits": "pipeline.enrolment.portraits",
     "Probe": "pipeline.faces.examine",
-    "Sighting": "pipeline.tapes.replay",
+    "Reach": "pipeline.sources.reach",
     "Receipt": "pipeline.outputs.forget",
+    "Sighting": "pipeline.tapes.replay",
     "TapeWriter": "pipeline.tapes.writer",
     "Telling": "pipeline.outputs.home",
     "Verdict": "pipeline.enrolment.photos",
