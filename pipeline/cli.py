@@ -107,7 +107,16 @@ TRAINING = frozenset(
     {"matplotlib", "onnx", "scipy", "sklearn", "tensorboard", "torch", "torchvision", "ultralytics"}
 )
 SERVING = frozenset(
-    {"fastapi", "multipart", "prometheus_client", "python_multipart", "starlette", "uvicorn", "websockets"}
+    {
+        "anyio",
+        "fastapi",
+        "multipart",
+        "prometheus_client",
+        "python_multipart",
+        "starlette",
+        "uvicorn",
+        "websockets",
+    }
 )
 
 

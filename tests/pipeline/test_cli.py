@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -219,3 +222,25 @@ def test_a_pipe_whose_reader_has_gone_ends_without_a_word() -> None:
     os.close(write)
     assert done.returncode in (1, 141)
     assert done.stderr == ""
+
+
+def test_what_the_service_imports_beyond_the_base_install_is_known_to_come_with_its_extra() -> None:
+    root = Path(__file__).parents[2]
+    base = {
+        re.split(r"[^\w-]", each)[0].lower().replace("_", "-")
+        for each in tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    }
+    brought = {
+        package
+        for package, names in importlib.metadata.packages_distributions().items()
+        if {name.lower().replace("_", "-") for name in names} & base
+    }
+    imported = set[str]()
+    for path in (root / "pipeline" / "service").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                imported.add(node.module.partition(".")[0])
+    ours = {"pipeline", "gallery", "siamese"}
+    assert imported - set(sys.stdlib_module_names) - ours - brought <= cli.SERVING
