@@ -64,7 +64,9 @@ def auth(
     Exit code 0: accepted. 1: refused. 2: it could not be tried (no camera, nobody of that name, no gallery).
     Refuses in doubt. What it withstands and what it does not: docs/security.md.
     """
-    if context.invoked_subcommand is not None:
+    from pipeline.commands.shared import left_to_subcommand
+
+    if left_to_subcommand(context):
         return
     if name is None:
         raise typer.BadParameter("say who it is: --name NAME")

@@ -61,7 +61,9 @@ def calibrate(
     It is found with people whom the model never saw, and with --strangers of your own, and refused where they
     are too few for the claim. `recog run` then uses and shows it; docs/guarantee.md says what it means.
     """
-    if context.invoked_subcommand is not None:
+    from pipeline.commands.shared import left_to_subcommand
+
+    if left_to_subcommand(context):
         return
     import numpy as np
 

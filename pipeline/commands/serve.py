@@ -91,7 +91,9 @@ def serve(
 
     What is watched, seen and decided is kept beside the gallery, and goes on after a restart.
     """
-    if context.invoked_subcommand is not None:
+    from pipeline.commands.shared import left_to_subcommand
+
+    if left_to_subcommand(context):
         return
     from contextlib import closing
     from dataclasses import replace

@@ -8,7 +8,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import typer
+
     from pipeline.config import Settings
+
+
+def left_to_subcommand(context: typer.Context) -> bool:
+    """Whether a command that works by itself, too, was called for one of its subcommands, which does it all.
+
+    Raises:
+        typer.BadParameter: options stand before the subcommand's name, where it does not see them.
+    """
+    if context.invoked_subcommand is None:
+        return False
+    for each in context.command.params:
+        source = context.get_parameter_source(each.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            import typer
+
+            raise typer.BadParameter(
+                f"`{context.invoked_subcommand}` does not see what stands before it; give it after that",
+                param_hint=max(each.opts, key=len),
+            )
+    return True
 
 
 def settings_from(

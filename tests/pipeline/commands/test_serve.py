@@ -116,6 +116,17 @@ def test_it_refuses_in_one_line(served: Callable[..., Served], recog: Any, tmp_p
     assert running.end()[0] == 143
 
 
+def test_options_before_a_subcommand_are_refused_not_dropped(recog: Any, tmp_path: Path) -> None:
+    gallery = tmp_path / "people.db"
+    for command in (("serve", "token", "list"), ("calibrate", "cohort"), ("auth", "test")):
+        refused = recog(command[0], "-g", gallery, *command[1:])
+        assert refused.code == 2
+        assert "--gallery" in refused.err
+        assert command[1] in refused.err
+    assert list(tmp_path.iterdir()) == []
+    assert recog("serve", "token", "list", "-g", gallery).out == "there are no tokens\n"
+
+
 def test_the_key_that_is_printed_logs_in_once_and_no_log_tells_it(
     served: Callable[..., Served], tmp_path: Path
 ) -> None:
