@@ -14,7 +14,12 @@ import sqlite3
 FORMAT = 3
 # How a file of an earlier version that can only be read is read as one of this.
 AS_READ: dict[int, tuple[str, ...]] = {
-    2: ("CREATE TEMP VIEW templates AS SELECT *, 0 AS aside FROM main.templates",),
+    2: (
+        "CREATE TEMP VIEW templates AS SELECT *, 0 AS aside FROM main.templates",
+        """CREATE TEMP VIEW denials AS SELECT 0 AS id, 0 AS person, 0 AS said, NULL AS embedding, NULL AS png,
+            0 AS quality, '' AS origin, '' AS digest, '' AS added, '' AS detector, '' AS details WHERE 0""",
+        "CREATE TEMP VIEW old_denials AS SELECT NULL AS embedding, NULL AS png WHERE 0",
+    ),
 }
 
 # AUTOINCREMENT: an id is never given twice, so an index that is a moment old cannot mistake one for another.

@@ -49,7 +49,6 @@ class Store:
         """`erase`: make up for an erasure that an earlier removal could not do, which may take a while."""
         self.path = path
         self._closed = False
-        self._format = FORMAT
         if path.stat().st_size == 0:  # SQLite would take it for a new database
             raise damaged(path, "the file is empty")
         before = signature(path, with_log=True)  # first: what is written meanwhile is news
@@ -221,8 +220,6 @@ class Store:
 
     def denials(self, person: int | None = None) -> Iterator[Denial]:
         """The looks that are not of whom they were taken for: all, or a person's; oldest first."""
-        if self._format < FORMAT:  # a file of before, which can only be read
-            return
         rows = self._db.execute(
             """SELECT denials.id, embedding, png, quality, origin, digest, denials.added, detector, details,
             0, name, said FROM denials JOIN people ON people.id = person
@@ -234,9 +231,7 @@ class Store:
 
     def denied(self) -> tuple[Ints, Ints, Floats]:
         """All of them without pictures: whose they are not (n,), at which face (n,), embeddings (n, d)."""
-        rows: list[Any] = []
-        if self._format >= FORMAT:
-            rows = self._db.execute("SELECT person, said, embedding FROM denials ORDER BY id").fetchall()
+        rows = self._db.execute("SELECT person, said, embedding FROM denials ORDER BY id").fetchall()
         try:
             embeddings = encoding.embeddings_from_bytes([row[2] for row in rows], self.dimension)
         except ValueError as error:
@@ -279,10 +274,12 @@ class Store:
             int(
                 self._value(
                     """SELECT (SELECT coalesce(sum(length(embedding)), 0) FROM old_templates)
-                    + (SELECT coalesce(sum(length(png)), 0) FROM old_crops)"""
+                    + (SELECT coalesce(sum(length(png)), 0) FROM old_crops)
+                    + (SELECT coalesce(sum(length(embedding) + ifnull(length(png), 0)), 0)
+                        FROM old_denials)"""
                 )
             ),
-            len(self.denied()[0]),
+            int(self._value("SELECT count(*) FROM denials")),
         )
 
     def mergers(self) -> list[Merger]:
@@ -417,7 +414,6 @@ class Store:
         if found > FORMAT:
             raise GalleryError(f"the gallery {self.path} was made by a newer version of recog; update recog")
         if found in AS_READ and self.read_only:
-            self._format = found
             for statement in AS_READ[found]:
                 self._db.execute(statement)
         elif found in MIGRATIONS:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gallery import Gallery, GalleryError, NewTemplate
+from gallery.encoding import crop_to_bytes
 from gallery.exchange import export_bytes, read_export
 from gallery.pooled import pool
 
@@ -49,6 +50,16 @@ def test_nobody_is_enrolled_or_searched_by_what_is_denied(filled: Path, template
         assert found.distances[0, 0] > 0
         assert [(p.name, p.templates) for p in gallery.people()] == [("Ada", 2), ("Grace", 1)]
         assert gallery.stats().denials == 2
+
+
+def test_what_is_kept_to_undo_a_withdrawal_with_is_counted(filled: Path, template: Templates) -> None:
+    look = template(4, with_crop=True)
+    assert look.crop is not None
+    with Gallery.open(filled, "model", 16) as gallery:
+        before = gallery.stats().undo
+        gallery.withdraw(gallery.denials("Ada")[0].face)
+        kept = 2 * 16 * 4 + len(crop_to_bytes(look.crop))  # two embeddings, and the one picture
+        assert gallery.stats().undo == before + kept
 
 
 def test_another_process_hears_of_it_and_of_its_withdrawal(filled: Path, template: Templates) -> None:
