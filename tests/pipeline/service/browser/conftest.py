@@ -202,8 +202,23 @@ def tab(browser: Any) -> Iterator[Callable[..., Tab]]:
 
 def drop(page: Any, selector: str, *files: Path) -> None:
     """Drop files on an element, as if they had been dragged there from a folder."""
+    transfer = _transfer(page, *files)
+    for kind in ("dragenter", "dragover", "drop"):
+        page.locator(selector).first.dispatch_event(kind, {"dataTransfer": transfer})
+
+
+def paste(page: Any, *files: Path) -> None:
+    """Paste files, as if they had been copied elsewhere."""
+    page.evaluate(
+        """(clipboardData) => document.dispatchEvent(
+            new ClipboardEvent("paste", { clipboardData, bubbles: true }))""",
+        _transfer(page, *files),
+    )
+
+
+def _transfer(page: Any, *files: Path) -> Any:
     given = [[each.name, base64.b64encode(each.read_bytes()).decode()] for each in files]
-    transfer = page.evaluate_handle(
+    return page.evaluate_handle(
         """(files) => {
             const transfer = new DataTransfer();
             for (const [name, data] of files) {
@@ -214,8 +229,6 @@ def drop(page: Any, selector: str, *files: Path) -> None:
         }""",
         given,
     )
-    for kind in ("dragenter", "dragover", "drop"):
-        page.locator(selector).first.dispatch_event(kind, {"dataTransfer": transfer})
 
 
 def picture(page: Any, name: str) -> None:

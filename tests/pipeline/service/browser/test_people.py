@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.outputs.demo_film import photographs
-from tests.pipeline.service.browser.conftest import CHROMIUM, GRACE, PATIENCE, Served, Tab, drop
+from tests.pipeline.service.browser.conftest import CHROMIUM, GRACE, PATIENCE, Served, Tab, drop, paste
 
 
 @pytest.fixture
@@ -43,6 +43,25 @@ def test_a_photo_dropped_on_the_page_enrolls_and_undo_takes_it_back(
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("Nobody is enrolled here").wait_for()
     assert [each["name"] for each in served.api.get("/people").json()["items"]] == [GRACE]
+
+
+def test_a_photo_is_pasted_on_the_list_alone_even_after_another_try(
+    served: Served, tab: Callable[..., Tab], mona: Path
+) -> None:
+    page = tab(served).page
+    page.route("**/api/v1/people?*", lambda route: route.abort())
+    page.goto(f"{served.url}#/people")
+    page.get_by_role("button", name="Try again").wait_for()
+    page.unroute("**/api/v1/people?*")
+    page.get_by_role("button", name="Try again").click()
+    page.locator(".person", has_text=GRACE).wait_for()
+    paste(page, mona)
+    page.locator("dialog[open]").wait_for()
+    page.keyboard.press("Escape")
+    page.locator(".nav").get_by_role("link", name="Events").click()
+    page.get_by_role("heading", name="Events").wait_for()
+    paste(page, mona)
+    assert page.locator("dialog[open]").count() == 0
 
 
 def test_each_photo_that_is_refused_says_why(served: Served, tab: Callable[..., Tab], wall: Path) -> None:

@@ -47,7 +47,8 @@ function mountList(root, query) {
     log.load();
   });
   if (state.people) draw();
-  state.loadPeople().catch((error) => fill(place, trouble(error, () => mountList(root, {}))));
+  const load = () => state.loadPeople().catch((error) => fill(place, trouble(error, load)));
+  load();
   if (query.add && state.mayChange) openEnroll();
   return () => {
     end();
