@@ -130,6 +130,8 @@ def _tried(
     found = device(source)
     if rehearsal and found.real:
         raise SourceError("--rehearsal is for recordings; leave it out for a camera")
+    if found.missing:
+        raise SourceError(f"{found.why}; see which there are: recog doctor")
     afar = None if allow_remote else remote()
     with tries.held():
         known = circumstances(

@@ -23,6 +23,7 @@ class Device:
     name: str
     real: bool | None  # None where the system does not tell
     why: str
+    missing: bool = False  # there is no such camera
 
 
 def device(spec: str, sysfs: Path = SYSFS) -> Device:
@@ -44,7 +45,8 @@ def device(spec: str, sysfs: Path = SYSFS) -> Device:
         place = entry.resolve(strict=True)
         name = (entry / "name").read_text(errors="replace").strip()
     except OSError:
-        return Device(f"camera {number}", None, f"the system knows nothing of a camera {number}")
+        why = f"the system knows nothing of a camera {number}"
+        return Device(f"camera {number}", None, why, missing=not Path(f"/dev/video{number}").exists())
     if "virtual" in place.parts or _PROGRAMS.search(name):
         return Device(name, False, f"camera {number} ({name}) is a program that plays a camera")
     return Device(name, True, f"camera {number} ({name}) is a device on a bus")

@@ -66,6 +66,16 @@ def test_a_usage_error_accepts_nobody(recog: Any) -> None:
         assert recog(*words).code == 2
 
 
+def test_a_camera_that_is_not_there_cannot_be_tried(recog: Any, gallery: Path) -> None:
+    words = ("auth", "--name", "alice", "--gallery", gallery, "--intent", "none")
+    ended = recog(*words, "--source", "4321")
+    assert ended.code == 2
+    assert ended.err == (
+        "recog: not tried: the system knows nothing of a camera 4321; see which there are: recog doctor\n"
+    )
+    assert Tries(gallery.with_name("people.db.tries"), "alice").failures() == 0
+
+
 def test_a_recording_is_refused_before_a_frame_of_it_is_judged(
     recog: Any, gallery: Path, world: Any, tmp_path: Path
 ) -> None:
