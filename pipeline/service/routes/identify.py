@@ -103,17 +103,18 @@ def verify_person(person: str, image: Upload, service: ServiceDep) -> Verified:
 def _told(face: Identified, names: Names, needed: float) -> Face:
     probe, best = face.probe, face.candidates[0] if face.candidates else None
     likeliest = 0.0 if best is None else best.probability
+    shown, nobody = min(likeliest, 0.999), min(face.unknown, 0.999)  # rounding must not claim certainty
     match face.state:
         case State.NAMED if best is not None:
             confidence = likeliest
-            why = f"{best.name} with {likeliest:.1%}; a name needs {needed:.1%}"
+            why = f"{best.name} with {shown:.1%}; a name needs {needed:.1%}"
         case State.UNKNOWN:
             confidence = face.unknown
-            why = "nobody is enrolled" if best is None else f"nobody enrolled, with {face.unknown:.1%}"
+            why = "nobody is enrolled" if best is None else f"nobody enrolled, with {nobody:.1%}"
         case _:
             confidence = likeliest
             why = "nobody is near" if best is None else (
-                f"{best.name} with {likeliest:.1%}, and a name needs {needed:.1%}"
+                f"{best.name} with {shown:.1%}, and a name needs {needed:.1%}"
             )  # fmt: skip
     return Face(
         box=_numbers(probe.box),

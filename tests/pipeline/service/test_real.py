@@ -61,6 +61,14 @@ def names(client: httpx.Client, picture: bytes) -> list[Any]:
     return [face["name"] for face in answer.json()["faces"]]
 
 
+def test_rounding_claims_no_certainty_not_even_of_the_photo_itself(client: httpx.Client) -> None:
+    photo = (HOPPER.name, HOPPER.read_bytes())
+    client.post("/people", data={"name": "Grace Hopper"}, files=[("photos", photo)]).raise_for_status()
+    (face,) = client.post("/identify", files={"image": photo}).json()["faces"]
+    assert face["confidence"] > 0.9995
+    assert face["why"].startswith("Grace Hopper with 99.9%;")
+
+
 def test_a_person_is_named_a_stranger_is_not_until_the_command_line_enrolls_her(
     client: httpx.Client, tmp_path: Path
 ) -> None:
