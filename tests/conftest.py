@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,46 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+# Files whose tests train, start programs or watch a film to its end; measured, the longest first.
+LONG = (
+    "pipeline/service/browser/test_views.py",
+    "test_calls_home.py",
+    "pipeline/service/browser/test_story.py",
+    "pipeline/detection/training/test_imitate.py",
+    "pipeline/detection/training/test_export.py",
+    "pipeline/commands/test_network.py",
+    "pipeline/training/test_frozen.py",
+    "pipeline/training/test_triplets.py",
+    "siamese/training/test_train.py",
+    "pipeline/detection/training/test_fade.py",
+    "pipeline/identity/test_pooled.py",
+    "pipeline/service/browser/test_access.py",
+    "pipeline/service/browser/test_people.py",
+    "pipeline/outputs/test_broker.py",
+    "pipeline/sources/test_streams.py",
+    "pipeline/service/test_stability.py",
+)
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One process more than processors: while a test waits for a server or a film, another works."""
+    return (yield) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In several processes, begin with the files that take longest: one that comes last keeps all waiting.
+
+    With `--no-loadscope-reorder` xdist hands files out as they come; without, those of most tests first.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    folder = Path(__file__).parent
+    place = {folder / file: number for number, file in enumerate(LONG)}
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (place.get(item.path, len(LONG)), -tests[item.path]))
 
 
 @pytest.fixture(scope="session")

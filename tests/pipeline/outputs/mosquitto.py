@@ -16,6 +16,8 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from tests.pipeline.ports import free_port
+
 
 def wait_until(condition: Callable[[], object], seconds: float = 40) -> None:
     end = time.monotonic() + seconds
@@ -32,9 +34,7 @@ class Mosquitto:
         if found is None:
             pytest.skip("needs mosquitto: apt-get install mosquitto")
         self._program, self._config = found, folder / "mosquitto.conf"
-        with contextlib.closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port, self._said = free_port(), folder / "mosquitto.log"
         lines = [f"listener {self.port} 127.0.0.1", "persistence false", "user root"]
         lines.append("allow_anonymous true" if login is None else "allow_anonymous false")
         if login is not None:
@@ -49,10 +49,11 @@ class Mosquitto:
         self.start()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(
-            [self._program, "-c", self._config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_until(self._answers)
+        with self._said.open("wb") as said:
+            process = subprocess.Popen([self._program, "-c", self._config], stdout=said, stderr=said)
+        self._process = process
+        wait_until(lambda: process.poll() is not None or self._answers())
+        assert process.poll() is None, f"the broker ended: {self._said.read_text()}"
 
     def kill(self) -> None:
         if self._process is not None:

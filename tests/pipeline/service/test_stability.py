@@ -13,21 +13,22 @@ import pytest
 
 from pipeline.api import Recog
 from pipeline.config import from_values
+from tests.pipeline.ports import free_port
 
 RTSP = Path(__file__).parents[1] / "sources" / "rtsp_server.py"
 PYTHON = "/usr/bin/python3"
 
 
 @pytest.fixture
-def camera(free_port: int) -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    """Starts a real RTSP server, a camera as far as anybody can tell, whose address is `free_port`."""
+def camera(port: int) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts a real RTSP server, a camera as far as anybody can tell, whose address is `port`."""
     if not Path(PYTHON).exists() or subprocess.run([PYTHON, RTSP], capture_output=True).returncode:
         pytest.skip(f"needs an RTSP server: {RTSP.name} says what to install")
     started: list[subprocess.Popen[str]] = []
 
     def start() -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [PYTHON, str(RTSP), str(free_port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [PYTHON, str(RTSP), str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -41,29 +42,25 @@ def camera(free_port: int) -> Iterator[Callable[[], subprocess.Popen[str]]]:
 
 
 @pytest.fixture
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+def port() -> int:
+    return free_port()
 
 
 def test_a_camera_that_dies_is_lost_with_the_reason_and_found_again_while_others_go_on(
     serve: Callable[..., Any],
     until: Callable[..., Any],
     camera: Callable[[], Any],
-    free_port: int,
+    port: int,
     tmp_path: Path,
     world: Any,
 ) -> None:
     film = world.film(tmp_path / "long.mp4", world.RED, count=1200)
     running = serve(
         sources=(str(film),),
-        hosts=frozenset({f"127.0.0.1:{free_port}"}),
+        hosts=frozenset({f"127.0.0.1:{port}"}),
         settings=from_values({"stream": {"timeout": 2}}),
     )
-    address = f"rtsp://ann:s3cret@127.0.0.1:{free_port}/live"
+    address = f"rtsp://ann:s3cret@127.0.0.1:{port}/live"
     made = running.admin.post("api/v1/sources", json={"url": address, "name": "the door"}).json()
     path = f"api/v1/sources/{made['id']}"
 
@@ -89,12 +86,12 @@ def test_a_camera_that_dies_is_lost_with_the_reason_and_found_again_while_others
 
 
 def test_the_service_ends_at_once_although_a_camera_is_lost(
-    serve: Callable[..., Any], until: Callable[..., Any], free_port: int
+    serve: Callable[..., Any], until: Callable[..., Any], port: int
 ) -> None:
     import time
 
-    running = serve(hosts=frozenset({f"127.0.0.1:{free_port}"}))
-    made = running.admin.post("api/v1/sources", json={"url": f"rtsp://127.0.0.1:{free_port}/live"}).json()
+    running = serve(hosts=frozenset({f"127.0.0.1:{port}"}))
+    made = running.admin.post("api/v1/sources", json={"url": f"rtsp://127.0.0.1:{port}/live"}).json()
     until(lambda: running.viewer.get(f"api/v1/sources/{made['id']}").json()["state"] == "lost")
     begun = time.monotonic()
     running.service.halt()

@@ -18,6 +18,7 @@ from pipeline.errors import SourceError
 from pipeline.sources.open import open_source
 from pipeline.sources.quiet import quiet_opencv
 from pipeline.sources.streams import shown_address
+from tests.pipeline.ports import free_port
 
 quiet_opencv()
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -44,9 +45,7 @@ class RtspServer:
     """A real server that can be killed and started again."""
 
     def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.start()
 
     def start(self) -> None:

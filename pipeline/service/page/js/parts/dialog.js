@@ -17,7 +17,7 @@ export function openDialog({ title, className = "", onclose }, ...children) {
     "dialog",
     { class: `dialog ${className}`, "aria-labelledby": id },
     h(
-      "header",
+      "div",
       { class: "dialog-head" },
       h("h2", { id, tabindex: -1, autofocus: true }, title),
       h("button", { type: "button", class: "button-icon", "aria-label": "Close", onclick: () => node.close() }, icon("close")),
