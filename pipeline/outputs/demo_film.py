@@ -6,7 +6,7 @@ Where they come from and why they may be passed on is in `pipeline/photographs/R
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -61,8 +61,12 @@ def other_view(photo: Image) -> Image:
     return np.asarray(dimmed[: int(0.75 * height), int(0.08 * width) : int(0.92 * width)], np.uint8)
 
 
-def film(photos: Photographs) -> Iterator[Image]:
-    """The frames (540, 960, 3): from the person known to strangers, strangers, back again, a passer-by."""
+def film(photos: Photographs, times: int = 1) -> Iterator[Image]:
+    """The frames (540, 960, 3): from the person known to strangers, strangers, back again, a passer-by.
+
+    Args:
+        times: how many times as fast the camera moves; there are as many times fewer frames.
+    """
     height, width = photos.known.shape[:2]
     strangers = _beside(*photos.strangers, height=height)
     both = _beside(photos.known, *photos.strangers, height=height)
@@ -89,7 +93,7 @@ def film(photos: Photographs) -> Iterator[Image]:
     ]
     random = np.random.default_rng(0)
     for shot in shots:
-        yield from _moving(shot, random)
+        yield from _moving(replace(shot, frames=shot.frames // times), random)
 
 
 def make_film(photos: Photographs, path: Path, progress: Callable[[], None] = lambda: None) -> int:

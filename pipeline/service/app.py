@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 
@@ -90,11 +90,10 @@ def make_app(service: Service, access: Access) -> FastAPI:
     app.state.turns = anyio.Semaphore(uploads.AT_ONCE)
     MultiPartParser.spool_max_size = uploads.MOST_TOTAL  # no pictures of faces in a temporary folder
     problems.install(app)
-    api = APIRouter(prefix=PREFIX)
+    # Each for itself: FastAPI looks through routes once for each router that they are in.
     first = (version, access_routes, people, enrolment, history, photos, identify, calibration, jobs, tapes)
     for routes in (*first, sources, live, events, corrections, review, settings, health):
-        api.include_router(routes.router)
-    app.include_router(api)
+        app.include_router(routes.router, prefix=PREFIX)
     app.include_router(access_routes.page)
     app.mount("/page", PageFiles(), name="page")
     app.state.open = check_marks(app, {"page"})

@@ -156,6 +156,14 @@ def test_the_real_photographs_make_a_film_that_is_the_same_every_time() -> None:
     assert view.dtype == np.uint8
 
 
+def test_a_quicker_film_has_as_many_times_fewer_frames_and_ends_where_the_other_does() -> None:
+    photos = demo_film.photographs()
+    quick = [*demo_film.film(photos, times=10)]
+    assert len(quick) == 9 + 7 + 8 + 5
+    quicker = [*demo_film.film(photos, times=20)]
+    assert cv2.PSNR(quick[-1], quicker[-1]) > 20
+
+
 def test_in_the_real_film_the_person_is_named_strangers_are_not_and_one_is_unknown(
     tmp_path: Path, recog: Any, few_frames: None
 ) -> None:
