@@ -26,6 +26,11 @@ COMMANDS = {
     ),
     "enroll": ("enroll", "enroll", "Enroll people: detect, align, embed, check, store."),
     "run": ("run", "run", "Recognise the enrolled people in a video; everybody else stays unknown."),
+    "archive": (
+        "archive",
+        "archive",
+        "Make a tape and events of every film below a folder, on all processors or on a Ray cluster.",
+    ),
     "serve": ("serve", "app", "Watch cameras and films in a browser, name people, correct, over HTTP."),
     "replay": (
         "tape",
@@ -124,6 +129,7 @@ EXTRAS = {  # what brings them, and what for
     **dict.fromkeys(TRAINING, ("training", "train")),
     **dict.fromkeys(SERVING, ("the service", "serve")),
     "paho": ("MQTT", "mqtt"),
+    "ray": ("Ray", "ray"),
 }
 
 

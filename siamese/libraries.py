@@ -17,6 +17,8 @@ def restrain() -> None:
     `disable_telemetry_events` comes too late to keep it from either.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    # A Ray cluster reports its use from its first node, once an hour, unless told not to before it starts.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     cache = os.environ.get("XDG_CACHE_HOME", "")
     # By the XDG base directory specification a relative path there is to be ignored.
     cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")

@@ -28,6 +28,7 @@ from pipeline.types import Result, State, TrackedFace
 
 SCHEMA = 1  # of the fields of an event; one more whenever a field goes or means something else
 Kind = Literal["entered", "recognised", "unknown", "left"]
+PATIENCE = 1.0  # seconds for which a track may be absent before it has left
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Events:
         blur: whose faces the run covers.
     """
 
-    def __init__(self, patience: float = 1.0, run: str = "", blur: tuple[str, ...] = ()) -> None:
+    def __init__(self, patience: float = PATIENCE, run: str = "", blur: tuple[str, ...] = ()) -> None:
         self._patience, self._blur = patience, blur or None
         self._run, self._told = run, 0
         self._present: dict[int, _Seen] = {}

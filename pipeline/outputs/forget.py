@@ -122,6 +122,7 @@ def forget(
     person = next(each for each in people.people() if each.name == name)
     names = _names(people, name)
     theirs = list(people.templates(name, aside=True))
+    noted = _with_archives(noted)
     failed = tries(names, False)
     origins = sorted({template.origin for template in theirs})
     left: list[Left] = []
@@ -188,6 +189,21 @@ _BEYOND = {
     "export": "it is a copy of the whole gallery; delete it, and make another one",
     "picture": "they may be on it; look, and delete it",
 }
+
+
+def _with_archives(noted: Sequence[Entry]) -> list[Entry]:
+    """With the tapes and events in folders of `recog archive`, also of films that are not finished."""
+    found = []
+    for each in noted:
+        found.append(each)
+        if each.kind != "archive":
+            continue
+        for path in sorted(Path(each.where).rglob("*")):
+            if path.suffix == ".tape":
+                found.append(Entry("tape", str(path), each.at))
+            elif path.name.endswith((".events", ".events.jsonl")):
+                found.append(Entry("events", str(path), each.at))
+    return found
 
 
 def _all(given: Iterable[Path], noted: Sequence[Entry], kind: str) -> list[Path]:

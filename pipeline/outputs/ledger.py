@@ -19,7 +19,9 @@ from pipeline.errors import SinkError
 from pipeline.progress import Report
 
 _log = logging.getLogger(__name__)
-Kind = Literal["events", "snapshots", "tape", "video", "webhook", "mqtt", "backup", "export", "picture"]
+Kind = Literal[
+    "events", "snapshots", "tape", "video", "webhook", "mqtt", "backup", "export", "picture", "archive"
+]
 
 SENT = ("webhook", "mqtt")
 

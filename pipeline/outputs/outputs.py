@@ -43,6 +43,7 @@ class Outputs:
     overwrite: bool = True  # the video may replace a file, unless that is an input
     mqtt: MqttSettings = field(default_factory=MqttSettings)  # the broker that a home listens at
     camera: str = ""  # what the source is called there; made of its name if empty
+    run: str = ""  # the id of the run, 12 hexadecimal digits; made up if empty
 
     @property
     def needs_pictures(self) -> bool:
@@ -104,11 +105,13 @@ class Opened:
         notes: after `finish`, what was lost on the way, in lines for people.
     """
 
-    def __init__(self, outputs: Outputs, about: About, ledger: Ledger, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, outputs: Outputs, about: About, ledger: Ledger | None, report: Callable[[str], None]
+    ) -> None:
         """Open what was asked for.
 
         Args:
-            ledger: is told of each place once something is written there.
+            ledger: is told of each place once something is written there; None where somebody else tells it.
             report: called with one line when something cannot be delivered for now, from any thread.
 
         Raises:
@@ -116,7 +119,7 @@ class Opened:
         """
         self.summary, self.notes = Summary(), list[str]()
         self._outputs, self._ledger, self._report, self._noted = outputs, ledger, report, False
-        source, run, now = about.source, secrets.token_hex(6), datetime.now(UTC)
+        source, run, now = about.source, outputs.run or secrets.token_hex(6), datetime.now(UTC)
         self._told = Events(run=run, blur=about.blur)
         self._stack = ExitStack()
         with ExitStack() as stack:
@@ -175,6 +178,8 @@ class Opened:
     def _note(self) -> None:
         """Note where results go, but for the video: that is there, or not, in the end."""
         self._noted = True
+        if self._ledger is None:
+            return
         places: list[tuple[Kind, str | Path | None]] = [
             ("events", self._outputs.events),
             ("snapshots", self._outputs.snapshots),
@@ -201,7 +206,7 @@ class Opened:
         try:
             self._stack.__exit__(kind, error, trace)
         finally:
-            if self._sink.placed and self._outputs.video is not None:
+            if self._sink.placed and self._outputs.video is not None and self._ledger is not None:
                 self._ledger.note("video", self._outputs.video, self._report)
 
 

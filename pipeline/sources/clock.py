@@ -25,6 +25,14 @@ class MediaClock:
         self._zero = math.nan  # what the container's clock shows at second 0
         self._other = math.nan  # the same, if the clock has jumped at the latest frame that did not fit
 
+    def go_on(self, zero: float, seconds: float) -> None:
+        """Begin in the middle of a film, where the latest frame was at `seconds`.
+
+        Args:
+            zero: what the container's clock shows at second 0.
+        """
+        self._zero, self._now = zero, seconds
+
     def read(self, claimed: float | None) -> float:
         """Seconds of the next frame, given what the container claims (None: nothing)."""
         claimed = math.nan if claimed is None or not math.isfinite(claimed) else claimed

@@ -53,10 +53,13 @@ class Decoder:
         last: seconds of the container at which its last part begins, where it is whole by its own structure.
     """
 
-    def __init__(self, container: InputContainer, live: bool = False, last: float | None = None) -> None:
+    def __init__(
+        self, container: InputContainer, live: bool = False, last: float | None = None, threads: int = 0
+    ) -> None:
         """
         Args:
             last: as the attribute.
+            threads: that decode at most; 0 for as many as FFmpeg likes, which is one a processor.
             live: give each picture as soon as it can be had, at some cost in speed.
 
         Raises:
@@ -64,12 +67,13 @@ class Decoder:
         """
         self._container = container
         try:
-            self._stream = _video_of(container)
+            self._stream = video_of(container)
         except SourceError:
             container.close()
             raise
         # Threads that each decode a frame hold back as many frames as there are threads.
         self._stream.thread_type = "SLICE" if live else "AUTO"
+        self._stream.codec_context.thread_count = threads
         self._live = live
         self._packets: Iterator[Packet[Any]] = iter(container.demux())
         self._reformatter = VideoReformatter()
@@ -84,6 +88,19 @@ class Decoder:
         self.length = _length_of(container, self._stream)
         self.frame_count = self._count()
         self.reached, self.damaged, self.broken, self.last = 0.0, 0, False, last
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether pictures so far were interlaced: what is given then depends on those before."""
+        return self._deinterlacer is not None
+
+    def go_to(self, seconds: float) -> None:
+        """Read on from the latest key frame that is not after this time of the container."""
+        base = self._stream.time_base
+        self._container.seek(round(seconds / (base or 1)), stream=self._stream)
+        self._packets = iter(self._container.demux())
+        self._ready.clear()
+        self._ended = self._begun = False
 
     @property
     def uses_hardware(self) -> bool:
@@ -190,7 +207,7 @@ class Decoder:
         return self._stream.frames or None
 
 
-def _video_of(container: InputContainer) -> VideoStream:
+def video_of(container: InputContainer) -> VideoStream:
     """The video that is meant: no cover of a song, the one marked as the default, the largest."""
     found = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
     found = [each for each in found if each.codec_context is not None]

@@ -20,12 +20,15 @@ from pipeline.sources.matroska import last_cluster
 _PROTOCOLS = "fd,file,crypto,data"
 
 
-def open_file(file: int, name: str, failure: str, hardware: str, report: Callable[[str], None]) -> Decoder:
+def open_file(
+    file: int, name: str, failure: str, hardware: str, report: Callable[[str], None], threads: int = 0
+) -> Decoder:
     """A decoder of what is read from a descriptor, which may be closed afterwards.
 
     Args:
         hardware: what should decode, by FFmpeg's name; the CPU if empty, or where the hardware cannot.
         report: called with one line where the CPU takes the place of the hardware.
+        threads: that decode at most; 0 for as many as there are processors.
 
     Raises:
         SourceError: there is no video in it; the text is `failure`.
@@ -33,7 +36,7 @@ def open_file(file: int, name: str, failure: str, hardware: str, report: Callabl
     if hardware:
         try:
             wanted = HWAccel(device_type=hardware, allow_software_fallback=True)
-            decoder = _decoder(file, wanted)
+            decoder = _decoder(file, wanted, threads)
         except (av.error.FFmpegError, OSError, RuntimeError, ValueError, SourceError):
             report(f"{name}: there is no {hardware} that can decode it here; the CPU does")
         else:
@@ -41,16 +44,18 @@ def open_file(file: int, name: str, failure: str, hardware: str, report: Callabl
                 report(f"{name}: {hardware} cannot decode this kind of video; the CPU does")
             return decoder
     try:
-        return _decoder(file, None)
+        return _decoder(file, None, threads)
     except (av.error.FFmpegError, OSError, SourceError) as error:
         raise SourceError(failure) from error
 
 
-def _decoder(file: int, hardware: HWAccel | None) -> Decoder:
-    container = _container(file, hardware)
-    return Decoder(container, last=last_cluster(file) if "matroska" in container.format.name else None)
+def _decoder(file: int, hardware: HWAccel | None, threads: int) -> Decoder:
+    container = opened(file, hardware)
+    last = last_cluster(file) if "matroska" in container.format.name else None
+    return Decoder(container, last=last, threads=threads)
 
 
-def _container(file: int, hardware: HWAccel | None) -> av.container.InputContainer:
+def opened(file: int, hardware: HWAccel | None = None) -> av.container.InputContainer:
+    """The container that a descriptor gives, which may be closed afterwards. Raises FFmpeg's errors."""
     options = {"fd": str(file), "protocol_whitelist": _PROTOCOLS}
     return av.open("fd:", options=options, metadata_errors="replace", hwaccel=hardware)

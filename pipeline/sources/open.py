@@ -41,6 +41,7 @@ def open_source(
     report: Callable[[str], None] | None = None,
     waiting: bool = False,
     reach: Reach | None = None,
+    threads: int = 0,
 ) -> Source:
     """Open what `spec` names and make sure that a first frame can be had.
 
@@ -57,6 +58,7 @@ def open_source(
         report: called with one line whenever a camera or stream is lost or is back.
         waiting: a camera or stream that cannot be reached yet is lost from the start, instead of an error.
         reach: says where streams may be (see `reach`); None for anywhere.
+        threads: that decode a film at most; 0 for as many as there are processors.
 
     Raises:
         UnreachableError: no frame could be read from a camera or stream.
@@ -68,7 +70,7 @@ def open_source(
         index = int(camera[1])
         return Live(f"camera {index}", lambda: Camera(index, camera_size), settings, say, waiting)
     if spec == "-":
-        return _open_film("standard input", 0, None, hardware, say)
+        return _open_film("standard input", 0, None, hardware, say, threads)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", spec)
     if scheme and scheme[1].lower() != "file":
         return open_stream(spec, scheme[1].lower(), settings, say, waiting, reach)
@@ -78,11 +80,11 @@ def open_source(
         return Photos(path, max_pixels)
     if kind == "file" and is_photo(path):
         return Photo(path, max_pixels)
-    return _open_file(path, kind == "file", max_pixels, hardware, say)
+    return _open_file(path, kind == "file", max_pixels, hardware, say, threads)
 
 
 def _open_file(
-    path: Path, repeatable: bool, max_pixels: int, hardware: str, report: Callable[[str], None]
+    path: Path, repeatable: bool, max_pixels: int, hardware: str, report: Callable[[str], None], threads: int
 ) -> Source:
     """A film, or what only its suffix says is a picture."""
     try:
@@ -93,7 +95,7 @@ def _open_file(
         if repeatable and not os.fstat(file).st_size:
             raise SourceError(f"{path} is empty (0 bytes); copy it again")
         try:
-            film = _open_film(path.name, file, path if repeatable else None, hardware, report)
+            film = _open_film(path.name, file, path if repeatable else None, hardware, report, threads)
         except SourceError:
             if repeatable and path.suffix.lower() in PHOTO_SUFFIXES:
                 return Photo(path, max_pixels)  # its error says more
@@ -103,7 +105,9 @@ def _open_file(
     return film
 
 
-def _open_film(name: str, file: int, path: Path | None, hardware: str, report: Callable[[str], None]) -> Film:
+def _open_film(
+    name: str, file: int, path: Path | None, hardware: str, report: Callable[[str], None], threads: int
+) -> Film:
     """A film from a descriptor, which may be closed afterwards; `path` where it can be read again."""
     if path is None:
         failure = f"{name} gives no video that can be read here; an MP4 has to be given by its name"
@@ -111,7 +115,7 @@ def _open_film(name: str, file: int, path: Path | None, hardware: str, report: C
         failure = (
             f"{path} is not a video or picture that can be read, or it is damaged; try playing it elsewhere"
         )
-    film = Film(name, open_file(file, name, failure, hardware, report), failure)
+    film = Film(name, open_file(file, name, failure, hardware, report, threads), failure)
     film.file, film.repeatable = path, path is not None
     return film
 

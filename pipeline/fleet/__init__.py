@@ -1,0 +1,1 @@
+"""Many films and many cameras, on the processors of this machine or on a Ray cluster."""

@@ -1,0 +1,172 @@
+"""Workers on a Ray cluster, an actor for each. The one place that knows Ray, which is imported only here.
+
+Ray keeps its logs and sockets in /tmp/ray on each machine. Tasks and what comes of them travel through it:
+paths, settings and counts; films and results stay in the folders that all machines share.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+from types import TracebackType
+from typing import Any, Self
+
+from pipeline.errors import PipelineError
+from pipeline.fleet.crew import Died
+from pipeline.fleet.jobs import Outcome, Recipe, Task
+from pipeline.fleet.worker import Worker
+from siamese import libraries
+
+
+def connect(address: str) -> Any:
+    """Ray, connected to a cluster that is running.
+
+    Args:
+        address: `auto` for the cluster that this machine is part of, `ray://HOST:10001`, or `HOST:6379` on a
+            machine that is part of it.
+
+    Raises:
+        PipelineError: there is none, or it is of another version.
+        ModuleNotFoundError: Ray is not installed.
+    """
+    libraries.restrain()  # before it is imported: it would report its use
+    import ray
+
+    try:
+        ray.init(
+            address,
+            namespace="recog",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            ignore_reinit_error=True,
+        )
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        line = " ".join(str(error).split())
+        raise PipelineError(
+            f"--ray {address}: no cluster answers there ({line[:200]}); begin one with: ray start --head "
+            "--disable-usage-stats"
+        ) from error
+    return ray
+
+
+class _Actor:
+    """A worker, as the cluster runs it: models and gallery are opened once."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        libraries.restrain()
+        self._worker = Worker(recipe)
+
+    def version(self) -> str:
+        """Of recog, there."""
+        return importlib.metadata.version("recog")
+
+    def do(self, task: Task) -> Outcome:
+        """See `Worker.do`."""
+        return self._worker.do(task)
+
+
+class Actors:
+    """As many workers as the cluster has room for, also on machines that join later. To be closed.
+
+    A worker that is lost, with its machine or alone, is replaced where there is room.
+    """
+
+    def __init__(self, recipe: Recipe, address: str, most: int | None) -> None:
+        """
+        Args:
+            address: as `connect` takes it.
+            most: how many at once; None for as many as there is room for.
+
+        Raises:
+            PipelineError: the cluster does not answer, or has no room for one.
+        """
+        self._ray = connect(address)
+        self._most, self._processors = most, recipe.settings.runtime.threads
+        # Whoever asks for the work knows what is done: nothing is tried again behind its back.
+        options = {"num_cpus": self._processors, "max_restarts": 0, "max_task_retries": 0}
+        self._kind = self._ray.remote(**options)(_Actor)
+        self._recipe = self._ray.put(recipe)
+        self._coming: dict[Any, Any] = {}  # actors that are not ready yet, by what will say so
+        self._idle: list[Any] = []
+        self._busy: dict[Any, tuple[Any, Task]] = {}
+        if not self._room():
+            self.close()
+            raise PipelineError(
+                f"--ray {address}: no machine of the cluster has {self._processors} processors"
+            )
+        self._grow()
+
+    def free(self) -> int:
+        return len(self._idle)
+
+    def give(self, task: Task) -> None:
+        actor = self._idle.pop()
+        self._busy[actor.do.remote(task)] = actor, task
+
+    def wait(self, seconds: float) -> list[tuple[Task, Outcome | Died]]:
+        self._grow()
+        waiting = [*self._coming, *self._busy]
+        ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=seconds if not self._busy else 0)
+        if not ready:
+            ready, _ = self._ray.wait(waiting, num_returns=1, timeout=seconds)
+        found: list[tuple[Task, Outcome | Died]] = []
+        for each in ready:
+            if each in self._coming:
+                self._welcome(each)
+            else:
+                actor, task = self._busy.pop(each)
+                try:
+                    found.append((task, self._ray.get(each)))
+                    self._idle.append(actor)
+                except self._ray.exceptions.RayError as error:
+                    found.append((task, Died(_why(error))))
+        return found
+
+    def close(self) -> None:
+        """End the workers, whatever they are doing, and leave the cluster."""
+        for actor in [*self._idle, *self._coming.values(), *(actor for actor, _ in self._busy.values())]:
+            self._ray.kill(actor)
+        self._ray.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _room(self) -> int:
+        """How many workers the machines that are there have room for."""
+        there = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
+        room = sum(int(processors // self._processors) for processors in there)
+        return room if self._most is None else min(room, self._most)
+
+    def _grow(self) -> None:
+        """Have as many workers as there is room for."""
+        for _ in range(self._room() - len(self._coming) - len(self._idle) - len(self._busy)):
+            actor = self._kind.remote(self._recipe)
+            self._coming[actor.version.remote()] = actor
+
+    def _welcome(self, said: Any) -> None:
+        actor, ours = self._coming.pop(said), importlib.metadata.version("recog")
+        try:
+            theirs = self._ray.get(said)
+        except self._ray.exceptions.ActorDiedError as error:
+            if isinstance(cause := getattr(error, "cause", None), Exception):
+                raise PipelineError(f"a worker cannot begin: {cause}") from error
+            if "creation task" in str(error):  # what it raised is in the text
+                raise PipelineError(f"a worker cannot begin: {_why(error)}") from error
+            return  # its machine was lost meanwhile
+        except self._ray.exceptions.RayError:
+            return
+        if theirs != ours:
+            raise PipelineError(
+                f"a machine of the cluster has recog {theirs}, this one {ours}; have the same on all"
+            )
+        self._idle.append(actor)
+
+
+def _why(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:200]
