@@ -9,11 +9,16 @@ one while it runs.
 
 - `identify`: seconds from sending a 640 x 480 photograph to the whole answer, one call after the other, while
   nothing is watched.
-- `load`: 50 viewers, each of which says at once that it has shown a picture, and 20 identify calls a second.
-  Delays are from the capture of a frame (when it was decoded) to the whole message in a viewer, of those in
-  which somebody is named; dropped are frames of the camera that were not looked at. Memory is resident, a
-  minute after the load began and at its end.
-- `enrolled`: seconds from the answer to an enrolment to the first picture with the name, under that load.
+- `load`: 50 viewers, each of which says at once that it has shown a picture, and 20 identify calls a second,
+  each sent when its time has come, however many still wait for their answers. Calls that are refused because
+  the service is busy (503 with `Retry-After`) are counted apart, and are no answers. Delays are from the
+  capture of a frame (when it was decoded) to the whole message in a viewer, of those in which somebody is
+  named; dropped are frames of the camera that were not looked at.
+- `memory`: resident, every 15 seconds of that load; `more` is from its second minute (or its half, if it is
+  shorter than four) to its end, by the median of a minute before each.
+- `enrolled`: under that load, seconds from the answer to an enrolment to the first picture with the name in a
+  page that was open before. Where the person comes into view only later, from the first picture of that
+  track; `since the answer` counts the time until they come, too.
 - `end`: seconds from SIGTERM to the end of the process, under that load.
 """
 
@@ -49,6 +54,7 @@ from pipeline.sources.open import open_source
 
 RATE = 15.0
 SIZE = (640, 360)
+PARTS = ("identify", "one viewer", "under load", "enrolled", "end")
 
 
 def camera(film: Path) -> None:
@@ -103,7 +109,11 @@ class Service:
     def enroll(self, folder: Path) -> None:
         """Enroll a person by the photographs of a folder, as the page does."""
         photos = [("photos", (each.name, each.read_bytes())) for each in sorted(folder.iterdir())]
-        answer = self.client.post("api/v1/people", data={"name": folder.name}, files=photos)
+        while True:
+            answer = self.client.post("api/v1/people", data={"name": folder.name}, files=photos)
+            if answer.status_code != 503:
+                break
+            time.sleep(float(answer.headers["retry-after"]))
         answer.raise_for_status()
 
     def count(self, name: str) -> float:
@@ -131,6 +141,7 @@ def load(url: str, token: str, source: str, photo: Path, viewers: int, calls: fl
     delays: list[float] = []
     named: list[str] = []
     answers: list[float] = []
+    refusals: list[float] = []
     counts = {"pictures": 0, "failed": 0}
     headers = {"authorization": f"Bearer {token}"}
 
@@ -156,21 +167,29 @@ def load(url: str, token: str, source: str, photo: Path, viewers: int, calls: fl
                         delays.append((datetime.now(UTC) - taken).total_seconds())
                         named.extend(who)
 
-    async def call(client: httpx.AsyncClient, data: bytes) -> None:
+    async def call(client: httpx.AsyncClient, request: httpx.Request) -> None:
         begun = time.perf_counter()
         try:
-            answer = await client.post("api/v1/identify", files={"image": ("photo.jpg", data)})
+            answer = await client.post(request.url, content=request.read(), headers=request.headers)
         except httpx.HTTPError:
             counts["failed"] += 1
             return
         if answer.status_code == 200:
             answers.append(time.perf_counter() - begun)
+        elif answer.status_code == 503 and answer.json()["code"] == "busy" and answer.headers["retry-after"]:
+            refusals.append(time.perf_counter() - begun)
         else:
             counts["failed"] += 1
 
     async def everything() -> None:
-        data = photo.read_bytes()
-        async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
+        # Without a limit of its own: calls wait in the service, if anywhere.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        async with httpx.AsyncClient(
+            base_url=url, headers=headers, trust_env=False, timeout=60, limits=limits
+        ) as client:
+            files = {"image": ("photo.jpg", photo.read_bytes())}
+            request = client.build_request("POST", "api/v1/identify", files=files)
+            request.read()
             tasks = [asyncio.create_task(watch(number)) for number in range(viewers)]
             begun, number = time.monotonic(), 0
             while True:
@@ -178,13 +197,13 @@ def load(url: str, token: str, source: str, photo: Path, viewers: int, calls: fl
                 while int(time.monotonic() - begun) == second:
                     if calls:
                         tasks = [each for each in tasks if not each.done()]
-                        tasks.append(asyncio.create_task(call(client, data)))
+                        tasks.append(asyncio.create_task(call(client, request)))
                     number += 1
                     pause = begun + number / (calls or 10) - time.monotonic()
                     await asyncio.sleep(max(0.0, pause))
-                told = {"delays": delays[:], "named": sorted(set(named)), "answers": answers[:], **counts}
-                print(json.dumps(told), flush=True)
-                for each in (delays, named, answers):
+                lists = {"delays": delays, "answers": answers, "refusals": refusals}
+                print(json.dumps(lists | {"named": sorted(set(named))} | counts), flush=True)
+                for each in (*lists.values(), named):
                     each.clear()
                 counts.update(pictures=0, failed=0)
 
@@ -216,27 +235,48 @@ class Load:
         self._thread.join()
 
 
-def seen(service: Service, name: str, since: float) -> float:
-    """Seconds since a moment until a picture with this name has come to a viewer of its own."""
+class Page:
+    """A page that is open: when each picture came, and who was in it."""
 
-    async def look() -> float:
-        address = service.url.replace("http", "ws", 1) + "api/v1/live"
-        headers = {"authorization": f"Bearer {service.token}"}
+    def __init__(self, service: Service) -> None:
+        self.came: list[tuple[float, dict[int, str | None]]] = []  # the names of tracks
+        self._service = service
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._look()), daemon=True)
+        self._ended = False
+        self._thread.start()
+
+    async def _look(self) -> None:
+        source = self._service.source
+        address = self._service.url.replace("http", "ws", 1) + "api/v1/live"
+        headers = {"authorization": f"Bearer {self._service.token}"}
         async with connect(address, additional_headers=headers, proxy=None, compression=None) as socket:
-            await socket.send(json.dumps({"type": "watch", "sources": [service.source], "size": "grid"}))
+            await socket.send(json.dumps({"type": "watch", "sources": [source], "size": "grid"}))
             async for data in socket:
+                if self._ended:
+                    return
                 if isinstance(data, str):
                     continue
                 (length,) = struct.unpack(">I", data[:4])
                 head = json.loads(data[4 : 4 + length])
-                await socket.send(
-                    json.dumps({"type": "shown", "source": service.source, "frame": head["frame"]})
-                )
-                if any(face["name"] == name for face in head["faces"]):
-                    return time.monotonic() - since
-        raise AssertionError("the service has ended")
+                await socket.send(json.dumps({"type": "shown", "source": source, "frame": head["frame"]}))
+                names = {face["track"]: face["name"] for face in head["faces"]}
+                self.came.append((time.monotonic(), names))
 
-    return asyncio.run(look())
+    def named(self, name: str, since: float) -> tuple[float, float]:
+        """When a picture with this name has come, and when the first one of that track had."""
+        checked, until = 0, time.monotonic() + 60
+        while time.monotonic() < until:
+            for at, names in self.came[checked:]:
+                checked += 1
+                if at > since and name in names.values():
+                    track = next(number for number, each in names.items() if each == name)
+                    return at, next(when for when, each in self.came if track in each)
+            time.sleep(0.01)
+        raise AssertionError(f"{name} was not named within a minute")
+
+    def close(self) -> None:
+        self._ended = True
+        self._thread.join()
 
 
 def share(values: list[float], part: float) -> float | None:
@@ -244,7 +284,7 @@ def share(values: list[float], part: float) -> float | None:
     return round(sorted(values)[min(len(values) - 1, int(part * len(values)))], 4) if values else None
 
 
-def measured(film: Path, people: Path, seconds: float) -> Iterator[tuple[str, Any]]:
+def measured(film: Path, people: Path, seconds: float, parts: set[str]) -> Iterator[tuple[str, Any]]:
     """Each part, as it is measured."""
     own = subprocess.Popen(
         [sys.executable, __file__, "--camera", str(film)], stdout=subprocess.PIPE, text=True
@@ -262,13 +302,18 @@ def measured(film: Path, people: Path, seconds: float) -> Iterator[tuple[str, An
         try:
             for each in folders[:-1]:
                 service.enroll(each)
-            yield "identify", idle(service, photo)
-            service.client.post(f"api/v1/sources/{service.source}/resume").raise_for_status()
+            if "identify" in parts:
+                yield "identify", idle(service, photo)
+                service.client.post(f"api/v1/sources/{service.source}/resume").raise_for_status()
             service.running()
-            yield "one viewer", under_load(service, photo, 1, 0, 20)
-            yield "under load", under_load(service, photo, 50, 20, seconds)
-            yield "enrolled", enrolled(service, photo, folders[-1])
-            yield "end", ended(service, photo)
+            if "one viewer" in parts:
+                yield "one viewer", under_load(service, photo, 1, 0, 20)
+            if "under load" in parts:
+                yield "under load", under_load(service, photo, 50, 20, seconds)
+            if "enrolled" in parts:
+                yield "enrolled", enrolled(service, photo, folders[-1])
+            if "end" in parts:
+                yield "end", ended(service, photo)
         finally:
             service.process.kill()
             own.kill()
@@ -293,16 +338,18 @@ def under_load(service: Service, photo: Path, viewers: int, calls: float, second
     made = Load(service, photo, viewers, calls)
     time.sleep(10)
     before = {name: service.count(f"recog_frames{name}_total") for name in ("", "_dropped")}
-    memory, begun, skipped = service.memory(), time.monotonic(), len(made.seconds)
-    if seconds > 120:
-        time.sleep(60)
-        memory = service.memory()
-    time.sleep(max(0.0, begun + seconds - time.monotonic()))
+    begun, skipped = time.monotonic(), len(made.seconds)
+    memory = []
+    while time.monotonic() < begun + seconds:
+        time.sleep(min(15.0, begun + seconds - time.monotonic()))
+        memory.append(round(service.memory(), 1))
     after = {name: service.count(f"recog_frames{name}_total") for name in ("", "_dropped")}
-    spent, last = time.monotonic() - begun, service.memory()
+    spent = time.monotonic() - begun
     made.end()
     told = made.seconds[skipped:]
-    delays, answers = ([each for second in told for each in second[what]] for what in ("delays", "answers"))
+    delays, answers, refusals = (
+        [each for second in told for each in second[what]] for what in ("delays", "answers", "refusals")
+    )
     looked, dropped = (after[name] - before[name] for name in ("", "_dropped"))
     return {
         "viewers": viewers,
@@ -314,28 +361,53 @@ def under_load(service: Service, photo: Path, viewers: int, calls: float, second
         "delay": {"pictures": len(delays), "median": share(delays, 0.5), "p95": share(delays, 0.95)},
         "identify": {
             "answers a second": round(len(answers) / max(1, len(told)), 1),
+            "refused a second": round(len(refusals) / max(1, len(told)), 1),
+            "refused within, p95": share(refusals, 0.95),
             "failed": sum(each["failed"] for each in told),
             "median": share(answers, 0.5),
             "p95": share(answers, 0.95),
         },
-        "memory": {"MB": round(memory, 1), "at the end": round(last, 1), "more": round(last / memory - 1, 4)},
+        "memory": grown(memory),
     }
 
 
-def enrolled(service: Service, photo: Path, person: Path) -> dict[str, Any]:
-    """From the answer to an enrolment to the name in a picture, five times, under load."""
-    made, times = Load(service, photo, 50, 20), []
-    time.sleep(5)
-    for _ in range(5):
+def grown(memory: list[float]) -> dict[str, Any]:
+    """By how much memory (MB, every 15 seconds) grew from the second minute on, or from the half."""
+    warm = min(8, len(memory) // 2)
+    first, last = (
+        statistics.median(part) for part in (memory[max(0, warm - 4) : warm] or memory, memory[-4:])
+    )
+    return {"MB": memory, "warm": first, "at the end": last, "more": round(last / first - 1, 4)}
+
+
+def enrolled(service: Service, photo: Path, person: Path, times: int = 8) -> dict[str, Any]:
+    """From the answer to an enrolment to the name in a picture, several times, under load."""
+    made, page = Load(service, photo, 50, 20), Page(service)
+    time.sleep(10)
+    shown, answered, calls = [], [], []
+    for _ in range(times):
+        begun = time.monotonic()
         service.enroll(person)
-        times.append(seen(service, person.name, time.monotonic()))
+        since = time.monotonic()
+        at, came = page.named(person.name, since)
+        calls.append(since - begun)
+        shown.append(at - max(came, since))
+        answered.append(at - since)
         items = service.client.get("api/v1/people").json()["items"]
         added = next(each for each in items if each["name"] == person.name)
         tag = {"if-match": f'"{added["version"]}"'}
         service.client.delete(f"api/v1/people/{added['id']}", headers=tag).raise_for_status()
-        time.sleep(1)
+        time.sleep(2)
+    page.close()
     made.end()
-    return {"times": len(times), "median": round(statistics.median(times), 3), "most": round(max(times), 3)}
+    return {
+        "times": times,
+        "median": round(statistics.median(shown), 3),
+        "most": round(max(shown), 3),
+        "since the answer": [round(each, 2) for each in answered],
+        "in view": [round(each, 2) for each in shown],
+        "the call itself": round(statistics.median(calls), 3),
+    }
 
 
 def ended(service: Service, photo: Path) -> dict[str, Any]:
@@ -356,6 +428,7 @@ def main() -> None:
     parser.add_argument("--film", type=Path)
     parser.add_argument("--people", type=Path, metavar="DIR")
     parser.add_argument("--seconds", type=float, default=180.0, help="of load")
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure this part; may be repeated")
     parser.add_argument("--out", type=output_file, metavar="FILE")
     parser.add_argument("--camera", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--load", nargs=6, help=argparse.SUPPRESS)
@@ -369,7 +442,7 @@ def main() -> None:
         if given.film is None or given.people is None or given.out is None:
             parser.error("give --film, --people and --out")
         found = environment() | {"command": " ".join(sys.argv)}
-        for name, part in measured(given.film, given.people, given.seconds):
+        for name, part in measured(given.film, given.people, given.seconds, set(given.only or PARTS)):
             found[name] = part | {"load average": round(os.getloadavg()[0], 1)}
             print(name, json.dumps(found[name]), flush=True)
             given.out.write_text(json.dumps(found, indent=2) + "\n")

@@ -102,6 +102,27 @@ class Enrolled:
             self._said = ""
         return news
 
+    def catch_up(self) -> tuple[bool, bool]:
+        """Begin, or go on, to take in what others have written, however long that takes.
+
+        Returns whether something was taken in just now, and whether there is nothing left to take in.
+
+        Raises:
+            gallery.errors.GalleryError: the file cannot be read, or another model has taken it over.
+        """
+        if self._gallery is None:
+            if not self._path.exists():
+                return False, True
+            self._gallery = self._open()
+            return True, True
+        news = self._gallery.refresh(wait=False)
+        if self._gallery.migrated_to is not None:
+            raise GalleryError(
+                f"the gallery {self._path} was migrated to the model {self._gallery.migrated_to} meanwhile; "
+                "start again with that model"
+            )
+        return news, not news and not self._gallery.behind
+
     def close(self) -> None:
         """Close the file, if there is one by now."""
         if self._gallery is not None:

@@ -324,6 +324,11 @@ class Reader:
                 self._news = news
             return self._catch_up()  # the index has moved on since, or there may be more by now
 
+    @property
+    def behind(self) -> bool:
+        """Whether a `refresh` that does not wait has begun to read what it will take in later."""
+        return self._background is not None
+
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         with self._lock, explained(self.path):

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from gallery.errors import GalleryError
 from gallery.types import Person
@@ -35,8 +36,11 @@ from pipeline.types import Floats, Frame, Identity, Image, Photograph, Result, S
 from siamese.errors import SiameseError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from gallery import Gallery
     from gallery.check import Finding
+    from pipeline.build import Graphs
     from pipeline.enrolment.enroller import Enrolment
     from pipeline.enrolment.photos import Outcome, Verdict
     from pipeline.enrolment.portraits import Portrait, Portraits
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     from pipeline.protocols import Detector
     from pipeline.recognition.following import Following
     from pipeline.recognition.past import Past
+    from pipeline.recognition.shared_people import FollowedPeople
     from pipeline.sources.reach import Reach
     from pipeline.sources.watchdog import Condition
     from pipeline.tapes.explain import Explanation
@@ -220,9 +225,14 @@ class Recog:
         """Use `Recog.open`, which also reads settings and checks the gallery."""
         self.settings = settings
         self._path = gallery
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # of what is below; held for moments
+        self._turn = threading.RLock()  # whose it is to look at pictures, or to write
         self._embedder: Embedder | None = None
+        self._graphs: Graphs | None = None  # of photographs
         self._examiner: Examiner | None = None
+        self._helpers: Executor | None = None
+        self._people: FollowedPeople | None = None
+        self._followed: WeakSet[Following] = WeakSet()
         self._tracking: dict[bool, Detector] = {}  # one that is wary, for where faces are covered
         self._closed = False
 
@@ -389,9 +399,11 @@ class Recog:
             else:
                 photos.append(Shot(_checked(picture), f"array {number}"))
         embedder = self._embed()
-        looker = build.looker(self.settings, embedder, parse_pick(pick))
+        looker = build.looker(
+            self.settings, embedder, parse_pick(pick), graphs=self._of_photographs(), helpers=self._help
+        )
         with (
-            self._lock,
+            self._turn,
             build.enroller(self._path, embedder, force=force, dry_run=dry_run, crops=keep_crops) as enroller,
         ):
             enrolled = enroller.enroll(name, list(look_at(photos, looker)))
@@ -440,11 +452,17 @@ class Recog:
 
         image, called = _read(picture)
         embedder = self._embed()
-        with self._lock:
-            probes = self._look().every_face(image, called)
+        examiner = self._look()
+        with self._turn:
+            probes = examiner.every_face(image, called)
         if opened is not None:
             return identify(probes, build.judge(opened, embedder, self.settings), most)
-        with closing(Enrolled(self.path, build.fingerprint(embedder), embedder.dimension)) as people:
+        if not self.path.exists():  # and who was known until now is not known any more
+            with closing(Enrolled(self.path, build.fingerprint(embedder), embedder.dimension)) as nobody:
+                return identify(probes, build.judge(nobody, embedder, self.settings), most)
+        everybody = self._everybody()
+        everybody.catch_up()
+        with closing(everybody.view()) as people:
             return identify(probes, build.judge(people, embedder, self.settings), most)
 
     def verify(self, first: Picture, second: Picture, pick: str | None = None) -> Comparison:
@@ -589,11 +607,11 @@ class Recog:
         from pipeline.recognition.following import Following
 
         settings = self.settings if blur is None else self.settings.covering(blur)
-        return Following(
+        made = Following(
             str(source),
             self._track(settings),
             self._embed(),
-            self._path,
+            self._everybody(),
             settings,
             delay,
             draw,
@@ -602,6 +620,9 @@ class Recog:
             report,
             reach,
         )
+        with self._lock:
+            self._followed.add(made)
+        return made
 
     def record(
         self, tape: str | Path, run: str, source: str, *, live: bool, keep: KeepSettings | None = None
@@ -722,7 +743,7 @@ class Recog:
         name, embedder = check_new_name(name), self._embed()
         theirs = of_one_face(looks, embedder.calibration)
         seen_by = build.detector_fingerprint(self._track(self.settings))
-        with self._lock, build.enroller(self._path, embedder, force=force) as enroller:
+        with self._turn, build.enroller(self._path, embedder, force=force) as enroller:
             enrolled = enroller.enroll(name, to_enroll(theirs, source, seen_by))
             if said := enroller.keep_guarantee(self._strangers()):
                 _log.info("%s: %s", self.path, said)
@@ -746,7 +767,7 @@ class Recog:
         """
         from pipeline.enrolment.portraits import template
 
-        with self._lock, self.gallery() as gallery:
+        with self._turn, self.gallery() as gallery:
             return gallery.deny(name, [template(look, source) for look in looks])
 
     def past(self, tape: str | Path) -> Past:
@@ -768,7 +789,7 @@ class Recog:
         """
         from pipeline.identity.calibrate import add_strangers
 
-        with self._lock, self.gallery() as gallery:
+        with self._turn, self.gallery() as gallery:
             return add_strangers(gallery, faces, self._embed().calibration)
 
     def forget(
@@ -821,7 +842,11 @@ class Recog:
     def close(self) -> None:
         """Let go of the models. May be called again; a `Following` in progress goes on to its own end."""
         with self._lock:
-            self._embedder = self._examiner = None
+            if self._people is not None:
+                self._people.close()
+            if self._helpers is not None:
+                self._helpers.shutdown(wait=False)
+            self._embedder = self._examiner = self._graphs = self._helpers = self._people = None
             self._tracking = {}
             self._closed = True
 
@@ -848,8 +873,48 @@ class Recog:
 
         with self._lock:
             if self._examiner is None:
-                self._examiner = build.examiner(self.settings, self._embed())
+                embedder, graphs = self._embed(), self._of_photographs()
+                self._examiner = build.examiner(self.settings, embedder, graphs, self._help)
             return self._examiner
+
+    def _of_photographs(self) -> Graphs:
+        """The models that look at photographs: no enrolment has to load them again."""
+        from pipeline import build
+
+        with self._lock:
+            if self._graphs is None:
+                self._graphs = build.Graphs(build.halved(self.settings))
+            return self._graphs
+
+    def _help(self) -> Executor | None:
+        """Threads that look at a picture with whoever asks; nobody while sources are followed."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from pipeline import build
+
+        with self._lock:
+            if self._closed or any(each.going for each in self._followed) or build.threads(self.settings) < 2:
+                return None
+            if self._helpers is None:
+                self._helpers = ThreadPoolExecutor(3, thread_name_prefix="recog turned")
+            return self._helpers
+
+    def _everybody(self) -> FollowedPeople:
+        """Who is enrolled: one index for all who follow and all who ask.
+
+        Raises:
+            GalleryError: the gallery is damaged, or another model made it.
+        """
+        from pipeline import build
+        from pipeline.recognition.shared_people import FollowedPeople
+
+        embedder = self._embed()
+        with self._lock:
+            if self._people is None:
+                self._people = FollowedPeople(
+                    lambda report: build.people(self._path, embedder, report, missing_ok=True)
+                )
+            return self._people
 
     def _track(self, settings: Settings) -> Detector:
         from pipeline import build
@@ -870,8 +935,9 @@ class Recog:
 
         chosen: Pick = parse_pick(pick)
         image, called = _read(picture)
-        with self._lock:
-            return self._look().probe(image, called, chosen)
+        examiner = self._look()
+        with self._turn:
+            return examiner.probe(image, called, chosen)
 
 
 def _settings(given: Settings | Mapping[str, Any] | str | Path | None) -> Settings:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config import Settings
+from pipeline.faces.helpers import Helpers, nobody_helps
 
 if TYPE_CHECKING:
     from gallery import Gallery
@@ -96,8 +97,14 @@ def detector_file(model: Path | None) -> Path:
     return model_file(model)
 
 
-def of_photographs(settings: Settings, graphs: Graphs | None = None) -> UprightDetector:
+def of_photographs(
+    settings: Settings, graphs: Graphs | None = None, helpers: Helpers = nobody_helps
+) -> UprightDetector:
     """The face detector for photographs, which come turned, and as panoramas.
+
+    Args:
+        graphs: as for `detector`.
+        helpers: as for `UprightDetector`.
 
     Raises:
         pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
@@ -107,7 +114,7 @@ def of_photographs(settings: Settings, graphs: Graphs | None = None) -> UprightD
 
     settings = settings.of_photographs()
     wide = PanoramaDetector(detector(settings, graphs), settings.det.overlap, settings.det.max_faces)
-    return UprightDetector(wide)
+    return UprightDetector(wide, helpers)
 
 
 def finder(settings: Settings, faces: Detector, graphs: Graphs | None = None) -> Detector:
@@ -203,12 +210,15 @@ def looker(
     *,
     quick: bool = False,
     photographs: bool = True,
+    graphs: Graphs | None = None,
+    helpers: Helpers = nobody_helps,
 ) -> Looker:
     """What looks at photographs to enroll.
 
     Args:
         photographs: False for frames of a film or a camera, which stand upright and are many.
         quick: look at a small size first, and again only where that leaves a doubt; for many portraits.
+        graphs, helpers: as for `of_photographs`.
 
     Raises:
         pipeline.errors.DetectorError, siamese.errors.ModelError: the detector cannot be used.
@@ -216,23 +226,31 @@ def looker(
     from pipeline.enrolment.photos import Looker
 
     settings = settings.of_photographs()
-    find = of_photographs if photographs else detector
     small = settings.model_copy(update={"det": settings.det.model_copy(update={"size": QUICK, "tiles": 1})})
-    graphs = Graphs(settings)
-    first = find(small, graphs) if quick else None
-    full = find(settings, graphs)
+    graphs = graphs or Graphs(settings)
+
+    def find(size: Settings) -> Detector:
+        return of_photographs(size, graphs, helpers) if photographs else detector(size, graphs)
+
+    first = find(small) if quick else None
+    full = find(settings)
     return Looker(full, embedder, settings.enroll, pick, first, QUICK, detector_fingerprint(full))
 
 
-def examiner(settings: Settings, embedder: Embedder) -> Examiner:
+def examiner(
+    settings: Settings, embedder: Embedder, graphs: Graphs | None = None, helpers: Helpers = nobody_helps
+) -> Examiner:
     """What looks at photographs to compare.
+
+    Args:
+        graphs, helpers: as for `of_photographs`.
 
     Raises:
         pipeline.errors.DetectorError, siamese.errors.ModelError: the detector cannot be used.
     """
     from pipeline.faces.examine import Examiner
 
-    return Examiner(of_photographs(settings), embedder, settings.enroll, settings.quality)
+    return Examiner(of_photographs(settings, graphs, helpers), embedder, settings.enroll, settings.quality)
 
 
 def threads(settings: Settings) -> int:
@@ -244,7 +262,16 @@ def threads(settings: Settings) -> int:
 
 def single_threaded(settings: Settings) -> Settings:
     """The settings for models that several threads call side by side, each call on one core."""
-    return settings.model_copy(update={"runtime": settings.runtime.model_copy(update={"threads": 1})})
+    return _on(settings, 1)
+
+
+def halved(settings: Settings) -> Settings:
+    """The settings for models that two threads may call side by side."""
+    return _on(settings, max(1, threads(settings) // 2))
+
+
+def _on(settings: Settings, threads: int) -> Settings:
+    return settings.model_copy(update={"runtime": settings.runtime.model_copy(update={"threads": threads})})
 
 
 def fingerprint(embedder: protocols.Embedder) -> str:

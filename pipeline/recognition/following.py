@@ -6,15 +6,14 @@ import logging
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pipeline import build
 from pipeline.config import Settings
 from pipeline.progress import Report
 from pipeline.protocols import Detector
 from pipeline.recognition.engine import Models, Stream
+from pipeline.recognition.shared_people import SharedPeople
 from pipeline.sources.open import open_source
 from pipeline.sources.reach import Reach
 from pipeline.sources.watchdog import Condition
@@ -36,7 +35,7 @@ class Following:
         source: str,
         detector: Detector,
         embedder: Embedder,
-        gallery: Path | None,
+        gallery: SharedPeople,
         settings: Settings,
         delay: float | None,
         draw: bool,
@@ -48,7 +47,7 @@ class Following:
         """
         Args:
             source: what `--source` takes.
-            gallery: the file, which may yet have to be made; None for the user's own.
+            gallery: who is enrolled.
             delay, draw, looks, waiting, report, reach: as for `pipeline.api.Recog.follow`.
 
         Raises:
@@ -59,7 +58,7 @@ class Following:
         self.picture: Image | None = None
         self._stop = threading.Event()
         with ExitStack() as stack:  # closed here only if something below fails
-            people = build.people(gallery, embedder, report, missing_ok=True)
+            people = gallery.view(report)
             stack.callback(people.close)
             self._source = stack.enter_context(
                 open_source(
@@ -75,8 +74,15 @@ class Following:
             self._stream = Stream(
                 source, self._source, made, settings, delay, draw, self._stop.is_set, looks, report
             )
+            self._going = True
+            stack.callback(self._ended)
             self._stack = stack.pop_all()
         self._results = self._read()
+
+    @property
+    def going(self) -> bool:
+        """Whether it is not closed yet."""
+        return self._going
 
     @property
     def name(self) -> str:
@@ -137,6 +143,9 @@ class Following:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _ended(self) -> None:
+        self._going = False
 
     def _read(self) -> Generator[Result]:
         with self._stack, self._stream.run() as runner:

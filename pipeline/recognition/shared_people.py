@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
+from gallery.followed import Enrolled
 from gallery.types import Matches
+from pipeline.progress import Report, unheard
 from pipeline.protocols import People
 from pipeline.types import Floats
 
@@ -60,16 +64,86 @@ class SharedPeople:
             self._changes += self._people.refresh()
             return self._changes
 
-    def view(self) -> PeopleView:
-        """The gallery for one more recogniser."""
-        return PeopleView(self)
+    def view(self, report: Report = unheard) -> PeopleView:
+        """The gallery for one more recogniser.
+
+        Args:
+            report: is told in a line, in the recogniser's thread, what `FollowedPeople` is told of the file.
+        """
+        return PeopleView(self, report)
+
+    def joined(self, view: PeopleView) -> None:
+        """A recogniser has begun."""
+
+    def left(self, view: PeopleView) -> None:
+        """A recogniser has ended."""
+
+
+class FollowedPeople(SharedPeople):
+    """The gallery of a process: for those who follow sources, and for whoever asks about a picture.
+
+    It is closed once its owner and the last recogniser have let go of it.
+    """
+
+    def __init__(self, opened: Callable[[Report], Enrolled]) -> None:
+        """
+        Args:
+            opened: opens the gallery, given what is to be told of the file from then on.
+        """
+        self._views: set[PeopleView] = set()
+        self._owned = True
+        self._enrolled = opened(self._hear)
+        super().__init__(self._enrolled)
+
+    def catch_up(self) -> None:
+        """Take in all that was written by now; piece by piece, so that no recogniser waits for it.
+
+        Raises:
+            gallery.errors.GalleryError: the file cannot be read, or another model has taken it over.
+        """
+        done = False
+        while not done:
+            with self._lock:
+                news, done = self._enrolled.catch_up()
+                self._changes += news
+
+    def joined(self, view: PeopleView) -> None:
+        """A recogniser has begun."""
+        with self._lock:
+            self._views.add(view)
+
+    def left(self, view: PeopleView) -> None:
+        """A recogniser has ended."""
+        with self._lock:
+            self._views.discard(view)
+            self._close_if_unused()
+
+    def close(self) -> None:
+        """Let go of it. May be called again."""
+        with self._lock:
+            self._owned = False
+            self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        if not self._owned and not self._views:
+            self._enrolled.close()
+
+    def _hear(self, line: str) -> None:
+        """Called while somebody holds the lock: everybody tells it later."""
+        for view in self._views:
+            view.hear(line)
+
+
+_UNSAID = 20  # lines that wait at most for a recogniser whose source stands still
 
 
 class PeopleView:
     """A shared gallery as one recogniser sees it: each is told of every change, whoever noticed it first."""
 
-    def __init__(self, shared: SharedPeople) -> None:
+    def __init__(self, shared: SharedPeople, report: Report = unheard) -> None:
         self._shared, self._seen = shared, shared.changes()
+        self._report, self._lines = report, deque[str](maxlen=_UNSAID)
+        shared.joined(self)
 
     @property
     def people_count(self) -> int:
@@ -104,4 +178,14 @@ class PeopleView:
     def refresh(self) -> bool:
         """Whether the gallery has changed since this was asked last."""
         before, self._seen = self._seen, self._shared.changes()
+        while self._lines:
+            self._report(self._lines.popleft())
         return self._seen != before
+
+    def hear(self, line: str) -> None:
+        """Have a line reported at the next `refresh`; from any thread."""
+        self._lines.append(line)
+
+    def close(self) -> None:
+        """Need it no more. May be called again."""
+        self._shared.left(self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import anyio
 from fastapi import FastAPI
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
@@ -39,6 +38,7 @@ from pipeline.service.routes import (
 )  # fmt: skip
 from pipeline.service.service import Service
 from pipeline.service.static import PAGE, PageFiles
+from pipeline.service.turns import Turns
 
 PREFIX = "/api/v1"
 MOST_BYTES = 1 << 20  # of a request that says nothing else
@@ -87,7 +87,9 @@ def make_app(service: Service, access: Access) -> FastAPI:
         ],
     )
     app.state.service, app.state.access, app.state.page = service, access, PAGE
-    app.state.turns = anyio.Semaphore(uploads.AT_ONCE)
+    app.state.turns = turns = Turns()
+    service.metrics.watch("recog_pictures_waiting", "Requests that wait for a look.", lambda: turns.waiting)
+    service.metrics.watch("recog_pictures_refused", "Requests refused while busy.", lambda: turns.refused)
     MultiPartParser.spool_max_size = uploads.MOST_TOTAL  # no pictures of faces in a temporary folder
     problems.install(app)
     # Each for itself: FastAPI looks through routes once for each router that they are in.

@@ -38,7 +38,8 @@ _REASONS = {
     "422": "Something in the request is wrong: `errors` says what and where.",
     "428": "No version is given: `needs_if_match`.",
     "429": "Too many calls: `retry-after` says for how long to wait.",
-    "503": "The machine cannot at present: busy, the gallery locked, a model missing, the disk full.",
+    "503": "The machine cannot at present: `busy` (too many pictures are being looked at; nothing was done), "
+    "the gallery locked, a model missing, the disk full. `retry-after` says when to try again, if known.",
 }
 
 
@@ -51,7 +52,9 @@ def describe(app: FastAPI, found: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(gone, None)
     problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"ProblemBody": problem}
-    components["responses"] = {f"Problem{status}": _problem(text) for status, text in _REASONS.items()}
+    responses = components["responses"] = {f"Problem{each}": _problem(why) for each, why in _REASONS.items()}
+    for status in ("429", "503"):
+        responses[f"Problem{status}"] = _later(responses[f"Problem{status}"])
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "A token, as `POST /tokens` gives it."},
         "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Set by `POST /login`."},
@@ -153,6 +156,12 @@ def _contents(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _problem(text: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/ProblemBody"}
     return {"description": text, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def _later(problem: dict[str, Any]) -> dict[str, Any]:
+    """A problem that may be over after a while."""
+    wait = {"type": "integer", "minimum": 1, "example": 2}
+    return problem | {"headers": {"Retry-After": {"description": "Seconds to wait.", "schema": wait}}}
 
 
 def _roles(app: FastAPI) -> dict[str, Role | None]:

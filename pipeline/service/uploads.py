@@ -5,11 +5,9 @@ Their names are shown and kept as origins, and never open a file.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
-import anyio
-from fastapi import Depends, File, Request, UploadFile
+from fastapi import File, UploadFile
 
 from pipeline.api import Photograph
 from pipeline.service.problems import Problem
@@ -18,8 +16,6 @@ MOST_BYTES = 20 << 20  # of one picture
 MOST_PICTURES = 100  # in one request
 MOST_TOTAL = 64 << 20  # bytes of a request with several
 MOST_PIXELS = 40_000_000
-AT_ONCE = 2  # requests that look at pictures; more would only make each other slow
-PATIENCE = 10.0  # seconds that one waits for its turn
 NAME_MOST = 120  # characters of a file's name that are kept
 
 
@@ -55,25 +51,5 @@ def shown_name(given: str | None) -> str:
     return plain[:NAME_MOST] or "picture"
 
 
-async def its_turn(request: Request) -> AsyncIterator[None]:
-    """Waits until the models have time. While one waits, no thread does.
-
-    Raises:
-        Problem: they have had none for too long.
-    """
-    turns: anyio.Semaphore = request.app.state.turns
-    with anyio.move_on_after(PATIENCE) as waited:
-        await turns.acquire()
-    if waited.cancelled_caught:
-        raise Problem(
-            503, "busy", "too many pictures are being looked at; try again", headers={"retry-after": "2"}
-        )
-    try:
-        yield
-    finally:
-        turns.release()
-
-
-Turn = Depends(its_turn)
 Upload = Annotated[UploadFile, File(description="A picture: JPEG, PNG, WebP, ...")]
 Uploads = Annotated[list[UploadFile], File(description="Pictures: JPEG, PNG, WebP, ...")]

@@ -59,3 +59,19 @@ def test_misshapen_arguments_are_bugs() -> None:
         index.search(random_rows(0, 1, 4)[0], 1)
     with pytest.raises(ValueError, match="at least 1"):
         index.search(random_rows(0, 1, 4), 0)
+
+
+def test_a_small_search_is_done_by_one_thread_and_a_large_one_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    import faiss
+
+    monkeypatch.setattr("gallery.index._threads", 3)
+    before = faiss.omp_get_max_threads()
+    index = ExactIndex(64)
+    index.add(np.arange(3000), random_rows(1, 3000, 64))
+    try:
+        index.search(random_rows(2, 3, 64), 5)
+        assert faiss.omp_get_max_threads() == 1
+        index.search(random_rows(2, 30, 64), 5)
+        assert faiss.omp_get_max_threads() == 3
+    finally:
+        faiss.omp_set_num_threads(before)

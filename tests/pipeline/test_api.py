@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gallery.errors import GalleryError
-from pipeline import api
+from pipeline import api, build
 from pipeline.api import ERRORS, Recog, Settings, State, Verdict
 from pipeline.errors import ConfigError, SourceError
 
@@ -106,6 +106,55 @@ def test_a_photograph_in_memory_is_the_same_as_the_file(
     assert [round(float(x) / 10) for x in face.probe.box] == [2, 6, 10, 14]
     with pytest.raises(SourceError, match=r"more than the 0\.01 million|pixels"):
         recognition.identify(api.Photograph(file.read_bytes(), "rosa.png", most_pixels=10_000))
+
+
+def test_sources_and_questions_share_one_index_of_who_is_enrolled_and_helpers_only_help_between_sources(
+    recognition: Recog, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gallery.matching import Matcher
+
+    made = []
+    init = Matcher.__init__
+    monkeypatch.setattr(Matcher, "__init__", lambda self, *rest: (made.append(self), init(self, *rest))[1])
+    rosa = picture(world, tmp_path / "rosa.png", RED)
+    recognition.enroll("Rosa", [rosa])
+    before = len(made)  # those of enrolling
+    assert [face.name for face in recognition.identify(rosa)] == ["Rosa"]
+    helpers = recognition._help()
+    film = world.film(tmp_path / "film.mp4", RED, GREEN, count=10)
+    with recognition.follow(film, delay=0) as first, recognition.follow(film, delay=0) as second:
+        assert recognition._help() is None
+        for frames in (first, second):
+            assert any(face.identity.name == "Rosa" for result in frames for face in result.faces)
+        assert [face.name for face in recognition.identify(rosa)] == ["Rosa"]
+        assert len(made) == before + 1
+        with recognition.gallery() as gallery:
+            gallery.rename("Rosa", "Rose")
+        assert [face.name for face in recognition.identify(rosa)] == ["Rose"]
+    assert recognition._help() is helpers
+    assert helpers is not None or build.threads(recognition.settings) < 2
+
+
+def test_a_gallery_that_is_spoilt_or_gone_between_two_questions_is_noticed(
+    recognition: Recog, world: Any, tmp_path: Path
+) -> None:
+    rosa = picture(world, tmp_path / "rosa.png", RED)
+    recognition.enroll("Rosa", [rosa])
+    assert [face.name for face in recognition.identify(rosa)] == ["Rosa"]
+    with recognition.gallery() as gallery:
+        gallery.back_up(tmp_path / "kept.db")
+    recognition.path.unlink()
+    assert [face.state for face in recognition.identify(rosa)] == [State.UNKNOWN]
+    (tmp_path / "kept.db").replace(recognition.path)
+    assert [face.name for face in recognition.identify(rosa)] == ["Rosa"]
+    with recognition.gallery() as gallery:
+        look = next(gallery.templates("Rosa"))
+        gallery.migrate({look.id: np.ones(3, np.float32)}, "another model", 3)
+    with pytest.raises(GalleryError, match="migrated to the model another model meanwhile"):
+        recognition.identify(rosa)
+    recognition.path.write_bytes(b"no gallery" * 1000)
+    with pytest.raises(GalleryError, match="damaged"):
+        recognition.identify(rosa)
 
 
 def test_people_of_a_folder_are_enrolled_one_by_one(recognition: Recog, world: Any, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from pipeline.service.deps import ServiceDep, admin
 from pipeline.service.problems import Problem, Wrong
 from pipeline.service.routes.people import Person, told_people
 from pipeline.service.service import Service
-from pipeline.service.uploads import Turn, Uploads
+from pipeline.service.turns import ChangingTurn
+from pipeline.service.uploads import Uploads
 from pipeline.service.versions import etag
 
 router = APIRouter(tags=["people"])
@@ -43,7 +44,7 @@ class Enrolled(BaseModel):
     "/people",
     operation_id="create_person",
     status_code=201,
-    dependencies=[admin, Turn],
+    dependencies=[admin, ChangingTurn],
     max_body_size=uploads.MOST_TOTAL,
 )
 def create_person(
@@ -72,7 +73,7 @@ def create_person(
     "/people/{person}/photos",
     operation_id="add_photos",
     status_code=201,
-    dependencies=[admin, Turn],
+    dependencies=[admin, ChangingTurn],
     max_body_size=uploads.MOST_TOTAL,
 )
 def add_photos(

@@ -12,9 +12,10 @@ from pipeline.service import people as book
 from pipeline.service import uploads
 from pipeline.service.deps import ServiceDep, viewer
 from pipeline.service.names import Names
-from pipeline.service.uploads import Turn, Upload
+from pipeline.service.turns import AskingTurn
+from pipeline.service.uploads import Upload
 
-router = APIRouter(tags=["identify"], dependencies=[viewer, Turn])
+router = APIRouter(tags=["identify"], dependencies=[viewer, AskingTurn])
 _ANSWERS: dict[Answer, Literal["same", "different", "unsure"]] = {
     Answer.SAME: "same",
     Answer.DIFFERENT: "different",

@@ -10,7 +10,8 @@ from pipeline.service.deps import ServiceDep, viewer
 from pipeline.service.problems import Problem
 from pipeline.service.routes.events import Event
 from pipeline.service.sightings import SELECT, as_event
-from pipeline.service.uploads import Turn, Upload
+from pipeline.service.turns import AskingTurn
+from pipeline.service.uploads import Upload
 
 router = APIRouter(prefix="/tapes", tags=["tapes"])
 MOST = 50  # events that are told
@@ -36,7 +37,7 @@ class Found(BaseModel):
 @router.post(
     "/search",
     operation_id="search_tapes",
-    dependencies=[viewer, Turn],
+    dependencies=[viewer, AskingTurn],
     max_body_size=uploads.MOST_BYTES + 4096,
 )
 def search_tapes(image: Upload, service: ServiceDep) -> Found:

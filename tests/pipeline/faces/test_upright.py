@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -92,6 +93,23 @@ def test_a_pattern_that_looks_a_little_like_a_face_in_another_turn_is_none() -> 
 def test_the_surest_turn_wins() -> None:
     found = UprightDetector(Scores(0.6, 0.3, 0.95, 0.3)).detect(marked())
     assert found.landmarks[0, 0, 1] > found.landmarks[0, 3, 1]  # the eyes are below the mouth
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [(0.995, 0.99, 0.99, 0.99), (0.98, 0.5, 0.5, 0.5), (0.90, 0.5, 0.91, 0.5), (0.6, 0.3, 0.95, 0.3),
+     (0.6, 0.95, 0.2, 0.3), (0.0, 0.5, 0.6, 0.0)],
+)  # fmt: skip
+def test_with_helpers_the_same_is_found(scores: tuple[float, ...]) -> None:
+    alone = UprightDetector(Scores(*scores)).detect(marked())
+    with ThreadPoolExecutor(2) as threads:
+        together = UprightDetector(Scores(*scores), lambda: threads).detect(marked())
+    for one, other in ((alone.boxes, together.boxes), (alone.landmarks, together.landmarks)):
+        np.testing.assert_array_equal(one, other)
+    assert (alone.scores.tolist(), alone.unsure().tolist()) == (
+        together.scores.tolist(),
+        together.unsure().tolist(),
+    )
 
 
 def test_a_face_as_high_as_a_panorama_is_found(portrait: Image, upright: UprightDetector) -> None:
