@@ -37,13 +37,21 @@ class Shown:
         """
         self.source, self.result, self.faces = source, result, faces
         self._made: dict[str, asyncio.Future[bytes]] = {}
+        self._messages: dict[str, bytes] = {}
 
     @property
     def number(self) -> int:
         """The index of the frame."""
         return self.result.frame.index
 
-    def header(self) -> bytes:
+    def message(self, size: str, jpeg: bytes) -> bytes:
+        """A JPEG of a size as it is sent to pages; put together for the first of them."""
+        made = self._messages.get(size)
+        if made is None:
+            made = self._messages[size] = self._header() + jpeg
+        return made
+
+    def _header(self) -> bytes:
         """What stands before the JPEG in a binary message."""
         frame = self.result.frame
         height, width = frame.image.shape[:2]
@@ -61,11 +69,11 @@ class Shown:
 
     async def once(self, what: str, make: Callable[[], bytes], pool: ThreadPoolExecutor) -> bytes:
         """What `make` returns, made by the first who asks."""
-        if what not in self._made:
-            loop = asyncio.get_running_loop()
-            self._made[what] = loop.run_in_executor(pool, make)
+        made = self._made.get(what)
+        if made is None:
+            made = self._made[what] = asyncio.get_running_loop().run_in_executor(pool, make)
         # Shielded: a reader that goes away must not take the picture from the others.
-        return await asyncio.shield(self._made[what])
+        return made.result() if made.done() else await asyncio.shield(made)
 
 
 class Reader:
@@ -153,8 +161,7 @@ class Board:
 
     async def message(self, shown: Shown, size: Size) -> bytes:
         """A picture as it is sent to pages: header and JPEG."""
-        jpeg = await self.jpeg(shown, size)
-        return await shown.once(f"{size} message", lambda: shown.header() + jpeg, self._pool)
+        return shown.message(size, await self.jpeg(shown, size))
 
     async def jpeg(self, shown: Shown, size: Size) -> bytes:
         """A picture as a JPEG, `boxes`: in its own size with boxes and names drawn."""
