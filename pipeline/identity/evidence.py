@@ -108,6 +108,11 @@ class Evidence:
         """
         self._ratios[track] = ratios
 
+    def face(self, track: int) -> Floats | None:
+        """The looks at a track as one embedding (d,); None where there are none."""
+        looks = self._looks.get(track)
+        return None if looks is None else looks.embedding()
+
     def of(self, track: int) -> Identity:
         """The latest verdict on a track."""
         return self._verdicts.get(track, UNDECIDED)
@@ -124,6 +129,8 @@ class Evidence:
         for track, name in assign(ratios).items():
             looks = self._count(track)
             before, settings = self.of(track), one_look if track in once else self._settings
+            if before.looks < self._settings.min_looks:
+                before = UNDECIDED  # by fewer looks than it takes a verdict to stand
             self._verdicts[track] = judge(ratios[track], name, people, looks, settings, before)
 
     def forget(self, alive: frozenset[int]) -> None:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipeline.config import Settings
 from pipeline.faces.boxes import area, intersection, iou
 from pipeline.faces.examine import examine
+from pipeline.faces.quality import least
+from pipeline.identity.another import Belongs, Newcomers
 from pipeline.identity.covered import Rule, check_names
 from pipeline.identity.guarantee import Guarantee
 from pipeline.identity.judge import Judge
 from pipeline.protocols import Detector, Embedder, People
 from pipeline.tracking.attention import Attention
 from pipeline.tracking.cadence import Cadence
-from pipeline.tracking.cuts import CutDetector
+from pipeline.tracking.cuts import CutDetector, FaceCuts
 from pipeline.tracking.track import UNCONFIRMED, Tracker, Tracks
-from pipeline.types import UNDECIDED, Detections, Floats, Frame, Ints, Look, Result, TrackedFace
+from pipeline.types import UNDECIDED, Bools, Detections, Floats, Frame, Ints, Look, Result, TrackedFace
 
 _SAME = 0.6  # share of the smaller of two boxes that the other holds, from which both are one face
 _ITSELF = 0.99  # IoU of a box with itself
@@ -33,6 +35,7 @@ class Seen:
     detections: Detections | None  # None where nobody looked
     seconds: float  # spent on detection
     cut: bool = False  # this frame begins another shot
+    abrupt: bool = False  # it may show other people than the one before
 
 
 class Recogniser:
@@ -71,10 +74,11 @@ class Recogniser:
         self._detector, self._embedder = detector, embedder
         self._judge = Judge(people, embedder.calibration, settings.evidence)
         self._quality = settings.quality
-        self._cuts = CutDetector()
+        self._cuts, self._face_cuts = CutDetector(), FaceCuts()
         self._cadence = Cadence(settings.det.every, live)
         self._tracker = Tracker(settings.track, settings.det.confidence)
         self._attention = Attention(settings.attention)
+        self._newcomers = Newcomers(embedder.calibration, least(settings.enroll))
         self._evidence = self._judge.evidence()
         self.enrolled = self._judge.people_count
         self._blind = self._is_blind()
@@ -93,11 +97,12 @@ class Recogniser:
         started = time.perf_counter()
         cut = self._cuts.is_cut(frame.image)
         detections = None
-        if self._cadence.due(frame.seconds, cut or frame.brief):
+        abrupt = frame.brief or self._cuts.jumped
+        if self._cadence.due(frame.seconds, cut or abrupt):
             begun = time.perf_counter()
             detections = self._detector.detect(frame.image)
             self._cadence.took(time.perf_counter() - begun)
-        return Seen(frame, detections, time.perf_counter() - started, cut)
+        return Seen(frame, detections, time.perf_counter() - started, cut, abrupt)
 
     def identify(self, seen: Seen) -> Result:
         """Follow the faces, look at those that deserve it, and judge who they are."""
@@ -111,12 +116,15 @@ class Recogniser:
         else:
             tracks = self._tracker.update(seen.detections, frame.seconds, at_once=frame.brief)
         alive = self._tracker.alive()
-        self._evidence.forget(alive)
-        self._attention.forget(alive)
+        for each in (self._evidence, self._attention, self._face_cuts, self._newcomers):
+            each.forget(alive)
         tracked = clock()
         self._take_in_enrollments()
-        rows = self._due(tracks, frame.seconds) if tracks.found else []
-        looks = self._look(frame, tracks.faces.as_faces()[rows], tracks.ids[rows]) if rows else ()
+        looks: tuple[Look, ...] = ()
+        if tracks.found:
+            rows, changed = self._due(tracks, seen)
+            if rows:
+                tracks, looks = self._look(seen, tracks, np.array(rows), changed)
         looked = clock()
         in_view = [int(track) for track in tracks.ids if track >= 0]
         self._evidence.decide(in_view, self.enrolled, once=in_view if frame.brief else ())
@@ -129,13 +137,15 @@ class Recogniser:
         faces = self._named(tracks)
         return Result(frame, faces, spent, looks, seen.cut, self._faint(seen.detections, faces))
 
-    def _due(self, tracks: Tracks, seconds: float) -> list[int]:
-        """Rows that deserve a look."""
+    def _due(self, tracks: Tracks, seen: Seen) -> tuple[list[int], Bools]:
+        """Rows that deserve a look, and which of all (n,) show another picture than before."""
         states = [self._evidence.of(int(track)).state for track in tracks.ids]
         shown, heads = tracks.faces.shown(), tracks.faces.as_faces()
         sizes = np.sqrt(np.clip(heads.boxes[:, 2:] - heads.boxes[:, :2], 0, None).prod(axis=1))
         looking = np.where(shown, tracks.ids, UNCONFIRMED)  # who is turned away keeps the verdict
-        return self._attention.due(looking, states, sizes.astype(np.float32), seconds)
+        changed = self._face_cuts.changed(seen.frame.image, heads.boxes, looking)
+        sides = sizes.astype(np.float32)
+        return self._attention.due(looking, states, sides, seen.frame.seconds, changed, seen.abrupt), changed
 
     def _named(self, tracks: Tracks) -> tuple[TrackedFace, ...]:
         faces, shown, named = tracks.faces, tracks.faces.shown(), []
@@ -172,37 +182,75 @@ class Recogniser:
         smaller = np.minimum(area(maybe)[:, None], area(shown)[None, :])
         return maybe[(intersection(maybe, shown) < _SAME * np.maximum(smaller, 1e-9)).all(axis=1)]
 
-    def _look(self, frame: Frame, faces: Detections, tracks: Ints) -> tuple[Look, ...]:
-        """Embed these faces, add them to the looks at their tracks, and search the gallery for those.
+    def _look(
+        self, seen: Seen, tracks: Tracks, rows: Ints, changed: Bools
+    ) -> tuple[Tracks, tuple[Look, ...]]:
+        """Embed the faces of these rows, add them to the looks at their tracks, and search the gallery.
 
-        With nobody enrolled a look needs no embedding, and none is returned unless looks are kept.
+        A track whose face is plainly another one by now ends, and another begins: the tracks are returned as
+        they are then. With nobody enrolled a look needs no embedding, and none is returned unless looks are
+        kept.
+
+        Args:
+            changed: (n,) whether each row shows another picture than before.
         """
-        seen = examine(frame.image, faces)
-        measured, limits = seen.quality, self._quality
+        frame, faces, ids = seen.frame, tracks.faces.as_faces()[rows], tracks.ids[rows]
+        examined = examine(frame.image, faces)
+        measured, limits = examined.quality, self._quality
         usable = (
             (measured.side >= limits.min_face)
             & (measured.sharpness >= limits.min_sharpness)
             & (measured.turn <= limits.max_turn)
             & ~faces.unsure()
         )
-        for track in tracks:
+        for track in ids:
             self._attention.looked(int(track), frame.seconds)
-        rows = np.flatnonzero(usable)
-        weights = measured.score()[rows]
+        for row, good in zip(rows, usable, strict=True) if seen.abrupt else ():
+            # Another picture, and nobody can tell whether it is the same face: before, or now.
+            if changed[row] and good == (self._evidence.face(int(tracks.ids[row])) is None):
+                tracks = self._parted(tracks, int(row))
+        ids = tracks.ids[rows]
+        found = np.flatnonzero(usable)
+        weights = measured.score()[found]
         if not self.enrolled and not self._keep_looks:
-            for row in rows:
-                self._evidence.glance(int(tracks[row]))
-            return ()
-        if not len(rows):
-            return ()
-        embeddings = self._embedder.embed(seen.crops[rows])
-        looks = tuple(
-            Look(int(tracks[row]), faces.boxes[row], faces.landmarks[row], embedding, float(weight))
-            for row, embedding, weight in zip(rows, embeddings, weights, strict=True)
-        )
-        pooled = [self._evidence.add(look.track, look.embedding, look.quality) for look in looks]
-        self._weigh([look.track for look in looks], pooled)
-        return looks
+            for row in found:
+                self._evidence.glance(int(ids[row]))
+            return tracks, ()
+        if not len(found):
+            return tracks, ()
+        embeddings, looks = self._embedder.embed(examined.crops[found]), []
+        for row, embedding, weight in zip(found, embeddings, weights, strict=True):
+            abrupt = seen.abrupt or bool(changed[rows[row]])
+            tracks, track = self._belongs(tracks, int(rows[row]), embedding, float(weight), abrupt)
+            if track is not None:
+                looks.append(Look(track, faces.boxes[row], faces.landmarks[row], embedding, float(weight)))
+        if looks:
+            pooled = [self._evidence.add(look.track, look.embedding, look.quality) for look in looks]
+            self._weigh([look.track for look in looks], pooled)
+        return tracks, tuple(looks)
+
+    def _belongs(
+        self, tracks: Tracks, row: int, embedding: Floats, quality: float, abrupt: bool
+    ) -> tuple[Tracks, int | None]:
+        """The tracks, and the one that a look (d,) at this row counts for; None if none as yet."""
+        track = int(tracks.ids[row])
+        match self._newcomers.judge(track, self._evidence.face(track), embedding, quality, abrupt):
+            case Belongs.SAME:
+                return tracks, track
+            case Belongs.DOUBTED:
+                self._attention.again(track)
+                return tracks, None
+            case Belongs.ANOTHER:
+                tracks = self._parted(tracks, row)
+                self._newcomers.begun(int(tracks.ids[row]))
+                return tracks, int(tracks.ids[row])
+
+    def _parted(self, tracks: Tracks, row: int) -> Tracks:
+        """The tracks, where the one at this row ends and another begins."""
+        ids, keys = tracks.ids.copy(), tracks.keys.copy()
+        ids[row], keys[row] = self._tracker.part(int(tracks.ids[row]))
+        self._face_cuts.renamed(int(tracks.ids[row]), int(ids[row]))
+        return replace(tracks, ids=ids, keys=keys)
 
     def _weigh(self, tracks: list[int], pooled: list[Floats]) -> None:
         """Search the gallery for the looks at each of these tracks, each (d,)."""

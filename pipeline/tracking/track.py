@@ -99,6 +99,20 @@ class Tracker:
         """End every track, as at a camera cut; ids go on where they were."""
         self._tracks.clear()
 
+    def part(self, number: int) -> tuple[int, int]:
+        """End a confirmed track and begin another in its place: it has gone over to another face.
+
+        Returns:
+            The new track's id and its key.
+        """
+        (old,) = (track for track in self._tracks if track.number == number)
+        new = _Track(self._keys, old.box, old.landmarks, old.score, old.seen, old.face, self._next)
+        new.sightings = old.sightings  # it is a face as surely as the other
+        self._keys += 1
+        self._next += 1
+        self._tracks[self._tracks.index(old)] = new
+        return new.number, new.key
+
     def alive(self) -> frozenset[int]:
         """Ids of the confirmed tracks that may still continue."""
         return frozenset(track.number for track in self._tracks if track.number >= 0)

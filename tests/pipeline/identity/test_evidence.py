@@ -269,3 +269,14 @@ def test_rows_of_which_nothing_was_said_stay_to_the_bit() -> None:
     after = despite(ratios, against, 7)
     np.testing.assert_array_equal(after[0], ratios[0])
     np.testing.assert_allclose(after[1], despite(ratios[1], against[1], 7))
+
+
+def test_a_verdict_by_a_single_look_stands_only_while_there_are_no_more() -> None:
+    evidence = Evidence(EvidenceSettings(min_looks=3))
+    verdicts = []
+    for ratio in (12.0, 3.0, 3.0):
+        evidence.add(7, np.ones(2, np.float32), 1.0)
+        evidence.weigh(7, {"alice": ratio})
+        evidence.decide([7], 2, once=[7])
+        verdicts.append(evidence.of(7).name)
+    assert verdicts == ["alice", None, None], "3 is more likely than not, and too little for a name"

@@ -13,6 +13,7 @@ from pipeline.build import fingerprint
 from pipeline.config import DetectSettings, QualitySettings, Settings
 from pipeline.recognition.engine import for_stills
 from pipeline.recognition.recognise import Recogniser
+from pipeline.tracking.shots import marked
 from pipeline.types import Frame, Image, Result, State
 
 SETTINGS = Settings(det=DetectSettings(every=1), quality=QualitySettings(min_face=28, min_sharpness=12))
@@ -203,3 +204,63 @@ def test_the_fingerprint_tells_models_apart(embedder: Any) -> None:
     before = fingerprint(embedder)
     embedder.digest = "2" * 64
     assert fingerprint(embedder) != before
+
+
+def slide(world: Any, colour: Any, side: int = 64, sharp: bool = True) -> Image:
+    return world.face(world.empty(), colour, 100, 60, side, sharp)
+
+
+@pytest.mark.parametrize("fps", [1.0, 2.0])
+def test_in_a_slide_show_without_a_cut_everybody_is_told_and_nobody_by_anothers_name(
+    world: Any, detector: Any, embedder: Any, fps: float
+) -> None:
+    recogniser = Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS)
+    shown = [world.RED, world.GREEN, world.RED, world.RED, world.GREEN]
+    slides = (frame(slide(world, colour), index, fps) for index, colour in enumerate(shown))
+    results = [recogniser(each) for each in marked(slides, SETTINGS.track.patience)]
+    assert not any(result.cut for result in results)
+    assert [names(result) for result in results] == [["Rosa"], [None], ["Rosa"], ["Rosa"], [None]]
+    assert [result.faces[0].track for result in results] == [0, 1, 2, 2, 3]
+    assert results[1].faces[0].identity.state is State.UNKNOWN
+
+
+def test_a_slide_whose_face_cannot_be_judged_inherits_no_name_and_hands_none_on(
+    world: Any, detector: Any, embedder: Any
+) -> None:
+    people = FakePeople(embedder, Rosa=world.RED, Greta=world.GREEN)
+    recogniser = Recogniser(detector, embedder, people, SETTINGS)
+    blurred = slide(world, world.BLUE, sharp=False)
+    shown = [slide(world, world.RED), blurred, slide(world, world.GREEN)]
+    results = [recogniser(replace(frame(each, i, 1.0), brief=True)) for i, each in enumerate(shown)]
+    assert [names(result) for result in results] == [["Rosa"], [None], ["Greta"]]
+    assert len({result.faces[0].track for result in results}) == 3
+
+
+def test_in_a_film_the_next_portrait_in_the_same_place_is_another_track_from_its_first_frame_on(
+    world: Any, detector: Any, embedder: Any
+) -> None:
+    settings = SETTINGS.model_copy(update={"det": DetectSettings(every=5)})
+    recogniser = Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), settings)
+    for index in range(33):
+        rosa = recogniser(frame(slide(world, world.RED, 120), index))
+    assert names(rosa) == ["Rosa"]
+    result = recogniser(frame(slide(world, world.GREEN, 120), 33))  # no frame that is looked at by itself
+    assert (names(result), result.cut) == ([None], False)
+    assert result.faces[0].track != rosa.faces[0].track
+
+
+def test_a_face_that_turns_into_another_without_a_jump_is_another_after_two_looks(
+    world: Any, detector: Any, embedder: Any
+) -> None:
+    recogniser = Recogniser(detector, embedder, FakePeople(embedder, Rosa=world.RED), SETTINGS)
+    tracks, verdicts = [], []
+    for index in range(90):
+        image = world.face(world.empty(), world.RED if index < 40 else world.GREEN, 20 + index, 60)
+        image[:, 200:] = 80 + abs(index * 9 % 60 - 30)  # something else that moves all the time
+        result = recogniser(frame(image, index))
+        face = min(result.faces, key=lambda each: abs(float(each.box[0]) - 20 - index))
+        tracks.append(face.track)
+        verdicts.append(face.identity.name)
+    assert verdicts[39] == "Rosa"
+    assert len({each for each in tracks if each >= 0}) == 2
+    assert verdicts[-1] is None

@@ -79,3 +79,26 @@ def test_a_track_that_ended_is_forgotten() -> None:
 
 def test_nobody_in_view_is_nobody_due() -> None:
     assert due(Attention(AttentionSettings()), 0.0, []) == []
+
+
+def test_another_picture_in_the_place_of_a_face_is_looked_at_at_once_and_within_the_budget() -> None:
+    attention = Attention(AttentionSettings(recheck=2, budget=1))
+    look_at(attention, [7, 8], 1.0)
+    states, sizes = [NAMED, NAMED], np.array([50, 60], np.float32)
+    tracks, changed = np.array([7, 8]), np.array([True, False])
+    assert attention.due(tracks, states, sizes, 1.1, changed) == [0]
+    assert attention.due(tracks, states, sizes, 1.1, ~changed) == [1]
+
+
+def test_where_they_may_be_others_everybody_is_looked_at() -> None:
+    attention = Attention(AttentionSettings(recheck=2, budget=1))
+    look_at(attention, [7, 8], 1.0)
+    sizes = np.array([50, 60, 70], np.float32)
+    assert attention.due(np.array([7, 8, -1]), [NAMED] * 3, sizes, 1.1, everybody=True) == [1, 0]
+
+
+def test_a_doubtful_look_is_repeated_at_once() -> None:
+    attention = Attention(AttentionSettings(recheck=2))
+    look_at(attention, [7], 1.0)
+    attention.again(7)
+    assert due(attention, 1.1, [7], [NAMED]) == [0]

@@ -33,9 +33,13 @@ def brief(times: list[float], scenes: list[int] | None = None) -> list[int]:
         ([0.0], None, [0]),  # a film of one frame
         ([0, 2, 4, 60], None, [0, 1, 2, 3]),  # nobody is waited for so long
         ([i / 30 for i in range(30)], None, []),
-        ([float(i) for i in range(6)], None, []),  # slow, and the same scene: followed
+        ([float(i) for i in range(6)], None, [0, 1, 2, 3, 4, 5]),  # slow: no cut may say that it is another
+        ([i / 3 for i in range(5)], None, [0, 1, 2, 3, 4]),
+        ([i / 5 for i in range(6)], None, []),
+        ([i / 5 for i in range(6)], [0, 1, 2, 2, 3, 3], [0, 1, 2, 3, 4, 5]),  # a quick slide show
+        ([0, 0.03, 0.06, 0.09, 0.12, 0.9, 0.93], None, [5]),  # a pause
         ([float(i) for i in range(6)], [0, 1, 2, 2, 2, 3], [0, 1, 2, 3, 4, 5]),  # a slide show
-        ([i * 0.5 for i in range(6)], [0, 1, 1, 1, 1, 2], [0, 5]),
+        ([i * 0.5 for i in range(6)], [0, 1, 1, 1, 1, 2], [0, 1, 2, 3, 4, 5]),
         ([i / 30 for i in range(8)], [0, 1, 2, 3, 4, 5, 6, 7], []),  # flashes of an ordinary film
         ([0, 0.03, 0.06, 0.09, 5.0, 5.03], None, [4, 5]),  # recorded on motion
     ],

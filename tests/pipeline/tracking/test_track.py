@@ -202,3 +202,16 @@ def test_a_face_that_jumps_by_more_than_its_size_between_two_detections_is_follo
     tracker = Tracker(AT_ONCE)
     tracker.update(faces((100, 100)), 0.0)
     assert tracker.update(faces((140, 100)), 4 * FRAME).ids.tolist() == [0]
+
+
+def test_a_track_that_has_gone_over_to_another_face_ends_and_a_confirmed_one_goes_on_in_its_place() -> None:
+    tracker = Tracker(TrackSettings(confirm=2))
+    for frame in range(3):
+        before = tracker.update(faces((100, 100), (300, 100)), frame * FRAME)
+    number, key = tracker.part(int(before.ids[0]))
+    after = tracker.update(faces((100, 100), (300, 100)), 3 * FRAME)
+    assert after.ids.tolist() == [number, before.ids[1]]
+    assert after.keys.tolist() == [key, before.keys[1]]
+    assert number not in before.ids
+    assert key not in before.keys
+    assert tracker.alive() == {number, int(before.ids[1])}
