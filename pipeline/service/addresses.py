@@ -119,6 +119,8 @@ def folder_of(text: str, options: Options) -> Path:
 
 
 def _file(text: str, options: Options) -> str:
+    if not Path(text).is_absolute():
+        raise _refused("this is no address; that of a camera begins with rtsp:// or http://")
     found = _below(text, options, "body.url")
     if not (found.is_file() or found.is_dir()):
         raise _refused("there is no such film")
@@ -132,8 +134,10 @@ def _below(text: str, options: Options, where: str) -> Path:
     path = Path(os.path.normpath(text))
     inside = next((each for each in options.folders if path.is_relative_to(each)), None)
     if inside is None:
-        known = ", ".join(map(str, options.folders)) or "no folder (see recog serve --folder)"
-        raise _refused(f"files can be used below {known}", where)
+        if not options.folders:
+            raise _refused("no files may be used from here: start the service with --folder for that", where)
+        known = ", ".join(map(str, options.folders))
+        raise _refused(f"only files below {known} may be used", where)
     real = Path(os.path.realpath(path))
     if not real.is_relative_to(os.path.realpath(inside)):
         raise _refused("a link leads out of the folder", where)

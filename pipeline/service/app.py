@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from pipeline.service import problems, uploads
 from pipeline.service.access import Access
@@ -38,6 +39,7 @@ from pipeline.service.routes import (
 )  # fmt: skip
 from pipeline.service.service import Service
 from pipeline.service.static import PAGE, PageFiles
+from pipeline.service.too_large import TooLarge
 from pipeline.service.turns import Turns
 
 PREFIX = "/api/v1"
@@ -60,6 +62,10 @@ class Application(FastAPI):
         if self.openapi_schema is None:
             self.openapi_schema = describe(self, super().openapi())
         return self.openapi_schema
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """FastAPI's, with its limit of a request's length told as every other refusal is."""
+        return TooLarge(super().build_middleware_stack())
 
 
 def make_app(service: Service, access: Access) -> FastAPI:

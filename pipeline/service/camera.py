@@ -101,8 +101,9 @@ class Camera:
             return status
         detail = condition.why
         if condition.next_try is not None:
-            wait = max(0.0, (condition.next_try - datetime.now(UTC)).total_seconds())
-            detail += f"; tried {condition.tries} times, again in {wait:.0f} s"
+            wait = (condition.next_try - datetime.now(UTC)).total_seconds()
+            tried = "once" if condition.tries == 1 else f"{condition.tries} times"
+            detail += f"; tried {tried}, again in {max(1, wait):.0f} s"
         return replace(status, state="lost", since=utc(condition.since), detail=detail, fps=None)
 
     def run(self) -> None:

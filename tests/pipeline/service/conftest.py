@@ -23,12 +23,16 @@ from pipeline.service.store import Store, store_path
 class Running:
     """A service that answers at `url`.
 
-    `admin`, `viewer` and `stranger` are clients with a token of that role, and without one.
+    `admin`, `viewer` and `stranger` are clients with a token of that role, and without one. `end` ends it
+    before the test does.
     """
 
-    def __init__(self, app: FastAPI, service: Service, access: Access, url: str) -> None:
-        self.app, self.service, self.access, self.url = app, service, access, url
-        self.tokens = {role: access.create_token(f"the {role} of {url}", role).text for role in Role}
+    def __init__(
+        self, app: FastAPI, service: Service, access: Access, url: str, end: Callable[[], None]
+    ) -> None:
+        self.app, self.service, self.access, self.url, self.end = app, service, access, url, end
+        made = f"of {url} at {time.monotonic()}"  # a token's name is taken once
+        self.tokens = {role: access.create_token(f"the {role} {made}", role).text for role in Role}
         self.admin, self.viewer = (
             self.client(authorization=f"Bearer {self.tokens[role]}") for role in (Role.ADMIN, Role.VIEWER)
         )
@@ -49,12 +53,14 @@ def serve(tmp_path: Path, detector: Any, embedder: Any) -> Iterator[Callable[...
     """Starts a service on the gallery `people.db` in the test's folder; it ends with the test."""
     ends: list[Callable[[], None]] = []
 
-    def start(gallery: Path = tmp_path / "people.db", settings: Any = None, **options: Any) -> Running:
+    def start(
+        gallery: Path = tmp_path / "people.db", settings: Any = None, port: int = 0, **options: Any
+    ) -> Running:
         service = Service(Recog.open(gallery, settings), Store(store_path(gallery)), Options(**options))
         access = Access(service.store, Bind())
         app = make_app(service, access)
         config = uvicorn.Config(
-            app, "127.0.0.1", 0, log_config=None, access_log=False, ws="websockets-sansio"
+            app, "127.0.0.1", port, log_config=None, access_log=False, ws="websockets-sansio"
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, name="test server")
@@ -63,9 +69,11 @@ def serve(tmp_path: Path, detector: Any, embedder: Any) -> Iterator[Callable[...
             assert thread.is_alive()
             time.sleep(0.005)
         port = server.servers[0].sockets[0].getsockname()[1]
-        running = Running(app, service, access, f"http://127.0.0.1:{port}/")
 
         def end() -> None:
+            if end not in ends:
+                return
+            ends.remove(end)
             running.close()
             service.halt()
             server.should_exit = True
@@ -73,11 +81,12 @@ def serve(tmp_path: Path, detector: Any, embedder: Any) -> Iterator[Callable[...
             service.close()
             service.recog.close()
 
+        running = Running(app, service, access, f"http://127.0.0.1:{port}/", end)
         ends.append(end)
         return running
 
     yield start
-    for end in reversed(ends):
+    for end in reversed(ends.copy()):
         end()
 
 

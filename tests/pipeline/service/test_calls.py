@@ -250,7 +250,11 @@ def test_a_picture_is_limited_in_bytes_before_it_is_read(running: Any) -> None:
     answer = running.viewer.post("/api/v1/identify", files={"image": ("x.jpg", large)})
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
-    assert running.admin.post("/api/v1/login", content=b"x" * (2 << 20)).status_code == 413
+    whole = running.admin.post("/api/v1/login", content=b"x" * (2 << 20))  # refused by its length alone
+    assert (whole.status_code, whole.headers["content-type"]) == (413, "application/problem+json")
+    told = whole.json()
+    assert (told["code"], told["request_id"]) == ("content_too_large", whole.headers["x-request-id"])
+    assert whole.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_picture_is_limited_in_pixels_before_it_is_decoded(running: Any) -> None:

@@ -5,7 +5,7 @@ const ROOT = "api/v1";
 /** A failure as the service tells it (RFC 9457), or that it could not be reached (`status` 0). */
 export class Problem extends Error {
   constructor(status, body = {}, retryAfter = null) {
-    super(body.detail ?? "The service did not answer. Is it running?");
+    super(inWords(body));
     this.status = status;
     this.code = body.code ?? (status ? "error" : "unreachable");
     this.requestId = body.request_id ?? null;
@@ -14,6 +14,16 @@ export class Problem extends Error {
   }
 }
 
+function inWords({ code, detail, errors }) {
+  if (code === "invalid_request" && errors?.length) return errors.map((each) => `${each.where.split(".").at(-1)}: ${each.detail}`).join("; ");
+  return detail ?? "The service did not answer. Is it running?";
+}
+
+const stale = new Set();
+/** Be told when a change was refused because what it was decided on is old. */
+export const onStale = (told) => stale.add(told);
+
+const OUTDATED = "This was changed elsewhere meanwhile, so nothing was done. The page shows it as it is now: look again, and then decide.";
 const loggedOut = new Set();
 /** Be told when a call was refused because nobody is logged in. */
 export const onLoggedOut = (told) => loggedOut.add(told);
@@ -42,7 +52,10 @@ async function call(method, where, { query, json, form, version, creates } = {})
   const body = isJson ? await answer.json() : null;
   if (answer.ok) return body;
   const wait = Number(answer.headers.get("retry-after")) || null;
-  const problem = new Problem(answer.status, body ?? { detail: `The service answered ${answer.status}.` }, wait);
+  const outdated = answer.status === 412 && version !== undefined;
+  const told = outdated ? { ...body, detail: OUTDATED } : (body ?? { detail: `The service answered ${answer.status}.` });
+  const problem = new Problem(answer.status, told, wait);
+  if (outdated) for (const hear of stale) hear(problem);
   if (answer.status === 401 && !where.startsWith("/login")) for (const told of loggedOut) told(problem);
   throw problem;
 }

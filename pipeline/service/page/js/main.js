@@ -5,7 +5,8 @@ import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { menu } from "./parts/menu.js";
 import { trouble } from "./parts/blocks.js";
-import { busy, failed } from "./parts/toast.js";
+import { closeDialogs } from "./parts/dialog.js";
+import { busy, clearToasts, failed } from "./parts/toast.js";
 import { here, to } from "./router.js";
 import { listen, live } from "./socket.js";
 import { state } from "./state.js";
@@ -26,6 +27,8 @@ let main = null; // where views stand; null while nobody is logged in
 let leave = null; // ends the view that is shown
 let deaf = []; // end what the frame listens to
 let turn = 0; // of two views that load at a time, only the later is shown
+let broken = false; // a view could not be loaded: the page is, again, once the service answers
+let asking = false; // for a log-in: of the calls that are under way when it ends, each is refused
 
 async function begin() {
   try {
@@ -34,6 +37,7 @@ async function begin() {
     if (error.status !== 401) fill(app, h("main", { class: "main" }, trouble(error, begin)));
     return; // whoever has to log in is asked to already
   }
+  asking = false;
   frame();
   live.start();
   const [people, sources] = await Promise.all([state.loadPeople(), state.loadSources()]).catch((error) => {
@@ -44,15 +48,21 @@ async function begin() {
   await show();
 }
 
-async function askForLogIn() {
+/** @param {boolean} left whether that was asked for. */
+async function askForLogIn(left = false) {
+  if (asking) return;
+  asking = true;
+  const ended = state.me !== null && !left;
   live.stop();
   state.forget();
   leaveView();
+  main = null;
+  closeDialogs(); // faces and names go, wherever they are
+  clearToasts();
   for (const end of deaf) end();
   deaf = [];
-  main = null;
   const { login } = await import("./views/login.js");
-  fill(app, login(begin));
+  fill(app, login(begin, { ended }));
   app.querySelector("input")?.focus();
 }
 
@@ -65,7 +75,11 @@ function frame() {
     );
   main = h("main", { id: "main", class: "main", tabindex: -1 });
   const link = h("p", { class: "offline", role: "status", hidden: true }, "The connection is lost. Trying again by itself.");
-  deaf = [listen("down", () => (link.hidden = false)), listen("up", () => (link.hidden = true)), listen("refused", () => api.get("/me").catch(() => {}))]; // refused as well, this asks for a log-in
+  const up = () => {
+    link.hidden = true;
+    if (broken) location.reload();
+  };
+  deaf = [listen("down", () => (link.hidden = false)), listen("up", up), listen("refused", () => api.get("/me").catch(() => {}))]; // refused as well, this asks for a log-in
   const skip = h("a", { class: "skip", href: "#main" }, "Skip to the content");
   skip.addEventListener("click", (event) => {
     event.preventDefault(); // the address after # is for views
@@ -95,7 +109,7 @@ function frame() {
 
 async function logOut() {
   await api.post("/logout");
-  await askForLogIn();
+  await askForLogIn(true);
 }
 
 async function show() {
@@ -112,6 +126,7 @@ async function show() {
   try {
     module = await entry.load();
   } catch {
+    broken = true;
     fill(main, trouble({ message: "A part of this page could not be loaded from the service." }, () => location.reload()));
     return;
   }
@@ -135,7 +150,7 @@ window.addEventListener("hashchange", () => {
   moved = true;
   show();
 });
-onLoggedOut(askForLogIn);
+onLoggedOut(() => askForLogIn());
 window.addEventListener("unhandledrejection", (event) => failed(event.reason));
 useTheme();
 begin();

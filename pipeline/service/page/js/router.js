@@ -3,8 +3,17 @@
 /** The present address: `{view, id, query}`. */
 export function here() {
   const [where, search = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  const [view = "", ...rest] = where.split("/").map(decodeURIComponent);
+  const [view = "", ...rest] = where.split("/").map(decoded);
   return { view: view || "live", id: rest[0] ?? null, query: Object.fromEntries(new URLSearchParams(search)) };
+}
+
+/** A part of an address, which somebody may have typed. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** An address for links. */

@@ -15,6 +15,7 @@ class Live extends EventTarget {
   #timer = null;
   #watched = { sources: [], size: "grid" };
   #wanted = false;
+  #before = false; // whether it stood before
 
   /** Whether the connection stands. */
   connected = false;
@@ -30,7 +31,7 @@ class Live extends EventTarget {
   stop() {
     this.#wanted = false;
     clearTimeout(this.#timer);
-    this.#socket?.close();
+    this.#drop();
   }
 
   /** Which sources' pictures to send: "grid" (small) or "large". */
@@ -51,6 +52,14 @@ class Live extends EventTarget {
     this.#connect();
   }
 
+  /** The network is another one: what stood over the old one may never say that it is gone. */
+  again() {
+    if (!this.#wanted) return;
+    clearTimeout(this.#timer);
+    this.#drop();
+    this.#connect();
+  }
+
   tellVisibility() {
     this.#tellWatched();
     if (!document.hidden) this.hurry();
@@ -66,11 +75,13 @@ class Live extends EventTarget {
       this.connected = true;
       this.#wait = FIRST_WAIT;
       this.#tellWatched();
-      this.#emit("up");
+      this.#emit("up", { again: this.#before });
+      this.#before = true;
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => {
-      if (this.#socket === socket) this.#socket = null;
+      if (this.#socket !== socket) return; // it was dropped, and there may be another
+      this.#socket = null;
       const was = this.connected;
       this.connected = false;
       if (was) this.#emit("down");
@@ -80,6 +91,14 @@ class Live extends EventTarget {
       this.#timer = setTimeout(() => this.#connect(), 1000 * this.#wait * (0.75 + Math.random() / 2));
       this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT);
     };
+  }
+
+  #drop() {
+    const was = this.connected;
+    this.#socket?.close();
+    this.#socket = null;
+    this.connected = false;
+    if (was) this.#emit("down");
   }
 
   #receive(data) {
@@ -114,7 +133,7 @@ export function unpack(buffer) {
 
 export const live = new Live();
 document.addEventListener("visibilitychange", () => live.tellVisibility());
-window.addEventListener("online", () => live.hurry());
+window.addEventListener("online", () => live.again());
 
 /** Listen to `type` for as long as a view stands; returns what ends it. */
 export function listen(type, told) {

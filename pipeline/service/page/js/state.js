@@ -1,6 +1,6 @@
 /** What several views need: who is logged in, the sources, who is enrolled. */
 
-import { api } from "./api.js";
+import { api, onStale } from "./api.js";
 import { live } from "./socket.js";
 
 class State extends EventTarget {
@@ -81,6 +81,12 @@ export async function everything(where, query = {}) {
 export const state = new State();
 
 live.addEventListener("sources", ({ detail }) => state.setSources(detail.items));
-live.addEventListener("people", () => {
+const newPeople = () => {
   if (state.people) state.loadPeople().catch(() => {}); // told again with the next change, and by every view that loads
+};
+live.addEventListener("people", newPeople);
+live.addEventListener("up", ({ detail }) => detail.again && newPeople()); // what changed meanwhile was not told
+onStale(() => {
+  newPeople();
+  if (state.sources) state.loadSources().catch(() => {}); // likewise
 });

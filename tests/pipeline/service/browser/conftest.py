@@ -13,9 +13,9 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import httpx
@@ -32,6 +32,13 @@ SIZE, RATE = (640, 360), 10  # of the film: small and slow, for machines with ot
 PATIENCE = 60_000  # milliseconds for what the models have to do first
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 GRACE = "Grace Hopper"
+
+
+class Serves(Protocol):
+    """A service that a page is opened of: `Served`, or `Running` of the tests without a browser."""
+
+    url: str
+    tokens: Mapping[Any, str]  # by role
 
 
 class Served:
@@ -69,7 +76,7 @@ class Served:
         self.url = found[1]
         with httpx.Client(base_url=self.url, trust_env=False, timeout=60) as client:
             assert client.get(found[0]).is_redirect  # with the cookie that the rest is done with
-            self.tokens = {role: self._token(client, role) for role in ("admin", "viewer")}
+            self.tokens: Mapping[Any, str] = {role: self._token(client, role) for role in ("admin", "viewer")}
         self.api = httpx.Client(
             base_url=f"{self.url}api/v1",
             headers={"authorization": f"Bearer {self.tokens['admin']}"},
@@ -165,7 +172,8 @@ class Tab:
 
     def _heard(self, message: Any) -> None:
         # The browser notes each answer that is no success; whether those were due is for the tests to say.
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+        noted = "Failed to load resource" in message.text or "WebSocket connection to" in message.text
+        if message.type in ("error", "warning") and not noted:
             self.wrong.append(f"{message.type}: {message.text}")
 
     def _asked(self, request: Any) -> None:
@@ -185,7 +193,7 @@ def tab(browser: Any) -> Iterator[Callable[..., Tab]]:
     opened: list[Tab] = []
 
     def open_(
-        served: Served, role: str | None = "admin", viewport: dict[str, int] = DESKTOP, **more: Any
+        served: Serves, role: str | None = "admin", viewport: dict[str, int] = DESKTOP, **more: Any
     ) -> Tab:
         context = browser.new_context(viewport=viewport, locale="en-GB", **more)
         if role is not None:

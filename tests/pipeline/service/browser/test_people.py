@@ -69,7 +69,7 @@ def test_each_photo_that_is_refused_says_why(served: Served, tab: Callable[..., 
     page.locator(".person").first.wait_for()
     drop(page, f".person:has-text('{GRACE}')", wall)
     page.get_by_role("button", name="Add", exact=True).click()
-    page.get_by_role("heading", name="No photo could be used").wait_for()
+    page.get_by_role("heading", name="No photo was added").wait_for()
     assert "wall.jpg" in page.locator(".outcomes").inner_text()
     assert "no face" in page.locator(".outcomes").inner_text()
 
@@ -86,7 +86,7 @@ def test_a_name_is_changed_and_control_z_changes_it_back(served: Served, tab: Ca
     page.get_by_role("heading", name=GRACE).wait_for()
 
 
-def test_what_was_changed_elsewhere_meanwhile_is_not_written_over(
+def test_what_was_changed_elsewhere_meanwhile_is_not_written_over_and_that_is_said(
     served: Served, tab: Callable[..., Tab]
 ) -> None:
     """A tab that was left open shows an old version, and is refused."""
@@ -100,8 +100,12 @@ def test_what_was_changed_elsewhere_meanwhile_is_not_written_over(
     changed = served.api.patch(where, json={"name": "Grace"}, headers=version).json()
     page.locator("dialog input").fill("Admiral")
     page.locator("dialog").get_by_role("button", name="Rename").click()
-    page.locator(".toast-bad").wait_for()
+    page.locator(
+        ".toast-bad", has_text="This was changed elsewhere meanwhile, so nothing was done"
+    ).wait_for()
     assert served.api.get(where).json()["name"] == "Grace"
+    page.get_by_role("heading", name="Grace", exact=True).wait_for()  # as it is now, with no dialog before it
+    assert page.locator("dialog[open]").count() == 0
     served.api.post("/undo", json={"change": changed["change"]}).raise_for_status()
 
 

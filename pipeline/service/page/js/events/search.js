@@ -12,6 +12,7 @@ import { count, percent, when, who } from "../words.js";
 import { openEvent } from "./card.js";
 
 const SHOWN = 12;
+const LIKELY = 0.5; // probability from which an event is shown
 
 /** Ask for a picture, and show where its face was seen. */
 export function openSearch() {
@@ -47,7 +48,7 @@ export function openSearch() {
 }
 
 function shown(answer) {
-  const items = answer.items.slice(0, SHOWN);
+  const items = answer.items.filter((each) => each.probability >= LIKELY).slice(0, SHOWN);
   const words = answer.here_before
     ? `Yes: seen here before, ${percent(answer.probability)} sure.`
     : `Not as far as can be told, among ${count(answer.searched, "visit")}.`;

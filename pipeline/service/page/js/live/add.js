@@ -7,6 +7,7 @@ import { button, field } from "../parts/blocks.js";
 import { openDialog } from "../parts/dialog.js";
 import { busy } from "../parts/toast.js";
 import { state } from "../state.js";
+import { sentence } from "../words.js";
 
 const SYMBOLS = { camera: "camera", file: "live", demo: "play" };
 
@@ -34,7 +35,7 @@ export function sourceForm(done) {
     } catch (error) {
       if (error.status === undefined) throw error;
       wrong.hidden = false;
-      wrong.textContent = error.message;
+      wrong.textContent = sentence(error.message);
     }
   };
   const look = async () => {
@@ -56,7 +57,7 @@ export function sourceForm(done) {
     );
     if (!found.childElementCount) fill(found, h("p", { class: "faint" }, "This machine has no camera that the service can open. A camera in the network has an address:"));
   };
-  look().catch((error) => fill(found, h("p", { class: "faint" }, error.message)));
+  look().catch((error) => fill(found, h("p", { class: "faint" }, sentence(error.message))));
   return h(
     "div",
     { class: "add-source" },

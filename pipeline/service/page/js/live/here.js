@@ -114,8 +114,8 @@ function row(first, onpick) {
       node.firstElementChild.dataset.state = seen.state;
       css(node.firstElementChild, { "--evidence": String(seen.confidence ?? 0) });
       say(name, who(seen));
-      say(where, `${state.source(entry.source)?.name ?? ""} · since ${clock(entry.since)}`);
-      say(sure, seen.state === "undecided" ? count(seen.looks, "look") : percent(seen.confidence));
+      say(where, `Since ${clock(entry.since)} · ${state.source(entry.source)?.name ?? ""}`);
+      say(sure, seen.state === "undecided" ? seen.looks ? count(seen.looks, "look") : "" : percent(seen.confidence));
       const shot = seen.event && shotOf({ thumbnail: `/api/v1${path`/events/${seen.event}/thumbnail.jpg`}`, looks: seen.looks });
       showFace(image, (seen.state === "named" && state.person(seen.person)?.portrait) || shot, "face-small");
     },
@@ -136,7 +136,7 @@ function eventRow(first, onpick) {
     update(event) {
       node.firstElementChild.dataset.state = event.state;
       say(name, who(event));
-      say(where, `${state.source(event.source)?.name ?? "A source that was removed"} · ${clock(event.at)}`);
+      say(where, `${clock(event.at)} · ${state.source(event.source)?.name ?? "A source that was removed"}`);
       showFace(image, shotOf(event), "face-small");
     },
   };

@@ -3,9 +3,10 @@
 import { api, path } from "../api.js";
 import { css, fill, h, say } from "../dom.js";
 import { icon } from "../icons.js";
-import { button, field } from "../parts/blocks.js";
-import { confirm, openDialog } from "../parts/dialog.js";
+import { button } from "../parts/blocks.js";
+import { confirm } from "../parts/dialog.js";
 import { menu } from "../parts/menu.js";
+import { openRename } from "../parts/rename.js";
 import { busy, toast } from "../parts/toast.js";
 import { go, to } from "../router.js";
 import { live } from "../socket.js";
@@ -37,7 +38,7 @@ export function tile(first, { large = false, onpick }) {
     stage,
     h("footer", { class: "tile-foot" }, h("div", { class: "tile-words" }, name, condition), actions),
   );
-  let offered = ""; // the state whose actions are in the menu
+  let offered = ""; // the state and name that the menu is made for
 
   function update(now) {
     source = now;
@@ -49,8 +50,9 @@ export function tile(first, { large = false, onpick }) {
     if (source.size) css(frame, { "--ratio": `${source.size[0]} / ${source.size[1]}`, "--wide": String(source.size[0] / source.size[1]) });
     if (source.state !== "running") faces.clear();
     tick();
-    if (state.mayChange && offered !== source.state) {
-      offered = source.state;
+    const offer = `${source.state} ${source.name}`;
+    if (state.mayChange && offered !== offer) {
+      offered = offer;
       fill(actions, menu(`What can be done with ${source.name}`, entries(source)));
     }
   }
@@ -78,7 +80,7 @@ export function tile(first, { large = false, onpick }) {
       }
       canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);
       bitmap.close();
-      faces.draw(picture);
+      if (source.state === "running") faces.draw(picture);
       if (!drawn) {
         drawn = true;
         tick();
@@ -168,24 +170,7 @@ async function act(source, verb) {
 
 function rename(id) {
   const source = state.source(id);
-  const input = h("input", { class: "input", value: source.name, maxlength: 100, required: true });
-  const dialog = openDialog(
-    { title: `Rename ${source.name}`, className: "dialog-small" },
-    h(
-      "form",
-      {
-        onsubmit: busy(async (event) => {
-          event.preventDefault();
-          const changed = await api.patch(path`/sources/${id}`, { name: input.value.trim() }, { version: source.version });
-          state.putSource(changed);
-          dialog.close();
-        }),
-      },
-      field("Name", input),
-      h("div", { class: "actions" }, h("button", { class: "button button-primary" }, "Rename")),
-    ),
-  );
-  input.select();
+  openRename(source.name, async (name) => state.putSource(await api.patch(path`/sources/${id}`, { name }, { version: source.version })));
 }
 
 async function remove(id) {

@@ -3,7 +3,8 @@
 import { picture } from "../api.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
-import { percent, who } from "../words.js";
+import { listen } from "../socket.js";
+import { percent, sentence, who } from "../words.js";
 
 /** The head of a view: its title, which takes the focus when one comes here, and what can be done. */
 export function head(title, ...actions) {
@@ -22,17 +23,24 @@ export function empty(symbol, title, words, ...actions) {
   );
 }
 
-/** A failure in place of what could not be loaded, with another try. */
+/** A failure in place of what could not be loaded, with another try; where the service was away, it tries by itself. */
 export function trouble(error, again) {
-  return h(
+  const node = h(
     "div",
     { class: "empty", role: "alert" },
     h("div", { class: "empty-symbol" }, icon("warning")),
     h("h2", {}, "This could not be loaded"),
-    h("p", {}, error.message),
+    h("p", {}, sentence(error.message)),
     h("div", { class: "actions" }, h("button", { type: "button", class: "button", onclick: again }, "Try again")),
     error.requestId && h("p", { class: "faint" }, `The service's log has more under ${error.requestId}.`),
   );
+  if (error.status === 0) {
+    const end = listen("up", () => {
+      end();
+      if (node.isConnected) again();
+    });
+  }
+  return node;
 }
 
 /** Grey shapes where content will be, so that nothing jumps when it comes. */

@@ -41,6 +41,11 @@ export function openDialog({ title, className = "", onclose }, ...children) {
   return { node, body, close: () => node.close() };
 }
 
+/** Put away all that are open, the newest first. */
+export function closeDialogs() {
+  for (const node of [...document.querySelectorAll("dialog[open]")].reverse()) node.close();
+}
+
 /**
  * Ask before something that cannot be taken back.
  *

@@ -3,7 +3,7 @@
 import { api, path } from "../api.js";
 import { fill, h, say } from "../dom.js";
 import { sentence } from "../words.js";
-import { busy, failed } from "./toast.js";
+import { busy, toast } from "./toast.js";
 import { button } from "./blocks.js";
 
 const PACE = 700; // milliseconds between two looks at it
@@ -33,9 +33,12 @@ export function followJob(begun, place, { done }) {
       }
       fill(place);
       if (job.state === "done") done(job);
+      else if (job.state === "cancelled") toast("Cancelled");
       else if (job.state === "failed") fill(place, h("p", { class: "wrong", role: "alert" }, sentence(job.problem) || "It failed."));
     } catch (error) {
-      failed(error);
+      if (error.status === undefined) throw error;
+      if (error.status === 0) timer = setTimeout(look, 5 * PACE); // the connection's own notice says it
+      else fill(place, h("p", { class: "wrong", role: "alert" }, sentence(error.message)));
     }
   }
   look();

@@ -5,10 +5,12 @@
 
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
+import { sentence } from "../words.js";
 
 const SECONDS = 8;
 const MOST = 3;
 let undoable = []; // what Ctrl-Z does, newest last
+const closers = new WeakMap(); // toast -> what puts it away
 
 /**
  * @param {string} words
@@ -42,21 +44,30 @@ export function toast(words, { undo, bad = false } = {}) {
   );
   let timer = setTimeout(close, 1000 * SECONDS);
   const stay = () => clearTimeout(timer);
-  const go = () => (timer = setTimeout(close, 1000 * SECONDS));
+  const go = () => {
+    stay(); // pointer and focus may both have left
+    timer = setTimeout(close, 1000 * SECONDS);
+  };
   node.addEventListener("pointerenter", stay);
   node.addEventListener("pointerleave", go);
   node.addEventListener("focusin", stay);
   node.addEventListener("focusout", go);
   if (undo) undoable.push(takeBack);
+  closers.set(node, close);
   shelf.append(node);
-  while (shelf.children.length > MOST) shelf.firstElementChild.remove();
+  while (shelf.children.length > MOST) closers.get(shelf.firstElementChild)();
+}
+
+/** Put all of them away. */
+export function clearToasts() {
+  for (const node of [...document.getElementById("toasts").children]) closers.get(node)();
 }
 
 /** Say what went wrong. A failure that is no `Problem` is a bug of the page: it also goes to the console. */
 export function failed(error) {
   if (error.status === undefined) console.error(error);
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
-  toast(`${error.message}${wait}`, { bad: true });
+  toast(`${sentence(error.message)}${wait}`, { bad: true });
 }
 
 /** A listener that says what went wrong, and keeps its button from being pressed twice meanwhile. */

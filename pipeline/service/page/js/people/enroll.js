@@ -13,11 +13,10 @@ import { count } from "../words.js";
 import { cameraGuide } from "./camera.js";
 
 // Codes of the service for: none of the photos was stored.
-const NOTHING = new Map([
-  ["no_usable_photo", "No photo could be used"],
-  ["looks_like_another", "They look like somebody else"],
-  ["already_enrolled", "These photos are there already"],
-]);
+const NOTHING = { no_usable_photo: "rejected", already_enrolled: "duplicate", looks_like_another: "held back" };
+const MOST = 20 << 20; // bytes of a photo that the service takes
+const AT_ONCE = 40 << 20; // bytes of photos in one call, of which the service takes 64 MB
+const PHOTOS = 50; // in one call, which may carry 100
 const WORDS = { accepted: "Added", rejected: "Not added", duplicate: "Already there", "held back": "Held back" };
 
 /** The pictures among files that were dropped, pasted or chosen. */
@@ -126,67 +125,72 @@ export function enrollForm({ person = null, files = [], done, besides = null }) 
     fill(camera, guide.node);
   };
 
-  async function send(sent, force) {
-    const form = new FormData();
+  /** A few at a time, for what one call may carry is limited. */
+  async function send(files, force) {
     const who = person ? { person: person.id, name: person.name } : field.who();
     if (!who) {
       field.input.focus();
       fill(outcomes, h("p", { class: "wrong" }, "Whose photos are these? Give a name."));
       return;
     }
-    for (const file of sent) form.append("photos", file, file.name);
-    if (force) form.append("force", "true");
-    if (!who.person) form.append("name", who.name);
-    let answer;
-    try {
-      answer = await api.upload(who.person ? path`/people/${who.person}/photos` : "/people", form);
-    } catch (error) {
-      if (!NOTHING.has(error.code)) throw error;
-      refused(error, sent);
-      return;
+    const told = []; // what became of each photo
+    const changes = [];
+    let enrolled = null;
+    let broken = null;
+    for (const some of bunches(files)) {
+      if (told.length) fill(outcomes, h("p", {}, `${told.length} of ${files.length}`));
+      if (some[0].size > MOST) {
+        told.push({ file: some[0], verdict: "rejected", reason: "larger than 20 MB; make it smaller" });
+        continue;
+      }
+      const form = new FormData();
+      for (const file of some) form.append("photos", file, file.name);
+      if (force) form.append("force", "true");
+      const id = enrolled?.id ?? who.person;
+      if (!id) form.append("name", who.name);
+      try {
+        const answer = await api.upload(id ? path`/people/${id}/photos` : "/people", form);
+        enrolled = answer.person;
+        changes.push(answer.change);
+        told.push(...some.map((file, i) => ({ ...answer.outcomes[i], file })));
+      } catch (error) {
+        if (!(error.code in NOTHING)) {
+          broken = error;
+          break;
+        }
+        told.push(...some.map((file, i) => ({ file, verdict: NOTHING[error.code], reason: withoutName(error.errors[i]?.detail ?? error.message, file) })));
+      }
     }
-    await state.loadPeople();
-    tell(answer, sent);
+    if (enrolled) await state.loadPeople();
+    if (told.length) tell(told, enrolled, changes.filter(Boolean).reverse());
+    if (broken) throw broken;
   }
 
-  /** No photo was stored: each with its reason, and another try where that is for the person to judge. */
-  function refused(problem, sent) {
+  function tell(told, enrolled, changes) {
+    const added = told.filter((each) => each.verdict === "accepted").length;
+    const held = told.filter((each) => each.verdict === "held back").map((each) => each.file);
+    if (added) toast(`${enrolled.name}: ${count(added, "photo")} added`, { undo: undoing(...changes) });
+    if (added === told.length) {
+      done(enrolled);
+      return;
+    }
     chosen = [];
     show();
     fill(
       outcomes,
-      h("h3", {}, NOTHING.get(problem.code)),
-      h("ul", { class: "outcomes" }, problem.errors.map((each) => h("li", { dataset: { verdict: "rejected" } }, each.detail))),
-      problem.code === "looks_like_another" &&
-        h("div", { class: "actions" }, button("Add them anyway", busy(() => send(sent, true)), { kind: "danger" })),
-    );
-  }
-
-  function tell(answer, sent) {
-    const added = answer.outcomes.filter((each) => each.verdict === "accepted").length;
-    const held = sent.filter((_, i) => answer.outcomes[i]?.verdict === "held back");
-    if (added) toast(`${answer.person.name}: ${count(added, "photo")} added`, { undo: undoing(answer.change) });
-    if (added === answer.outcomes.length) {
-      done(answer.person);
-      return;
-    }
-    chosen = [];
-    show();
-    fill(
-      outcomes,
-      h("h3", {}, added ? `${added} of ${answer.outcomes.length} added` : "No photo was added"),
+      h("h3", {}, added ? `${added} of ${told.length} added` : "No photo was added"),
       h(
         "ul",
         { class: "outcomes" },
-        answer.outcomes.map((each) =>
-          h("li", { dataset: { verdict: each.verdict } }, h("strong", {}, each.file), h("span", { class: "tag" }, WORDS[each.verdict] ?? each.verdict), each.reason && h("span", { class: "faint" }, each.reason)),
+        told.map((each) =>
+          h("li", { dataset: { verdict: each.verdict } }, h("strong", {}, each.file.name), h("span", { class: "tag" }, WORDS[each.verdict] ?? each.verdict), each.reason && h("span", { class: "faint" }, each.reason)),
         ),
       ),
       h(
         "div",
         { class: "actions" },
         held.length > 0 && button("Add what was held back anyway", busy(() => send(held, true)), { kind: "danger" }),
-        added > 0 && button("Done", () => done(answer.person), { kind: "primary" }),
+        added > 0 && button("Done", () => done(enrolled), { kind: "primary" }),
       ),
     );
   }
@@ -240,14 +244,32 @@ export function openEnroll({ person = null, files = [] } = {}) {
   form.field?.input.focus();
 }
 
+/** Files in bunches that one call may carry; one that is too large stands alone. */
+function bunches(files) {
+  const all = [];
+  let bytes = Infinity;
+  for (const file of files) {
+    bytes += file.size;
+    if (bytes > AT_ONCE || file.size > MOST || all.at(-1).length === PHOTOS) {
+      all.push([]);
+      bytes = file.size > MOST ? Infinity : file.size;
+    }
+    all.at(-1).push(file);
+  }
+  return all;
+}
+
+/** The service says of which file it speaks; here that stands before it already. */
+const withoutName = (detail, file) => (detail.startsWith(`${file.name}: `) ? detail.slice(file.name.length + 2) : detail);
+
 /**
- * What takes a change of the gallery back. The service refuses where something else was changed since.
+ * What takes changes of the gallery back. The service refuses where something else was changed since.
  *
- * @param {number|null} change as the answer of the call that made it said
+ * @param {...(number|null)} changes as the answers of the calls that made them said, the newest first.
  */
-export function undoing(change) {
+export function undoing(...changes) {
   return async () => {
-    await api.post("/undo", change ? { change } : {});
+    for (const change of changes) await api.post("/undo", change ? { change } : {});
     await state.loadPeople();
     toast("Taken back");
   };

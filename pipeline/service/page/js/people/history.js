@@ -5,7 +5,7 @@ import { fill, h } from "../dom.js";
 import { button } from "../parts/blocks.js";
 import { busy } from "../parts/toast.js";
 import { state } from "../state.js";
-import { count, when } from "../words.js";
+import { count, sentence, when } from "../words.js";
 import { undoing } from "./enroll.js";
 
 const SHOWN = 10;
@@ -34,7 +34,7 @@ export function historyPart() {
       );
     } catch (error) {
       if (error.status === undefined) throw error;
-      fill(list, h("li", { class: "faint" }, error.message));
+      fill(list, h("li", { class: "faint" }, sentence(error.message)));
     }
   }
   node.addEventListener("toggle", load);

@@ -20,7 +20,7 @@ export function openMerge(person) {
   const field = nameField({ label: "Merge with", onlyEnrolled: true, except: person.id, onpick: (who) => show(who) });
   const dialog = openDialog(
     { title: `${person.name} is the same person as …`, className: "dialog-small" },
-    h("p", { class: "faint" }, `The photos of ${person.name} go to the other, and that name stays.`),
+    h("p", { class: "faint merge-words" }, `The photos of ${person.name} go to the other, and that name stays.`),
     field.node,
     preview,
   );
@@ -35,9 +35,9 @@ export function openMerge(person) {
         preview,
         h("p", {}, `${count(found.moved, "photo")} will be ${into.name}'s${found.duplicates ? `, ${count(found.duplicates, "duplicate")} left out` : ""}.`),
         found.would_change.length === 0
-          ? h("p", {}, "No event gets another verdict by it, apart from the name.")
+          ? h("p", {}, "Apart from the name, all that was seen would be decided as it was.")
           : [
-              h("p", {}, `${count(found.would_change.length, "event")} would be decided otherwise:`),
+              h("p", {}, `By the photos of both, ${count(found.would_change.length, "event")} would be decided otherwise:`),
               h(
                 "ul",
                 { class: "changes" },
@@ -55,7 +55,13 @@ export function openMerge(person) {
 
   async function merge(into) {
     const wanted = { into: into.id, into_version: into.version };
-    const answer = await api.post(path`/people/${person.id}/merge`, wanted, { version: person.version });
+    let answer;
+    try {
+      answer = await api.post(path`/people/${person.id}/merge`, wanted, { version: person.version });
+    } catch (error) {
+      if (error.code === "changed") dialog.close(); // what it would do is another thing now
+      throw error;
+    }
     dialog.close();
     go(to("people", into.id), { replace: true });
     toast(`${person.name} and ${into.name} are one now`, { undo: undoing(answer.change) });

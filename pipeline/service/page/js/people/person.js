@@ -3,9 +3,10 @@
 import { api, path } from "../api.js";
 import { css, fill, h } from "../dom.js";
 import { icon } from "../icons.js";
-import { button, empty, face, field, ghosts, trouble } from "../parts/blocks.js";
-import { confirm, openDialog } from "../parts/dialog.js";
+import { button, empty, face, ghosts, trouble } from "../parts/blocks.js";
+import { confirm } from "../parts/dialog.js";
 import { menu } from "../parts/menu.js";
+import { openRename } from "../parts/rename.js";
 import { busy, toast } from "../parts/toast.js";
 import { go, to } from "../router.js";
 import { state } from "../state.js";
@@ -50,6 +51,7 @@ export function mountPerson(root, id) {
     title.textContent = person.name;
     const photos = person.photos;
     const aside = photos.filter((each) => each.aside);
+    const had = page.contains(document.activeElement);
     fill(
       actions,
       state.mayChange && [
@@ -81,6 +83,7 @@ export function mountPerson(root, id) {
         h("ul", { class: "photos" }, aside.map((photo) => photoPart(person, photo, changed))),
       ],
     );
+    if (had && !page.contains(document.activeElement)) title.focus({ preventScroll: true }); // what had it is gone
   }
 
   if (state.mayChange) droppable(page, (files) => person && openEnroll({ person, files }));
@@ -118,7 +121,7 @@ function photoPart(person, photo, changed) {
     { class: "photo", dataset: { aside: String(photo.aside) } },
     face(photo.image, "face-photo"),
     quality,
-    h("p", { class: "photo-facts", title: photo.origin }, `${photo.origin} · ${day(photo.added)}`),
+    h("p", { class: "photo-facts", title: photo.origin }, `${photo.origin.split(/[\\/]/).at(-1)} · ${day(photo.added)}`),
     photo.reasons.map((reason) => h("p", { class: "photo-reason" }, sentence(reason))),
     state.mayChange &&
       h(
@@ -131,25 +134,11 @@ function photoPart(person, photo, changed) {
 }
 
 function rename(person, changed) {
-  const input = h("input", { class: "input", value: person.name, maxlength: 100, required: true, autocomplete: "off" });
-  const dialog = openDialog(
-    { title: `Rename ${person.name}`, className: "dialog-small" },
-    h(
-      "form",
-      {
-        onsubmit: busy(async (event) => {
-          event.preventDefault();
-          const answer = await api.patch(path`/people/${person.id}`, { name: input.value.trim() }, { version: person.version });
-          dialog.close();
-          await changed();
-          toast(`${person.name} is ${answer.name} now`, { undo: undoing(answer.change) });
-        }),
-      },
-      field("Name", input),
-      h("div", { class: "actions" }, h("button", { class: "button button-primary" }, "Rename")),
-    ),
-  );
-  input.select();
+  openRename(person.name, async (name) => {
+    const answer = await api.patch(path`/people/${person.id}`, { name }, { version: person.version });
+    await changed();
+    toast(`${person.name} is ${answer.name} now`, { undo: undoing(answer.change) });
+  });
 }
 
 async function remove(person) {

@@ -149,7 +149,10 @@ function options(select, all, items, chosen) {
 
 /** The filters as the service reads them: a time here is one of this place. */
 function called({ person, source, state: verdictWanted, from, to: until }) {
-  const utc = (local) => (local ? new Date(local).toISOString() : undefined);
+  const utc = (local) => {
+    const at = new Date(local ?? NaN);
+    return Number.isNaN(at.getTime()) ? undefined : at.toISOString(); // the year 20000 can be typed, and is none
+  };
   return { person, source, state: verdictWanted, after: utc(from), before: utc(until) };
 }
 

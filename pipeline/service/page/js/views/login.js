@@ -3,9 +3,15 @@
 import { api } from "../api.js";
 import { h } from "../dom.js";
 import { field } from "../parts/blocks.js";
+import { sentence } from "../words.js";
 
-/** The page of somebody who is not logged in; `done` is called when they are. */
-export function login(done) {
+/**
+ * The page of somebody who is not logged in.
+ *
+ * @param {() => Promise<void>} done called when they are.
+ * @param {{ended: boolean}} options whether they were, until now.
+ */
+export function login(done, { ended }) {
   document.title = "Log in · recog";
   const secret = h("input", { type: "password", class: "input", required: true, autocomplete: "current-password", maxlength: 200, spellcheck: "false" });
   const wrong = h("p", { class: "wrong", role: "alert", hidden: true });
@@ -27,7 +33,7 @@ export function login(done) {
           } catch (error) {
             if (error.status === undefined) throw error;
             wrong.hidden = false;
-            wrong.textContent = error.retryAfter ? `${error.message} Try again in ${Math.ceil(error.retryAfter)} s.` : error.message;
+            wrong.textContent = sentence(error.message) + (error.retryAfter ? ` Try again in ${Math.ceil(error.retryAfter)} s.` : "");
             secret.select();
           } finally {
             button.removeAttribute("aria-busy");
@@ -36,6 +42,7 @@ export function login(done) {
       },
       h("img", { src: "page/icon.svg", alt: "", width: 44, height: 44 }),
       h("h1", {}, "recog"),
+      ended && h("p", { class: "login-ended", role: "status" }, "Your log-in has ended, or was revoked. What you were looking at comes back when you log in."),
       field("Key or token", secret, "The service printed an address with a one-time key when it started. A token is made with: recog serve token create NAME"),
       wrong,
       button,

@@ -239,7 +239,7 @@ function decisionsPart(changed) {
       );
     } catch (error) {
       if (error.status === undefined) throw error;
-      fill(rows, h("li", { class: "faint" }, error.message));
+      fill(rows, h("li", { class: "faint" }, sentence(error.message)));
     }
   }
   node.addEventListener("toggle", load);

@@ -4,7 +4,7 @@ import { api, path } from "../api.js";
 import { fill, h } from "../dom.js";
 import { button, field, head, trouble } from "../parts/blocks.js";
 import { confirm } from "../parts/dialog.js";
-import { busy, toast } from "../parts/toast.js";
+import { busy, failed, toast } from "../parts/toast.js";
 import { state } from "../state.js";
 import { count, when } from "../words.js";
 
@@ -38,10 +38,13 @@ async function keeping(place) {
           const changed = event.currentTarget;
           api
             .patch("/settings", { [name]: Number(changed.value) })
-            .then(() => toast("Saved"))
+            .then(() => {
+              value = Number(changed.value);
+              toast("Saved");
+            })
             .catch((error) => {
               changed.value = String(value);
-              toast(error.message, { bad: true });
+              failed(error);
             });
         },
       },

@@ -15,7 +15,19 @@ const TARGETS = [0.001, 0.003, 0.01, 0.03]; // shares of strangers who may be gi
 export function mount(root) {
   const place = h("div", { class: "trust" }, ghosts("trust-ghosts", 2));
   fill(root, head("Trust"), place);
+  const progress = h("div", { role: "status" });
   let job = null;
+
+  /** See a calibration through, whoever began it. */
+  function follow(begun) {
+    job?.stop();
+    job = followJob(begun, progress, {
+      done: () => {
+        toast("Calibrated");
+        load();
+      },
+    });
+  }
 
   async function load() {
     try {
@@ -31,7 +43,6 @@ export function mount(root) {
       fill(place, empty("trust", "Nobody is enrolled yet", "As soon as people are, this page says how often a stranger would be taken for one of them.", state.mayChange && h("a", { class: "button button-primary", href: to("people", null, { add: "1" }) }, "Add the first person")));
       return;
     }
-    const progress = h("div", { role: "status" });
     const targets = [...new Set([...TARGETS, found.target])].sort((a, b) => a - b);
     const target = h(
       "select",
@@ -39,13 +50,7 @@ export function mount(root) {
       targets.map((each) => h("option", { value: each, selected: each === found.target }, `${share(each)} of strangers`)),
     );
     const calibrate = busy(async () => {
-      const begun = await api.post("/calibration", { target: Number(target.value) });
-      job = followJob(begun, progress, {
-        done: () => {
-          toast("Calibrated");
-          load();
-        },
-      });
+      follow(await api.post("/calibration", { target: Number(target.value) }));
     });
     fill(
       place,
@@ -81,6 +86,10 @@ export function mount(root) {
 
   const end = state.on("people", load);
   load();
+  api.get("/jobs", { limit: 5 }).then(({ items }) => {
+    const running = items.find((each) => each.kind === "calibrate" && ["queued", "running"].includes(each.state));
+    if (running && !job) follow(running);
+  }, () => {}); // the view's own trouble says it
   return () => {
     end();
     job?.stop();
