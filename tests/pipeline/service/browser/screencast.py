@@ -19,6 +19,13 @@ from pipeline.outputs.video import VideoSink
 
 RATE = 10  # frames a second
 MOST = 3.0  # seconds that one picture is shown: waiting is dull
+READING = 2.0  # seconds that what is to be read stays
+
+
+def linger(page: Any) -> None:
+    """Stay while somebody reads, where it is filmed."""
+    if os.environ.get("RECOG_SCREENCAST"):
+        page.wait_for_timeout(1000 * READING)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.api import Recog
 from pipeline.service import viewer
+from tests.pipeline.ports import free_port
 from tests.pipeline.service.browser.conftest import Tab, picture
 
 
@@ -71,8 +72,8 @@ def test_a_service_that_ends_is_told_and_the_page_goes_on_by_itself_when_it_is_b
     world: Any,
     tmp_path: Path,
 ) -> None:
-    running = serve()
-    port = int(running.url.rstrip("/").rpartition(":")[2])
+    port = free_port()
+    running = serve(port=port)
     opened = tab(running)
     opened.go("#/trust")
     page = opened.go("#/people")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.service.browser.conftest import GRACE, Served, Tab, drop, picture
-from tests.pipeline.service.browser.screencast import screencast
+from tests.pipeline.service.browser.screencast import linger, screencast
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,7 @@ def begin(opened: Tab, photo: Path) -> None:
     assert page.locator("h1").inner_text() == "Somebody to recognise"
     page.get_by_role("combobox", name="Name").fill(GRACE)
     drop(page, ".drop", photo)
+    linger(page)
     page.get_by_role("button", name="Enroll").click()
     page.get_by_role("heading", name="Something to watch").wait_for()
     page.get_by_role("button", name="door.mp4").click()
@@ -74,6 +75,7 @@ def say_that_it_is_not(opened: Tab) -> None:
     page.locator(".event[data-state=named]").first.click()
     page.locator(".candidate", has_text=GRACE).wait_for()
     picture(page, "page-card")
+    linger(page)
     page.get_by_role("button", name=f"This is not {GRACE}").click()
     outcome = page.locator(".outcome")
     outcome.wait_for()
@@ -83,9 +85,11 @@ def say_that_it_is_not(opened: Tab) -> None:
     page.locator(".card-sentence", has_text="Nobody enrolled").or_(
         page.locator(".card-sentence", has_text="Not decided")
     ).wait_for()  # and the reasons are those of now
+    linger(page)
     outcome.get_by_role("button", name="Undo").click()
     page.get_by_role("button", name=f"This is not {GRACE}").wait_for()
     assert verdicts(page) == before
+    linger(page)
     page.keyboard.press("Escape")
 
 
@@ -97,14 +101,17 @@ def name_strangers(opened: Tab) -> None:
     cluster.wait_for()
     groups = page.locator(".cluster").count()
     picture(page, "page-review")
+    linger(page)
     cluster.get_by_role("combobox").fill("Somebody Else")
     cluster.get_by_role("button", name="Name", exact=True).click()
     page.locator(".toast", has_text="Somebody Else").wait_for()
     page.wait_for_function("(n) => document.querySelectorAll('.cluster').length < n", arg=groups)
     assert "Somebody Else" in names(page)
+    linger(page)
     page.locator(".toast").get_by_role("button", name="Undo").first.click()
     page.wait_for_function("(n) => document.querySelectorAll('.cluster').length === n", arg=groups)
     assert "Somebody Else" not in names(page)
+    linger(page)
 
 
 def the_gallery_remembers(empty: Served) -> None:
