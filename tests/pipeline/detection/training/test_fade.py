@@ -150,7 +150,13 @@ def test_a_training_that_ends_too_early_says_so(
 ) -> None:
     network(OLD, 1).save(tmp_path / "old.pt")
     settings = DetectorTraining(
-        model=str(described("new", NEW)), start=tmp_path / "old.pt", fade=1, size=64, epochs=1, batch=4
+        model=str(described("new", NEW)),
+        start=tmp_path / "old.pt",
+        fade=1,
+        size=64,
+        epochs=1,
+        batch=4,
+        threads=1,
     )
     data = face_set(tmp_path)
     with pytest.raises(ConfigError, match="--epochs 1: not more than the 1 of --fade"):
@@ -177,7 +183,13 @@ def test_a_training_that_stopped_while_it_faded_cannot_be_resumed(
     monkeypatch.setattr(BaseTrainer, "save_model", save_and_stop)
     network(OLD, 1).save(tmp_path / "old.pt")
     settings = DetectorTraining(
-        model=str(described("new", NEW)), start=tmp_path / "old.pt", fade=2, size=64, epochs=3, batch=4
+        model=str(described("new", NEW)),
+        start=tmp_path / "old.pt",
+        fade=2,
+        size=64,
+        epochs=3,
+        batch=4,
+        threads=1,
     )
     data = face_set(tmp_path)
     with pytest.raises(KeyboardInterrupt):
