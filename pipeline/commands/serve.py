@@ -103,6 +103,7 @@ def serve(
     from pipeline.errors import ServiceError
     from pipeline.outputs.home import check_home
     from pipeline.service.access import Access, Bind
+    from pipeline.service.addresses import given
     from pipeline.service.app import make_app
     from pipeline.service.options import Options
     from pipeline.service.server import listening, serve_app
@@ -118,7 +119,7 @@ def serve(
     if missing := next((each for each in folders if not each.is_dir()), None):
         raise ServiceError(f"--folder {missing}: there is no such folder")
     options = Options(
-        tuple(source or settings.run.sources),
+        tuple(map(given, source or settings.run.sources)),
         folders,
         frozenset(allow or ()),
         host,

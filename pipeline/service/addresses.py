@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from pipeline.api import shown_source
 from pipeline.errors import SourceError
+from pipeline.paths import expanded
+from pipeline.service.camera import kind_of
 from pipeline.service.options import Options
 from pipeline.service.problems import Problem
 
@@ -34,6 +36,22 @@ class Offer:
     url: str
     name: str
     kind: Literal["camera", "file", "demo"]
+
+
+def given(source: str) -> str:
+    """A source of the command line as it is kept: films by their whole path, however the next start is made.
+
+    Raises:
+        SourceError: there is no such file or folder.
+    """
+    if kind_of(source) != "file" or source.lower().startswith("file:"):
+        return source
+    path = expanded(source)
+    if not source.strip() or not path.exists():
+        raise SourceError(
+            f"--source {source!r} does not exist; give a file, folder, camera number or address"
+        )
+    return str(path.absolute())
 
 
 def usable(url: str, options: Options) -> str:

@@ -104,6 +104,8 @@ def test_it_refuses_in_one_line(served: Callable[..., Served], recog: Any, tmp_p
         )
     other = tmp_path / "c.db"
     recog("serve", "-g", other, "--folder", tmp_path / "none", "--port", 0).refused("there is no such folder")
+    for missing in (tmp_path / "none.mp4", "none.mp4", ""):
+        recog("serve", "-g", other, "--source", missing, "--port", 0).refused("does not exist; give a file")
     recog("serve", "-g", other, "--host", "0.0.0.0", "--port", 0).refused(
         "can be reached from other machines"
     )

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.service.addresses import given
 from pipeline.service.store import store_path
 
 
@@ -236,3 +237,13 @@ def test_the_demo_film_is_made_when_it_is_first_wanted(
     begun = next(iter(tmp_path.glob("*.mp4"))).stat().st_mtime_ns
     assert running.admin.post("api/v1/sources", json={"url": "demo"}).status_code == 201
     assert next(iter(tmp_path.glob("*.mp4"))).stat().st_mtime_ns == begun
+
+
+def test_a_film_of_the_command_line_is_kept_by_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "door.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+    assert given("door.mp4") == str(tmp_path / "door.mp4")  # found again, wherever the next start is
+    for source in ("0", "/dev/video3", "rtsp://camera/live", "file:///films/door.mp4"):
+        assert given(source) == source

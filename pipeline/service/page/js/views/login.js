@@ -43,7 +43,7 @@ export function login(done, { ended }) {
       h("img", { src: "page/icon.svg", alt: "", width: 44, height: 44 }),
       h("h1", {}, "recog"),
       ended && h("p", { class: "login-ended", role: "status" }, "Your log-in has ended, or was revoked. What you were looking at comes back when you log in."),
-      field("Key or token", secret, "The service printed an address with a one-time key when it started. A token is made with: recog serve token create NAME"),
+      field("Key or token", secret, "The service prints an address with a one-time key when it first starts, and opens one with --open. A token is made with: recog serve token create NAME"),
       wrong,
       button,
     ),
