@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.liveness.challenge import NEAR, RISE, TURN, Move
+from pipeline.liveness.challenge import RISE, TURN, Move
 from pipeline.types import Floats, Image
 
 FPS = 15
@@ -25,6 +25,7 @@ FOCAL = 700.0  # pixels
 SENSOR = 2.0  # standard deviation of its noise, grey levels
 REACTION, MOTION = (0.25, 0.6), (0.35, 0.6)  # seconds, from ... to
 GOAL = 1.15  # how far a genuine head goes, where far enough is 1
+LEAN = 1.27  # by how much larger it becomes when it comes nearer: from 50 cm to 40
 FADE = 4  # frames over which one place of a film becomes another
 
 
@@ -63,7 +64,7 @@ class Path:
     frames: tuple[int, ...]
 
 
-def paths(turns: Floats, nods: Floats, places: Floats) -> dict[Move, Path]:
+def paths(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict[Move, Path]:
     """Where in a film a head went far enough into a move.
 
     Of all ways from a frame seen from the front to one far enough, forwards or backwards, the one that begins
@@ -72,6 +73,8 @@ def paths(turns: Floats, nods: Floats, places: Floats) -> dict[Move, Path]:
     Args:
         turns, nods: the pose in each frame (n,), NaN where no face is seen.
         places: (n, 3) middle and breadth of the face, in breadths of the face.
+        sharp: whether the face in each frame can be judged (n,). A way ends in one that can: the head is
+            held there, and a head that is held is not blurred by its movement, as where a film goes on.
     """
     level, chin = float(np.nanmedian(turns)), float(np.nanmedian(nods))
     shares = {
@@ -84,7 +87,7 @@ def paths(turns: Floats, nods: Floats, places: Floats) -> dict[Move, Path]:
     found = {}
     for move, share in shares.items():
         best, least = None, np.inf
-        for end in np.flatnonzero((share >= GOAL) & (share < 2.0)):
+        for end in np.flatnonzero((share >= GOAL) & (share < 2.0) & sharp):
             for step in (-1, 1):
                 index, way = int(end), []
                 while 0 <= index < len(share) and np.isfinite(share[index]) and len(way) < 60:
@@ -146,7 +149,7 @@ class Head:
             if move is not self._way:
                 self._way, self._before, self._faded = move, self._last, 1
             self._last = way[round(place)]
-        nearer = float(np.exp(1.3 * NEAR * into[Move.NEARER]))
+        nearer = LEAN ** into[Move.NEARER]
         return Shown(self._last, self._before, self._faded / FADE, nearer)
 
 
@@ -230,7 +233,7 @@ class Flat:
         if self._turns:
             left = into[Move.LEFT] * self._angle[Move.LEFT] + into[Move.RIGHT] * self._angle[Move.RIGHT]
             up = into[Move.UP] * self._angle[Move.UP]
-        nearer = float(np.exp(1.3 * NEAR * into[Move.NEARER])) if self._moves else 1.0
+        nearer = LEAN ** into[Move.NEARER] if self._moves else 1.0
         angles = (left + 1.2 * self._sway[0], up + 1.2 * self._sway[1], self._sway[2])
         shift = 0.03 * self._sway[3:5]
         seen = self._seen(angles, shift, self._away / nearer)

@@ -18,15 +18,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import cv2
 import numpy as np
 from attacks import FPS, SIZE, Flat, Head, Sheet, Shown, cut_out, enlarged, paths
 from attacks import Path as Way
 
+from gallery.calibration import upper_bound
 from pipeline import build
 from pipeline.authentication.attempt import Attempt
-from pipeline.authentication.claimed import Claimed
+from pipeline.authentication.claimed import EACH, Claimed
 from pipeline.authentication.policy import Verdict, decide
 from pipeline.authentication.report import GENUINE, Tally, headline
 from pipeline.authentication.session import Outcome, circumstances
@@ -118,7 +120,8 @@ class Bench:
         breadth = boxes[:, 2] - boxes[:, 0]
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         places = np.concatenate([middles, breadth[:, None]], axis=1) / float(np.nanmedian(breadth))
-        ways = paths(poses[:, 0], poses[:, 1], places.astype(np.float32))
+        sharp = np.array([each.embedding is not None for each in sights])
+        ways = paths(poses[:, 0], poses[:, 1], places.astype(np.float32), sharp)
         shown = {index for way in ways.values() for index in way.frames}
         usable = [i for i, each in enumerate(sights) if each.embedding is not None and i not in shown]
         chosen: list[int] = []
@@ -287,6 +290,40 @@ def flat_attack(
     return bench.run(bench.attempt(bench.claimed("alice", template[None]), draw(random=chance)), flat.image)
 
 
+def identity_alone(bench: Bench, people: dict[str, Floats]) -> dict[str, Any]:
+    """Everybody says that they are each other person, and everything but the identity is granted to them.
+
+    Args:
+        people: the embeddings (n, d) of each one's photographs.
+    """
+    compared, nearer, matched = 0, 0, []
+    for name, templates in people.items():
+        claimed = bench.claimed(name, templates)
+        for other, faces in people.items():
+            if other == name:
+                continue
+            distances = [claimed.distance(face) for face in faces]
+            compared += len(distances)
+            nearer += sum(claimed.ratio(each) >= EACH for each in distances)
+            matched += [[other, name] for each in distances if each <= claimed.accept]
+    told = {"people": len(people), "comparisons": compared, "accepted": len(matched), "pairs": matched}
+    told |= {"let_through_in_one_frame": nearer}
+    if compared:
+        told["upper_95"] = upper_bound(len(matched), compared, 0.95)
+    print(f"identity alone: {told}", flush=True)
+    return told
+
+
+def photographed(bench: Bench, folder: Path) -> dict[str, Floats]:
+    """The embeddings (n, d) of all people in a folder of folders of photographs."""
+    people: dict[str, list[Floats]] = {}
+    for path in sorted(each for each in folder.rglob("*") if each.suffix.lower() in (".jpg", ".png")):
+        sight = bench.watch.look(Frame(read_photo(path), 0, 0.0, "photo"))
+        if sight.embedding is not None:
+            people.setdefault(path.parent.name, []).append(sight.embedding)
+    return {name: np.stack(faces) for name, faces in people.items()}
+
+
 def sheets_of(bench: Bench, folder: Path, development: bool, count: int) -> list[tuple[Sheet, Floats]]:
     """Photographs of LFW with one large face, one of each person; every other person is for development."""
     made: list[tuple[Sheet, Floats]] = []
@@ -328,6 +365,9 @@ def main() -> None:
     )
     parser.add_argument("--lfw", type=Path, required=True, help="folder of folders of photographs")
     parser.add_argument("--films", type=Path, nargs="+", required=True, help="one head each, that turns")
+    parser.add_argument(
+        "--shared", type=Path, help="folder of folders of photographs: all against each other"
+    )
     parser.add_argument("--development", action="store_true", help="the half by which thresholds are chosen")
     parser.add_argument("--tries", type=int, default=60, help="of each species")
     parser.add_argument("--replays", type=int, default=600, help="of recorded answers")
@@ -341,17 +381,27 @@ def main() -> None:
     cv2.setNumThreads(1)
     bench = Bench(arguments.threads)
     chance, random = Random(arguments.seed), np.random.default_rng(arguments.seed)
-    half = sorted(arguments.films, key=lambda path: path.name)[int(not arguments.development) :: 2]
+    ordered = sorted(arguments.films, key=lambda path: path.name)
+    half = ordered[int(not arguments.development) :: 2]
     only = arguments.only
     if only and all(any(each.startswith(begin) for each in (*FLAT, "cut-out eyes")) for begin in only):
         half = []  # photographs alone are asked for
     films = [film for film in (bench.film(path) for path in half) if can_answer(film)]
+    # Who claims to be somebody else may be of the other half too: no film of theirs is judged as themselves.
+    crossing = half and (not only or any(each in begin for begin in only for each in ("some", "face")))
+    rest = [path for path in ordered if path not in half] if crossing else []
+    strangers = [film for film in (bench.film(path) for path in rest) if can_answer(film)]
     for film in films:
         moves = {move.name: len(way.frames) for move, way in film.ways.items()}
         print(f"{film.name}: {len(film.images)} frames, moves {moves}", flush=True)
     sheets = sheets_of(bench, arguments.lfw, arguments.development, arguments.people)
     tries, details, tallies = range(arguments.tries), [], []
-    others = [(a, b) for a in films for b in films if a is not b]
+    others = [(a, b) for a in films for b in (*films, *strangers) if a is not b]
+    alone = {}
+    if arguments.shared:
+        alone["shared people"] = identity_alone(bench, photographed(bench, arguments.shared))
+        known = {f"photograph {i}": template[None] for i, (_, template) in enumerate(sheets)}
+        alone["photographs"] = identity_alone(bench, known)
 
     def keep() -> None:
         """Write what is known so far: a run that is stopped has not been for nothing."""
@@ -363,6 +413,7 @@ def main() -> None:
             "photographs": len(sheets),
             "species": [each.as_dict() for each in tallies],
             "worst": None if worst is None else worst.as_dict(),
+            "identity_alone": alone,
             "camera": {"frames_per_second": FPS, "height_width": SIZE},
             "settings": {"seed": arguments.seed, "tries": arguments.tries, "replays": arguments.replays},
             "commit": commit(),
@@ -386,7 +437,7 @@ def main() -> None:
 
     tally(GENUINE, of(genuine_by_landmarks, arguments.replays))
     tally("replay of a recorded answer", of(replayed, arguments.replays))
-    crossed = [(a, b.name, b.templates) for a, b in others]
+    crossed = [(b, a.name, a.templates) for a, b in others]
     crossed += [(a, "a photograph", template[None]) for a in films for _, template in sheets]
     tally("somebody else", (somebody_else(bench, *each, chance) for each in crossed))
     tally("genuine, by pixels", of(genuine, arguments.tries))

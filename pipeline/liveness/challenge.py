@@ -37,7 +37,8 @@ PAUSES = (0.4, 0.9)  # seconds in which the head is seen from the front before t
 # How far is far enough, against how the head was held at first. Chosen on other people than those reported.
 TURN = 0.3  # of a half turn (`HeadPose.turn`)
 RISE = 0.075  # of the way from eyes to mouth
-NEAR = math.log(1.2)  # of the size
+NEAR = math.log(1.15)  # of the size; a head that does nothing was seen to swing between 0.94 and 1.14 of it
+STRAY = math.log(1.2)  # of the size, from which coming nearer is a move where it was not asked for
 LEFT_AGAIN = 0.65  # share of it below which a move is no longer held
 BEGUN = 0.35  # share of it from which a move has begun
 FRONTAL = 0.3  # turn up to which a head counts as seen from the front, to begin with
@@ -106,6 +107,7 @@ class Response:
         self._asked_at = 0.0
         self._begun: float | None = None  # when the move asked for began
         self._from: float | None = None  # how far into it the head was when it was asked for
+        self._size = 1.0  # from which nearness is measured now
         self._reached: float | None = None
         self._seen = 0.0  # when a face was last seen
         self._carried: set[Move] = set()  # moves from which the head has not come back yet
@@ -162,12 +164,19 @@ class Response:
         self.asked = self.challenge.steps[self.answered].move
         self._asked_at, self._begun, self._from, self._reached = seconds, None, None, None
         self._carried, self._astray = carried, {}
+        self._size = self._level[2]
 
     def _shares(self, seen: HeadPose) -> dict[Move, float]:
         """How far the head is into each move; 1 is far enough."""
         turn, level, size = self._level
         aside, rise = (seen.turn - turn) / TURN, (level - seen.nod) / RISE
-        near = math.log(seen.size / size) / NEAR
+        if self.asked is not Move.NEARER:
+            near = math.log(seen.size / size) / STRAY
+        else:
+            # Nobody comes back from a turn to exactly where they were: it counts from where that is.
+            if self._reached is None and abs(aside) < BEGUN:
+                self._size = min(self._size, seen.size)
+            near = math.log(seen.size / self._size) / NEAR
         # A chin that is lifted, and a head turned aside, change the way from eyes to mouth a little.
         return {Move.LEFT: aside, Move.RIGHT: -aside, Move.UP: rise, Move.NEARER: near}
 

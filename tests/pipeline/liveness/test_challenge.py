@@ -192,3 +192,41 @@ def test_a_head_that_is_a_little_into_the_move_when_it_is_asked_for_has_not_answ
         response.see(now, pose(heads.head(away=float(away))))
         now += 1 / FPS
     assert response.done
+
+
+@pytest.mark.parametrize("back", [8.0, 8.55])
+@pytest.mark.parametrize("side", [Move.LEFT, Move.RIGHT])
+def test_nearness_counts_from_where_the_head_came_back_to_after_a_turn(
+    heads: ModuleType, side: Move, back: float
+) -> None:
+    """It came back a little farther away than it began, and then as much nearer as anybody comes."""
+    response, now = Response(Challenge(0.5, (Step(side, 0.3), Step(Move.NEARER, 0.3)))), 0.0
+    turned = 28.0 if side is Move.LEFT else -28.0
+
+    def shows(*poses: tuple[float, float]) -> None:
+        nonlocal now
+        for left, away in poses:
+            response.see(now, pose(heads.head(left, away=away)))
+            now += 1 / FPS
+
+    while response.asked is None:
+        shows((0.0, 8.0))
+    shows(*[(0.0, 8.0)] * 4, *[(turned * share, 8.0) for share in np.linspace(0.2, 1, 6)])
+    while response.asked is side and response.failed is None:
+        shows((turned, back))
+    assert response.asked is Move.NEARER
+    shows(*[(turned, back)] * 4, *[(turned * share, back) for share in np.linspace(0.8, 0, 5)])
+    shows(*[(0.0, back / by) for by in np.linspace(1, 1.2, 6)], *[(0.0, back / 1.2)] * 12)
+    assert response.failed is None
+    assert response.done
+
+
+def test_a_head_that_only_comes_back_from_a_turn_has_not_come_nearer(heads: ModuleType) -> None:
+    response = Response(Challenge(0.5, (Step(Move.LEFT, 0.3), Step(Move.NEARER, 0.3))))
+    actor = heads.Actor(FPS)
+    for index in range(8 * FPS):
+        nearer = response.asked is Move.NEARER
+        left, _, _ = actor.move(index / FPS, None if nearer else response.asked)
+        away = 7.4 if nearer and left < 3 else 8.0  # it leans a little, as heads do
+        response.see(index / FPS, pose(heads.head(left, away=away)))
+    assert response.failed == "asked to come a little nearer, it did not in time"
