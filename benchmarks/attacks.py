@@ -10,6 +10,7 @@ sensor's noise of its own.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,7 @@ class Path:
     """Frames of a film in which a head went from the front into one move, in the order of how far."""
 
     frames: tuple[int, ...]
+    sharp: tuple[int, ...]  # places in `frames` where it may be held: far enough, and can be judged
 
 
 def paths(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict[Move, Path]:
@@ -103,7 +105,8 @@ def paths(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dic
                 if cost < least:
                     best, least = tuple(reversed(way)), cost
         if best is not None:
-            found[move] = Path(best)
+            far = [place for place, each in enumerate(best) if share[each] >= GOAL and sharp[each]]
+            found[move] = Path(best, tuple(far[-3:]))
     return found
 
 
@@ -143,12 +146,12 @@ class Head:
         self._faded = min(FADE, self._faded + 1)
         if into[move] > 0.02:
             way = self._ways[move].frames
-            place = into[move] * (len(way) - 1)
+            place = round(into[move] * (len(way) - 1))
             if into[move] >= 1:
-                place -= float(self._random.uniform(0, min(1.5, len(way) / 4)))  # nobody holds quite still
+                place = int(self._random.choice(self._ways[move].sharp))  # nobody holds quite still
             if move is not self._way:
                 self._way, self._before, self._faded = move, self._last, 1
-            self._last = way[round(place)]
+            self._last = way[place]
         nearer = LEAN ** into[Move.NEARER]
         return Shown(self._last, self._before, self._faded / FADE, nearer)
 
@@ -168,8 +171,14 @@ def enlarged(image: Image, by: float, around: Floats, random: np.random.Generato
 
 def sensed(image: np.ndarray, random: np.random.Generator) -> Image:
     """With a sensor's noise."""
-    noise = random.standard_normal(image.shape, np.float32) * SENSOR
+    noise = np.resize(np.roll(_noise(), int(random.integers(1 << 20))), image.shape)
     return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+@functools.cache
+def _noise() -> Floats:
+    """A sensor's noise, which each frame begins elsewhere: drawing it anew takes long."""
+    return np.random.default_rng(0).standard_normal(1 << 20, np.float32) * np.float32(SENSOR)
 
 
 @dataclass(frozen=True, slots=True)

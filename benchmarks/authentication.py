@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -340,23 +339,18 @@ def sheets_of(bench: Bench, folder: Path, development: bool, count: int) -> list
     return made
 
 
-def tallied(species: str, outcomes: Iterator[Outcome | None], details: list[dict[str, object]]) -> Tally:
-    tally, begun = Tally(species), time.monotonic()
-    for found in outcomes:
-        if found is None:
-            continue
-        tally.add(found)
-        details.append(
-            {
-                "species": species,
-                "accepted": found.verdict.accepted,
-                "part": found.verdict.part,
-                "why": found.verdict.why,
-                "measured": found.measured,
-            }
-        )
-    print(f"{tally}; {dict(tally.refused_by)}; {time.monotonic() - begun:.0f} s", flush=True)
-    return tally
+def count(tally: Tally, found: Outcome, details: list[dict[str, object]]) -> None:
+    """Count an outcome, and keep what is known of it."""
+    tally.add(found)
+    details.append(
+        {
+            "species": tally.species,
+            "accepted": found.verdict.accepted,
+            "part": found.verdict.part,
+            "why": found.verdict.why,
+            "measured": found.measured,
+        }
+    )
 
 
 def main() -> None:
@@ -395,7 +389,8 @@ def main() -> None:
         moves = {move.name: len(way.frames) for move, way in film.ways.items()}
         print(f"{film.name}: {len(film.images)} frames, moves {moves}", flush=True)
     sheets = sheets_of(bench, arguments.lfw, arguments.development, arguments.people)
-    tries, details, tallies = range(arguments.tries), [], []
+    tries, details = range(arguments.tries), list[dict[str, object]]()
+    tallies: list[Tally] = []
     others = [(a, b) for a in films for b in (*films, *strangers) if a is not b]
     alone = {}
     if arguments.shared:
@@ -427,25 +422,39 @@ def main() -> None:
     def wanted(species: str) -> bool:
         return not arguments.only or any(species.startswith(each) for each in arguments.only)
 
-    def tally(species: str, outcomes: Iterator[Outcome | None]) -> None:
-        if wanted(species):
-            tallies.append(tallied(species, outcomes, details))
-            keep()
+    def of(run: Callable[..., Outcome | None], number: int) -> Iterator[Outcome | None]:
+        return (run(bench, films[i % len(films)], chance, random) for i in range(number) if films)
 
-    def of(run: Callable[..., Outcome | None], count: int) -> Iterator[Outcome | None]:
-        return (run(bench, films[i % len(films)], chance, random) for i in range(count) if films)
-
-    tally(GENUINE, of(genuine_by_landmarks, arguments.replays))
-    tally("replay of a recorded answer", of(replayed, arguments.replays))
+    runs: dict[str, Iterator[Outcome | None]] = {
+        GENUINE: of(genuine_by_landmarks, arguments.replays),
+        "replay of a recorded answer": of(replayed, arguments.replays),
+    }
     crossed = [(b, a.name, a.templates) for a, b in others]
     crossed += [(a, "a photograph", template[None]) for a in films for _, template in sheets]
-    tally("somebody else", (somebody_else(bench, *each, chance) for each in crossed))
-    tally("genuine, by pixels", of(genuine, arguments.tries))
-    for species in (*FLAT, "cut-out eyes"):
-        tally(species, (flat_attack(bench, species, sheets, i, random) for i in tries))
+    runs["somebody else"] = (somebody_else(bench, *each, chance) for each in crossed)
+    runs["genuine, by pixels"] = of(genuine, arguments.tries)
+    runs |= {
+        species: (flat_attack(bench, species, sheets, i, random) for i in tries)
+        for species in (*FLAT, "cut-out eyes")
+    }
     swaps = (swapped(bench, *others[i % len(others)], chance, random) for i in tries if others)
-    tally("face swapped in the middle", swaps)
-    tally("film on demand on a screen", of(on_demand, arguments.tries // 2))
+    runs["face swapped in the middle"] = swaps
+    runs["film on demand on a screen"] = of(on_demand, arguments.tries // 2)
+    runs = {species: each for species, each in runs.items() if wanted(species)}
+    tallies += [Tally(species) for species in runs]
+    rest = list(zip(tallies, runs.values(), strict=True))
+    while rest:  # one of each in turn, so that all are tried as often where time runs out
+        for tally, outcomes in tuple(rest):
+            try:
+                found = next(outcomes)
+            except StopIteration:
+                rest.remove((tally, outcomes))
+                print(f"{tally}; {dict(tally.refused_by)}", flush=True)
+                keep()
+                continue
+            if found is not None:
+                count(tally, found, details)
+        keep()
 
 
 if __name__ == "__main__":

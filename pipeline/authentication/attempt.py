@@ -22,7 +22,9 @@ from pipeline.types import Floats
 # Chosen on other people than those reported (docs/security.md).
 PARALLAX = 0.06
 SLOPE = 0.15
-UNJUDGED = 0.5  # seconds for which the face may be too blurred or too turned to be judged
+# Seconds for which the face may be too blurred or too turned to be judged: a move takes 0.6, and a dark room
+# blurs all of it. In that time somebody else could move there, so each move is judged again where it is held.
+UNJUDGED = 0.8
 LOOKS = 5  # frames that must be judged at least
 TIMEOUT = 15.0  # seconds for everything
 
@@ -61,6 +63,7 @@ class Attempt:
         self._judged_at = 0.0
         self._live: list[float] = []
         self._landmarks: list[Floats] = []
+        self._held_judged: set[int] = set()  # numbers of the moves in whose holds the face was judged
         self._nobody = "nobody was there"
         self._wrong: dict[Part, str] = {}
         self.depths: list[Depth] = []
@@ -203,8 +206,13 @@ class Attempt:
         self._response.see(sight.seconds, pose)
         if self._response.failed is not None:
             self._wrong[Part.CHALLENGE] = self._response.failed
+        held = self._response.held
+        if sight.embedding is not None and held and held[-1][-1] is pose:
+            self._held_judged.add(len(held) - 1)
         if self._response.done:
             self._measure_depth()
+            if len(self._held_judged) < len(held):
+                self._wrong[Part.IDENTITY] = "the face could not be judged where a move was held"
 
     def _measure_depth(self) -> None:
         deviation = geometry.noise(self._landmarks)

@@ -15,6 +15,7 @@ from pipeline.authentication.claimed import Claimed
 from pipeline.authentication.policy import Part, decide
 from pipeline.authentication.watch import Sight
 from pipeline.config import TrackSettings
+from pipeline.liveness import geometry
 from pipeline.liveness.challenge import Challenge, Move, Step, draw
 from pipeline.liveness.cues import Cues
 from pipeline.types import Detections, Floats
@@ -96,12 +97,24 @@ def test_a_face_that_resembles_her_a_little_in_every_frame_is_refused(heads: Mod
     assert refused_for(made) is Part.IDENTITY
 
 
-def test_a_face_nobody_can_judge_for_half_a_second_is_refused(heads: ModuleType) -> None:
+def test_a_face_nobody_can_judge_for_longer_than_a_move_takes_is_refused(heads: ModuleType) -> None:
     """Else another face could be shown where it is turned or blurred."""
-    made = attempt(heads, lambda seen, i: replace(seen, embedding=None) if 20 <= i < 34 else seen)
+    made = attempt(heads, lambda seen, i: replace(seen, embedding=None) if 20 <= i < 40 else seen)
     assert refused_for(made) is Part.IDENTITY
-    fine = attempt(heads, lambda seen, i: replace(seen, embedding=None) if 20 <= i < 26 else seen)
+    fine = attempt(heads, lambda seen, i: replace(seen, embedding=None) if 12 <= i < 24 else seen)
     assert refused_for(fine) is None
+
+
+def test_a_face_nobody_can_judge_while_a_move_is_held_is_refused(heads: ModuleType) -> None:
+    """Else somebody else could turn the head, briefly, and a photograph show the face before and after."""
+
+    def far_aside(seen: Sight, index: int) -> Sight:
+        pose = geometry.pose(seen.found.landmarks[0])
+        return replace(seen, embedding=None) if pose is not None and abs(pose.turn) > 0.2 else seen
+
+    made = attempt(heads, far_aside, Challenge(0.5, (Step(Move.NEARER, 0.2), Step(Move.LEFT, 0.2))))
+    assert made._response.done
+    assert refused_for(made) is Part.IDENTITY
 
 
 def test_an_empty_chair_costs_no_try(heads: ModuleType) -> None:
