@@ -30,7 +30,7 @@ from pipeline.authentication.attempt import Attempt
 from pipeline.authentication.claimed import EACH, Claimed
 from pipeline.authentication.policy import Verdict, decide
 from pipeline.authentication.report import GENUINE, Tally, headline
-from pipeline.authentication.session import Outcome, circumstances
+from pipeline.authentication.session import Authentication, circumstances
 from pipeline.authentication.watch import Sight, Watch
 from pipeline.config import RuntimeSettings, Settings
 from pipeline.faces.turn import nod, yaw
@@ -82,7 +82,7 @@ class Bench:
     def attempt(self, claimed: Claimed, challenge: Challenge) -> Attempt:
         return Attempt(claimed, challenge, self.settings.track, self.settings.det.confidence)
 
-    def run(self, attempt: Attempt, picture: Picture) -> Outcome:
+    def run(self, attempt: Attempt, picture: Picture) -> Authentication:
         """Pictures of the simulated camera, each looked at as one of a real camera is."""
         cuts, index = CutDetector(), 0
         while not attempt.ended:
@@ -134,10 +134,10 @@ class Bench:
         return Film(path.name, tuple(images), tuple(sights), ways, templates)
 
 
-def outcome(attempt: Attempt) -> Outcome:
+def outcome(attempt: Attempt) -> Authentication:
     findings = KNOWN | attempt.findings()
     verdict: Verdict = decide(findings)
-    return Outcome(verdict, findings, attempt.report(), None, attempt.judged)
+    return Authentication(verdict, findings, attempt.report(), None, attempt.judged)
 
 
 def possible(film: Film, chance: Random) -> Challenge:
@@ -153,7 +153,7 @@ def can_answer(film: Film) -> bool:
     return len(film.templates) > 0 and bool(SIDES & set(film.ways))
 
 
-def genuine(bench: Bench, film: Film, chance: Random, random: np.random.Generator) -> Outcome:
+def genuine(bench: Bench, film: Film, chance: Random, random: np.random.Generator) -> Authentication:
     head = Head(film.ways, random)
 
     def picture(now: float, asked: Move | None) -> Image:
@@ -164,7 +164,9 @@ def genuine(bench: Bench, film: Film, chance: Random, random: np.random.Generato
     return bench.run(attempt, picture)
 
 
-def genuine_by_landmarks(bench: Bench, film: Film, chance: Random, random: np.random.Generator) -> Outcome:
+def genuine_by_landmarks(
+    bench: Bench, film: Film, chance: Random, random: np.random.Generator
+) -> Authentication:
     """The same by what was seen in the film's frames: without cuts and cues, and a hundred times as fast."""
     attempt = bench.attempt(bench.claimed(film.name, film.templates), possible(film, chance))
     answered(film, attempt, random)
@@ -182,7 +184,7 @@ def answered(film: Film, attempt: Attempt, random: np.random.Generator) -> list[
     return record
 
 
-def replayed(bench: Bench, film: Film, chance: Random, random: np.random.Generator) -> Outcome | None:
+def replayed(bench: Bench, film: Film, chance: Random, random: np.random.Generator) -> Authentication | None:
     """An answer that was accepted, shown again pixel by pixel for another challenge; None if none was.
 
     Judged by what was seen in the film's frames, with landmarks scaled where the recording came nearer.
@@ -215,7 +217,9 @@ def seen_again(film: Film, shown: Shown, now: float, number: int, random: np.ran
     return replace(sight, seconds=now, digest=number.to_bytes(8, "big"), found=moved, cues=None)
 
 
-def swapped(bench: Bench, film: Film, other: Film, chance: Random, random: np.random.Generator) -> Outcome:
+def swapped(
+    bench: Bench, film: Film, other: Film, chance: Random, random: np.random.Generator
+) -> Authentication:
     """The person's own film until something is asked, then somebody else, who answers."""
     mine, theirs = Head(film.ways, random), Head(other.ways, random)
     size = film.images[0].shape[1::-1]
@@ -241,7 +245,7 @@ def placed(film: Film, other: Film, index: int, size: tuple[int, int]) -> Image:
     return cv2.warpAffine(other.images[index], matrix, size, borderMode=cv2.BORDER_REPLICATE)
 
 
-def on_demand(bench: Bench, film: Film, chance: Random, random: np.random.Generator) -> Outcome:
+def on_demand(bench: Bench, film: Film, chance: Random, random: np.random.Generator) -> Authentication:
     """Somebody has film of every move, and plays the right one on a screen as soon as it is asked for."""
     head = Head(film.ways, random)
     points = next(each.landmarks for each in film.sights if each.landmarks is not None)
@@ -256,7 +260,7 @@ def on_demand(bench: Bench, film: Film, chance: Random, random: np.random.Genera
     return bench.run(attempt, picture)
 
 
-def somebody_else(bench: Bench, film: Film, name: str, templates: Floats, chance: Random) -> Outcome:
+def somebody_else(bench: Bench, film: Film, name: str, templates: Floats, chance: Random) -> Authentication:
     """A real head answers, and says that it is another."""
     attempt = bench.attempt(bench.claimed(name, templates), possible(film, chance))
     answered(film, attempt, np.random.default_rng(chance.randrange(1 << 30)))
@@ -276,7 +280,7 @@ FLAT: dict[str, dict[str, bool | float]] = {
 
 def flat_attack(
     bench: Bench, species: str, sheets: list[tuple[Sheet, Floats]], number: int, random: np.random.Generator
-) -> Outcome:
+) -> Authentication:
     """The photograph that is enrolled, printed or on a screen."""
     sheet, template = sheets[number % len(sheets)]
     shape = dict(FLAT.get(species, {"turns": True}))
@@ -339,7 +343,7 @@ def sheets_of(bench: Bench, folder: Path, development: bool, count: int) -> list
     return made
 
 
-def count(tally: Tally, found: Outcome, details: list[dict[str, object]]) -> None:
+def count(tally: Tally, found: Authentication, details: list[dict[str, object]]) -> None:
     """Count an outcome, and keep what is known of it."""
     tally.add(found)
     details.append(
@@ -422,10 +426,10 @@ def main() -> None:
     def wanted(species: str) -> bool:
         return not arguments.only or any(species.startswith(each) for each in arguments.only)
 
-    def of(run: Callable[..., Outcome | None], number: int) -> Iterator[Outcome | None]:
+    def of(run: Callable[..., Authentication | None], number: int) -> Iterator[Authentication | None]:
         return (run(bench, films[i % len(films)], chance, random) for i in range(number) if films)
 
-    runs: dict[str, Iterator[Outcome | None]] = {
+    runs: dict[str, Iterator[Authentication | None]] = {
         GENUINE: of(genuine_by_landmarks, arguments.replays),
         "replay of a recorded answer": of(replayed, arguments.replays),
     }

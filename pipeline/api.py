@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +30,7 @@ from weakref import WeakSet
 from gallery.errors import GalleryError
 from gallery.types import Person
 from pipeline.config import KeepSettings, Settings
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, SourceError
 from pipeline.progress import Report
 from pipeline.types import Floats, Frame, Identity, Image, Photograph, Result, State, TrackedFace
 from siamese.errors import SiameseError
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from gallery import Gallery
     from gallery.check import Finding
+    from pipeline.authentication.parts import Prompt
+    from pipeline.authentication.session import Authentication
     from pipeline.build import Graphs
     from pipeline.enrolment.enroller import Enrolment
     from pipeline.enrolment.photos import Outcome, Verdict
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ERRORS",
     "Answer",
+    "Authentication",
     "Calibrated",
     "Candidate",
     "Comparison",
@@ -88,6 +91,7 @@ __all__ = [
     "Portrait",
     "Portraits",
     "Probe",
+    "Prompt",
     "Reach",
     "Receipt",
     "Recog",
@@ -115,6 +119,7 @@ ERRORS = (PipelineError, SiameseError, GalleryError)  # `except ERRORS`: what a 
 
 _LAZY = {
     "Answer": "pipeline.identity.verify",
+    "Authentication": "pipeline.authentication.session",
     "Calibrated": "pipeline.identity.calibrate",
     "Candidate": "pipeline.identity.identify",
     "Comparison": "pipeline.identity.verify",
@@ -130,6 +135,7 @@ _LAZY = {
     "Portrait": "pipeline.enrolment.portraits",
     "Portraits": "pipeline.enrolment.portraits",
     "Probe": "pipeline.faces.examine",
+    "Prompt": "pipeline.authentication.parts",
     "Reach": "pipeline.sources.reach",
     "Receipt": "pipeline.outputs.forget",
     "Sighting": "pipeline.tapes.replay",
@@ -668,8 +674,6 @@ class Recog:
             GalleryError, ModelError: gallery or embedder cannot be used.
         """
 
-        from dataclasses import replace
-
         from pipeline import build
         from pipeline.tapes import explain
         from pipeline.tapes.tape import Tape
@@ -791,6 +795,84 @@ class Recog:
 
         with self._turn, self.gallery() as gallery:
             return add_strangers(gallery, faces, self._embed().calibration)
+
+    def authenticate(
+        self,
+        name: str,
+        source: str = "0",
+        *,
+        intended: bool | Callable[[Iterator[Frame]], bool],
+        timeout: float = 15.0,
+        allow_remote: bool = False,
+        rehearsal: bool = False,
+        liveness_model: str | Path | None = None,
+        licensed: Callable[[str | None], None] = lambda licence: None,
+        show: Callable[[Frame, Prompt], bool] = lambda frame, prompt: True,
+    ) -> Authentication:
+        """Let one person in by the face: a live head that answers a random challenge, and is them throughout.
+
+        Refuses in doubt; whether to let them in is its `accepted`. A failed try counts, as with `recog auth`.
+        What it withstands and what it does not: docs/security.md.
+
+        Args:
+            source: a camera of this machine.
+            intended: somebody asked to be let in; or what finds out, from the camera's frames if need be.
+            timeout: seconds for everything.
+            allow_remote: also in a session from afar.
+            rehearsal: judge a recording: no try counts, and nobody is accepted.
+            liveness_model: an anti-spoofing model (.onnx), which may only deny.
+            licensed: is told the licence of it before it is used; None without one.
+            show: is given each frame with what to tell whoever stands there; False ends the attempt.
+
+        Raises:
+            SourceError: there is no such camera, or nobody asked for it.
+            GalleryError: nobody of that name, or the gallery cannot be read.
+            ModelError, DetectorError: a model cannot be used.
+            TriesError: failures cannot be counted, or another attempt is going on.
+        """
+        from pipeline.authentication.parts import parts, shown
+        from pipeline.authentication.place import remote
+        from pipeline.authentication.session import circumstances, judge, refused_before
+        from pipeline.authentication.tries import Tries, tries_path
+        from pipeline.recognition.newest import newest
+        from pipeline.sources.devices import device
+
+        spoof = None if liveness_model is None else Path(liveness_model)
+        made = parts(self.settings, self._path, name, self._embed(), spoof)
+        licensed(made.licence)
+        tries, found = Tries(tries_path(self.path), name), device(source)
+        if rehearsal and found.real:
+            raise SourceError("a rehearsal is for recordings; leave it out for a camera")
+        if found.missing:
+            raise SourceError(f"{found.why}; see which there are: recog doctor")
+
+        def frames() -> Generator[Frame]:  # the camera goes on with the first that is asked for
+            with newest(source, self.settings) as each:
+                yield from each
+
+        with tries.held(), closing(frames()) as seen:
+            known = circumstances(
+                None if rehearsal else tries.refusal(),
+                None if allow_remote else remote(),
+                found.real or rehearsal,
+                found.why,
+                intended=True,
+            )
+            if (refused := refused_before(known)) is not None:
+                return replace(refused, rehearsal=rehearsal)
+            if not (intended(seen) if callable(intended) else intended):
+                raise SourceError("no key was pressed, so nobody asked for it")
+            attempt = made.attempt(timeout)
+            outcome = judge(
+                seen,
+                made.watch,
+                attempt,
+                known,
+                made.claimed.claim,
+                None if rehearsal else tries,
+                shown(attempt, show),
+            )
+            return replace(outcome, rehearsal=rehearsal)
 
     def forget(
         self,

@@ -13,7 +13,7 @@ from typing import Any
 
 from gallery.calibration import lower_bound, upper_bound
 from pipeline.authentication.policy import Part
-from pipeline.authentication.session import Outcome
+from pipeline.authentication.session import Authentication
 
 GENUINE = "genuine"
 # What `recog auth test` leads through, with what the user is to do.
@@ -40,7 +40,7 @@ class Tally:
     refused_by: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)  # from the first frame to the answer
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Authentication) -> None:
         """Count a presentation."""
         faces = outcome.findings.get(Part.ONE_FACE)
         if not outcome.verdict.accepted and faces is not None and faces.holds is None:

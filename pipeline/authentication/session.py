@@ -16,7 +16,7 @@ from pipeline.types import Frame
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Authentication:
     """How an attempt ended."""
 
     verdict: Verdict
@@ -24,11 +24,17 @@ class Outcome:
     measured: dict[str, Any]  # see `Attempt.report`
     claim: Claim | None
     charged: bool  # it counts as a failed try
+    rehearsal: bool = False  # of a recording: nobody is let in
+
+    @property
+    def accepted(self) -> bool:
+        """Whether to let them in."""
+        return self.verdict.accepted and not self.rehearsal
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON; no embedding, and no name but the reason's."""
         return {
-            "accepted": self.verdict.accepted,
+            "accepted": self.accepted,
             "why": self.verdict.why,
             "part": self.verdict.part,
             "parts": {
@@ -67,11 +73,11 @@ def circumstances(
     }
 
 
-def refused_before(known: dict[Part, Finding]) -> Outcome | None:
+def refused_before(known: dict[Part, Finding]) -> Authentication | None:
     """An outcome where what is known before suffices to refuse: no frame is looked at, and no try counts."""
     if all(finding.holds is True for finding in known.values()):
         return None
-    return Outcome(decide(known), known, {}, None, charged=False)
+    return Authentication(decide(known), known, {}, None, charged=False)
 
 
 def judge(
@@ -82,7 +88,7 @@ def judge(
     claim: Claim,
     tries: Tries | None,
     show: Callable[[Frame, Sight], bool] = lambda frame, sight: True,
-) -> Outcome:
+) -> Authentication:
     """Look at frames until the attempt has ended, and decide.
 
     The try is written down as failed before anything is concluded from its first judged frame, and taken back
@@ -113,4 +119,4 @@ def judge(
     verdict = decide(findings)
     if verdict.accepted and tries is not None:
         tries.clear()
-    return Outcome(verdict, findings, attempt.report(), claim, charged and not verdict.accepted)
+    return Authentication(verdict, findings, attempt.report(), claim, charged and not verdict.accepted)

@@ -14,8 +14,7 @@ from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorF
 from pipeline.outputs.places import Use
 
 if TYPE_CHECKING:
-    from pipeline.authentication.session import Outcome
-    from pipeline.config import Settings
+    from pipeline.api import Authentication, Recog
     from pipeline.outputs.window import Window
     from pipeline.types import Frame
 
@@ -72,30 +71,27 @@ def auth(
         raise typer.BadParameter("say who it is: --name NAME")
     if intent not in ("key", "none"):
         raise typer.BadParameter("--intent is key or none")
-    from pipeline.api import ERRORS
+    from pipeline.api import ERRORS, Recog
     from pipeline.commands.shared import print_json, settings_from
 
     try:
-        settings = settings_from(config, assignments, detector, model)
-        outcome = _tried(
-            settings, gallery, name, source, timeout, intent, allow_remote, rehearsal, liveness_model
-        )
+        with Recog.open(gallery, settings_from(config, assignments, detector, model)) as recog:
+            outcome = _tried(recog, name, source, timeout, intent, allow_remote, rehearsal, liveness_model)
     except ERRORS as error:
         why = " ".join(str(error).split())
         if as_json:
             print_json({"accepted": False, "tried": False, "why": why})
         print(f"recog: not tried: {why}", file=sys.stderr)
         raise typer.Exit(NOT_TRIED) from error
-    accepted = outcome.verdict.accepted and not rehearsal
     if as_json:
-        print_json({"tried": True, "rehearsal": rehearsal} | outcome.as_dict() | {"accepted": accepted})
+        print_json({"tried": True, "rehearsal": rehearsal} | outcome.as_dict())
     else:
-        _print(outcome, rehearsal)
-    raise typer.Exit(ACCEPTED if accepted else REFUSED)
+        _print(outcome)
+    raise typer.Exit(ACCEPTED if outcome.accepted else REFUSED)
 
 
-def _print(outcome: Outcome, rehearsal: bool) -> None:
-    if rehearsal:
+def _print(outcome: Authentication) -> None:
+    if outcome.rehearsal:
         would = "would be accepted" if outcome.verdict.accepted else "would be refused"
         print(f"refused, as this is a rehearsal; a live camera {would}: {outcome.verdict.why}")
     else:
@@ -105,8 +101,7 @@ def _print(outcome: Outcome, rehearsal: bool) -> None:
 
 
 def _tried(
-    settings: Settings,
-    gallery: Path | None,
+    recog: Recog,
     name: str,
     source: str,
     timeout: float,
@@ -114,52 +109,35 @@ def _tried(
     allow_remote: bool,
     rehearsal: bool,
     liveness_model: Path | None,
-) -> Outcome:
+) -> Authentication:
     """The outcome of one attempt. Raises `pipeline.api.ERRORS` where none can be made."""
-    from pipeline import build
-    from pipeline.authentication.place import remote
-    from pipeline.authentication.session import circumstances, judge, refused_before
-    from pipeline.authentication.tries import Tries, tries_path
-    from pipeline.commands.auth_parts import opened, parts, prompter
+    from pipeline.commands.auth_parts import prompter, show_licence
     from pipeline.errors import SourceError
     from pipeline.outputs.window import Window, can_show
-    from pipeline.sources.devices import device
 
-    made = parts(settings, gallery, name, liveness_model)
-    tries = Tries(tries_path(build.gallery_path(gallery)), name)
-    found = device(source)
-    if rehearsal and found.real:
-        raise SourceError("--rehearsal is for recordings; leave it out for a camera")
-    if found.missing:
-        raise SourceError(f"{found.why}; see which there are: recog doctor")
-    afar = None if allow_remote else remote()
-    with tries.held():
-        known = circumstances(
-            None if rehearsal else tries.refusal(), afar, found.real or rehearsal, found.why, intended=True
+    with Window("recog auth", enabled=not rehearsal) as window:
+
+        def intended(frames: Iterator[Frame]) -> bool:
+            if intent == "none" or rehearsal:
+                return True
+            if sys.stdin.isatty():
+                print(f"press Enter to let {name} in", file=sys.stderr)
+                return bool(sys.stdin.readline())
+            if not can_show():
+                raise SourceError("no key can be pressed here; the caller may say --intent none")
+            return _pressed(frames, window)
+
+        return recog.authenticate(
+            name,
+            source,
+            intended=intended,
+            timeout=timeout,
+            allow_remote=allow_remote,
+            rehearsal=rehearsal,
+            liveness_model=liveness_model,
+            licensed=lambda licence: show_licence(liveness_model, licence),
+            show=prompter(window),
         )
-        if (outcome := refused_before(known)) is not None:
-            return outcome
-        keyed = intent == "key" and not rehearsal
-        if keyed and not sys.stdin.isatty() and not can_show():
-            raise SourceError("no key can be pressed here; the caller may say --intent none")
-        if keyed and sys.stdin.isatty():
-            print(f"press Enter to let {name} in", file=sys.stderr)
-            if not sys.stdin.readline():
-                raise SourceError("no key was pressed")
-            keyed = False
-        with Window("recog auth", enabled=not rehearsal) as window, opened(source, settings) as frames:
-            if keyed and not _pressed(frames, window):
-                raise SourceError("no key was pressed")
-            attempt = made.attempt(timeout)
-            return judge(
-                frames,
-                made.watch,
-                attempt,
-                known,
-                made.claimed.claim,
-                None if rehearsal else tries,
-                prompter(attempt, window),
-            )
 
 
 def _pressed(frames: Iterator[Frame], window: Window) -> bool:

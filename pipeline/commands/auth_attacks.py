@@ -62,16 +62,20 @@ def attacks(
         raise typer.BadParameter(f"--species {unknown[0]}: there are {', '.join(SPECIES)}")
     import json
 
+    from pipeline import build
+    from pipeline.authentication.parts import parts, shown
     from pipeline.authentication.report import Tally, headline
     from pipeline.authentication.session import circumstances, judge
-    from pipeline.commands.auth_parts import opened, parts, prompter
+    from pipeline.commands.auth_parts import prompter, show_licence
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.outputs.private import private_file
     from pipeline.outputs.window import Window
+    from pipeline.recognition.newest import newest
     from siamese.provenance import machine, versions
 
     settings = settings_from(config, assignments, detector, model)
-    made = parts(settings, gallery, name, liveness_model)
+    made = parts(settings, gallery, name, build.embedder(settings), liveness_model)
+    show_licence(liveness_model, made.licence)
     known = circumstances(None, None, True, "not asked in a test", intended=True)
     tallies = [Tally(each) for each in dict.fromkeys(species)]
     for tally in tallies:
@@ -81,10 +85,10 @@ def attacks(
                 print(f"{tally.species} {number} of {tries}: press Enter", file=sys.stderr)
                 if not sys.stdin.readline():
                     break
-            with Window("recog auth test") as window, opened(source, settings) as frames:
-                attempt = made.attempt(timeout)
+            with Window("recog auth test") as window, newest(source, settings) as frames:
+                attempt, show = made.attempt(timeout), prompter(window)
                 outcome = judge(
-                    frames, made.watch, attempt, known, made.claimed.claim, None, prompter(attempt, window)
+                    frames, made.watch, attempt, known, made.claimed.claim, None, shown(attempt, show)
                 )
             tally.add(outcome)
             print(

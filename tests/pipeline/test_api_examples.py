@@ -55,6 +55,7 @@ def test_the_example_runs(
         "Are these the same person?": "same person",
         "Follow a camera, a film, a stream": "read to the end",
         "Keep what was seen, and ask why": "decided again now: Grace Hopper",
+        "Let one person in": "False the ",
         "Settings and errors": "missing.jpg",
         "Learn from a stream": "None",
         "Everything else": "rename",

@@ -6,11 +6,11 @@ import pytest
 
 from pipeline.authentication.policy import Finding, Part, Verdict
 from pipeline.authentication.report import GENUINE, Tally, headline
-from pipeline.authentication.session import Outcome
+from pipeline.authentication.session import Authentication
 
-ACCEPTED = Outcome(Verdict(True, "it is her"), {}, {"seconds": 4.0}, None, False)
-REFUSED = Outcome(Verdict(False, "no", Part.DEPTH), {}, {"seconds": 2.0}, None, True)
-SILENT = Outcome(
+ACCEPTED = Authentication(Verdict(True, "it is her"), {}, {"seconds": 4.0}, None, False)
+REFUSED = Authentication(Verdict(False, "no", Part.DEPTH), {}, {"seconds": 2.0}, None, True)
+SILENT = Authentication(
     Verdict(False, "nobody was there", Part.IDENTITY),
     {Part.ONE_FACE: Finding(None, "nobody was there")},
     {"seconds": 15.0},
