@@ -144,7 +144,7 @@ def serve(
 
                     webbrowser.open(address)
 
-            code = serve_app(app, socket, service.halt, started, options, certificate, key)
+            code = serve_app(app, socket, service.halt, started, certificate, key)
     import gc
 
     gc.freeze()  # all is stored and closed: looking through every object once more would only take seconds

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from pipeline.service import problems, uploads
 from pipeline.service.access import Access
+from pipeline.service.access.forwarded import Forwarded
 from pipeline.service.access.guard import Guard
 from pipeline.service.audit import Audit, audited
 from pipeline.service.deps import check_marks
@@ -85,6 +86,7 @@ def make_app(service: Service, access: Access) -> FastAPI:
         max_body_size=MOST_BYTES,
         lifespan=lambda app: service.running(),
         middleware=[
+            *([Middleware(Forwarded)] if access.bind.behind_proxy else []),
             Middleware(RequestIds),
             Middleware(Headers),
             Middleware(Guard, access=access),

@@ -13,7 +13,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from pipeline.errors import ServiceError
-from pipeline.service.options import Options
 from siamese.interrupt import stop_requested
 
 GRACE = 1  # seconds that answers in progress are waited for at the end
@@ -65,7 +64,6 @@ def serve_app(
     listener: socket.socket,
     halt: Callable[[], None],
     started: Callable[[], None],
-    options: Options,
     certificate: Path | None = None,
     key: Path | None = None,
 ) -> int:
@@ -88,8 +86,7 @@ def serve_app(
         access_log=False,  # addresses of requests may hold keys
         log_level="warning",
         server_header=False,
-        proxy_headers=options.behind_proxy,
-        forwarded_allow_ips="*" if options.behind_proxy else None,
+        proxy_headers=False,  # it takes the first address, which callers write themselves: see `Forwarded`
         timeout_graceful_shutdown=GRACE,
         ssl_certfile=certificate,
         ssl_keyfile=key,

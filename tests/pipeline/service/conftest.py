@@ -54,10 +54,14 @@ def serve(tmp_path: Path, detector: Any, embedder: Any) -> Iterator[Callable[...
     ends: list[Callable[[], None]] = []
 
     def start(
-        gallery: Path = tmp_path / "people.db", settings: Any = None, port: int = 0, **options: Any
+        gallery: Path = tmp_path / "people.db",
+        settings: Any = None,
+        port: int = 0,
+        bind: Bind | None = None,
+        **options: Any,
     ) -> Running:
         service = Service(Recog.open(gallery, settings), Store(store_path(gallery)), Options(**options))
-        access = Access(service.store, Bind())
+        access = Access(service.store, bind or Bind())
         app = make_app(service, access)
         config = uvicorn.Config(
             app, "127.0.0.1", port, log_config=None, access_log=False, ws="websockets-sansio"
