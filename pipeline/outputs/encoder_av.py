@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,11 +14,10 @@ import av
 import av.error
 import cv2
 import numpy as np
-from av.audio.stream import AudioStream
-from av.packet import Packet
 from av.video.stream import VideoStream
 
 from pipeline.outputs.encoding import EncodingError
+from pipeline.outputs.sound import WORTH_SAYING, Sound
 from pipeline.types import Image
 
 # Measured against the alternatives in docs/experiments.md: twice as fast as mp4v, as small, and sharper.
@@ -47,8 +45,19 @@ class AvEncoder:
 
     promised: int | None = None
 
-    def __init__(self, path: Path, fps: float, size: tuple[int, int], sound: Path | None = None) -> None:
-        """Open the file; EncodingError if that fails. Sound that cannot be read is left out."""
+    def __init__(
+        self,
+        path: Path,
+        fps: float,
+        size: tuple[int, int],
+        sound: Path | None = None,
+        begins: float | None = None,
+    ) -> None:
+        """Open the file; EncodingError if that fails. Sound that cannot be read is left out.
+
+        Args:
+            begins: what the clock of the film `sound` shows at second 0; its first picture's if None.
+        """
         kind = _FORMATS[path.suffix.lower()]
         # In fragments, a file plays up to its last second even if this process is killed.
         self._path, self._fragments = path, kind != "matroska"
@@ -65,10 +74,10 @@ class AvEncoder:
         context.time_base = Fraction(1, CLOCK)
         context.options = {"preset": PRESET, "crf": QUALITY}
         context.colorspace, context.color_range = 5, 1  # BT.601, limited: what cv2.cvtColor makes
-        self._sound = _Sound(sound, kind) if sound is not None else None
+        self._sound = Sound(sound, SOUNDS.get(kind), begins) if sound is not None else None
         self._target = self._sound.join(self._container) if self._sound is not None else None
         self._start: float | None = None
-        self._ticks = -1
+        self._ticks, self._heard = -1, -1
 
     def write(self, image: Image, seconds: float) -> None:
         if self._start is None:
@@ -82,6 +91,16 @@ class AvEncoder:
             self._play_until(seconds)
         except (av.error.FFmpegError, OSError) as error:
             raise EncodingError(str(error)) from error
+
+    @property
+    def lost(self) -> str | None:
+        if self._sound is None:
+            return None
+        if self._sound.refused is not None:
+            return f"its sound ({self._sound.refused}) has no place in this kind of file; .mkv takes it"
+        if self._sound.left_out < WORTH_SAYING:
+            return None
+        return f"{self._sound.left_out:.1f} s of its sound did not fit the clock of the pictures"
 
     def close(self) -> None:
         try:
@@ -112,12 +131,10 @@ class AvEncoder:
         if self._sound is None or self._target is None:
             return
         assert self._start is not None
-        for packet in self._sound.until(seconds):
-            assert packet.pts is not None
-            begin = round((self._start + self._sound.offset) / packet.time_base)
-            packet.pts -= begin
-            packet.dts = packet.pts
-            if packet.pts >= 0:
+        for packet, at in self._sound.until(seconds):
+            ticks = round((at - self._start) / packet.time_base)
+            if ticks > self._heard:
+                packet.pts = packet.dts = self._heard = ticks
                 packet.stream = self._target
                 self._container.mux(packet)
 
@@ -144,58 +161,3 @@ def _make_whole(path: Path) -> None:
         os.replace(whole, path)
     except (av.error.FFmpegError, OSError):
         whole.unlink(missing_ok=True)
-
-
-class _Sound:
-    """The packets of the first sound track of a file, in order, as they are needed.
-
-    Attributes:
-        offset: what a file's video clock begins at, in seconds; the clock of `Frame.seconds` begins at 0.
-    """
-
-    def __init__(self, path: Path, kind: str) -> None:
-        self.offset = 0.0
-        self._packets: Iterator[Packet[AudioStream]] = iter(())
-        self._next: Packet[AudioStream] | None = None  # read, but not due yet
-        self._stream: AudioStream | None = None
-        self._container = None
-        try:
-            self._container = av.open(str(path.resolve()))
-            streams = self._container.streams
-            for audio in streams.audio[:1]:
-                codec = audio.codec_context.codec.canonical_name
-                if codec in SOUNDS.get(kind, {codec}):
-                    self._stream, self._packets = audio, self._container.demux(audio)
-            for video in streams.video[:1]:
-                if video.start_time is not None and video.time_base is not None:
-                    self.offset = float(video.start_time * video.time_base)
-        except (av.error.FFmpegError, OSError):
-            self.close()  # frames could be read of it; that there is no sound must not end the run
-
-    def join(self, container: av.container.OutputContainer) -> AudioStream | None:
-        """A track of the same kind in another file."""
-        return container.add_stream_from_template(self._stream) if self._stream is not None else None
-
-    def until(self, seconds: float) -> Iterator[Packet[AudioStream]]:
-        """The packets that begin before `seconds` on the source's clock and were not taken yet."""
-        while True:
-            if self._next is None:
-                try:
-                    self._next = next(self._packets, None)
-                except av.error.FFmpegError:  # damaged sound ends earlier
-                    self._packets = iter(())
-                if self._next is None:
-                    return
-            packet = self._next
-            if packet.pts is not None:  # the last one is empty
-                if float(packet.pts * packet.time_base) - self.offset > seconds:
-                    return
-                yield packet
-            self._next = None
-
-    def close(self) -> None:
-        """Close the file. May be called again."""
-        if self._container is not None:
-            self._container.close()
-            self._container = None
-        self._stream, self._packets = None, iter(())

@@ -21,13 +21,16 @@ VIDEO_SUFFIXES = frozenset(OPENCV_CODECS)
 LONGEST_STILL = 10.0  # seconds for which a frame is repeated at most
 
 
-def open_encoder(path: Path, fps: float, size: tuple[int, int], sound: Path | None = None) -> Encoder:
+def open_encoder(
+    path: Path, fps: float, size: tuple[int, int], sound: Path | None = None, begins: float | None = None
+) -> Encoder:
     """The best encoder there is for the suffix of `path`.
 
     Args:
         fps: nominal frames a second.
         size: `(width, height)`, both even.
-        sound: a file whose sound goes along; only H.264 files take it.
+        sound: a film whose sound goes along; only H.264 files take it.
+        begins: what the film's own clock shows at second 0; its first picture's if None.
 
     Raises:
         EncodingError: there is none for this size.
@@ -35,7 +38,7 @@ def open_encoder(path: Path, fps: float, size: tuple[int, int], sound: Path | No
     if path.suffix.lower() in H264_SUFFIXES and has_h264():
         from pipeline.outputs.encoder_av import AvEncoder
 
-        return AvEncoder(path, fps, size, sound)
+        return AvEncoder(path, fps, size, sound, begins)
     return OpenCvEncoder(path, fps, size)
 
 
@@ -59,6 +62,7 @@ class OpenCvEncoder:
     def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
         """Open the file; EncodingError if this OpenCV cannot."""
         self.promised: int | None = 0
+        self.lost: str | None = None  # it is silent, as it is documented to be
         self._fps = fps
         self._start: float | None = None
         self._latest: Image | None = None

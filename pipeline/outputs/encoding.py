@@ -20,6 +20,11 @@ class Encoder(Protocol):
 
     promised: int | None
 
+    @property
+    def lost(self) -> str | None:
+        """What of the sound was left out so far, in words; None if nothing was."""
+        ...
+
     def write(self, image: Image, seconds: float) -> None:
         """Append a frame of the size given on opening, to be shown from `seconds` on.
 

@@ -144,7 +144,7 @@ class Opened:
                     )
                 )
             )
-            self._sink = open_sink(outputs.video, about.fps, source.file)
+            self._sink = open_sink(outputs.video, about.fps, source.file, source.begins)
             stack.enter_context(self._sink)
             self._stack = stack.pop_all()
 
@@ -171,7 +171,7 @@ class Opened:
         events = self._told.finish()
         self._home.finish(events)
         self._tell(self._snapshots.attach(None, events))
-        for lost in (self._webhook.close(), self._home.close()):
+        for lost in (self._sink.lost, self._webhook.close(), self._home.close()):
             if lost:
                 self.notes.append(lost)
 

@@ -51,12 +51,15 @@ def check_output(out: str | Path, source: str | None = None) -> None:
 
 
 def open_sink(
-    path: str | Path | None, fps: float | None = None, sound: Path | None = None
+    path: str | Path | None,
+    fps: float | None = None,
+    sound: Path | None = None,
+    begins: float | None = None,
 ) -> VideoSink | ImageSink:
     """The sink that suits `path`: a picture by its suffix, else a video. None is a sink that does nothing."""
     if path is not None and Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return ImageSink(path)
-    return VideoSink(path, fps, sound)
+    return VideoSink(path, fps, sound, begins)
 
 
 class VideoSink(OutputFile):
@@ -65,16 +68,23 @@ class VideoSink(OutputFile):
     Args:
         path: `.mp4`, `.m4v`, `.mov`, `.mkv` or `.avi`; None makes every method do nothing.
         fps: frames a second; 25 where the source has no rate.
-        sound: a file whose sound goes along with the frames, where the encoder can do that.
+        sound: a film whose sound goes along with the frames, where the encoder can do that.
+        begins: what the film's own clock shows at second 0; its first picture's if None.
     """
 
-    def __init__(self, path: str | Path | None, fps: float | None = None, sound: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path | None,
+        fps: float | None = None,
+        sound: Path | None = None,
+        begins: float | None = None,
+    ) -> None:
         if path is not None:
             check_output(path)
         super().__init__(path)
         # MPEG-4 counts time in 1/65535ths at best; NaN, too, fails this comparison.
         self._fps = round(fps, 2) if fps is not None and 0.1 <= fps <= 600 else DEFAULT_FPS
-        self._sound = sound
+        self._sound, self._begins = sound, begins
         self._encoder: Encoder | None = None
         self._size = (0, 0)
 
@@ -104,6 +114,12 @@ class VideoSink(OutputFile):
         self.frames += 1
         if self.frames % _FRAMES_PER_CHECK == 0:
             self._check_room()
+
+    @property
+    def lost(self) -> str | None:
+        """What of the sound was left out so far, in a line; None if nothing was."""
+        lost = None if self._encoder is None else self._encoder.lost
+        return None if lost is None else f"{self._shown}: {lost}"
 
     def close(self) -> None:
         """Finish the file, make sure that it can be played, and put it in place.
@@ -137,7 +153,7 @@ class VideoSink(OutputFile):
         temporary = self._make_temporary()
         self._size = (max(_MIN_SIDE, image.shape[1] // 2 * 2), max(_MIN_SIDE, image.shape[0] // 2 * 2))
         try:
-            return open_encoder(temporary, self._fps, self._size, self._sound)
+            return open_encoder(temporary, self._fps, self._size, self._sound, self._begins)
         except EncodingError as error:
             self.discard()
             width, height = self._size
@@ -184,7 +200,7 @@ class ImageSink(OutputFile):
     def __init__(self, path: str | Path, private: bool = False) -> None:
         check_output(path)
         super().__init__(path)
-        self._private = private
+        self._private, self.lost = private, None  # a picture has no sound
 
     def write(self, image: Image, seconds: float | None = None) -> None:
         """Write the picture, `(height, width, 3)` uint8 BGR. Raises SinkError if it cannot be, or twice."""

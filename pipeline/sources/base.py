@@ -26,6 +26,7 @@ class Source(ABC):
         size: `(width, height)` of the first frame in pixels; None for a folder, whose pictures vary.
         frame_count: how many frames it promises; an estimate for videos, None for live sources.
         file: the video file behind it, which may have sound; None if there is none.
+        begins: what the film's own clock shows at second 0, where it has one.
         repeatable: it can be opened a second time, and gives the same frames again. A pipe cannot.
         complaint: after iteration, what could not be read, in one line; None if all is well.
         remark: after iteration, what was lost on the way although the end was reached, in one line.
@@ -46,6 +47,7 @@ class Source(ABC):
         self.size = size
         self.frame_count = frame_count
         self.file: Path | None = None
+        self.begins: float | None = None
         self.repeatable = not live
         self.complaint: str | None = None
         self.remark: str | None = None

@@ -33,6 +33,11 @@ class MediaClock:
         """
         self._zero, self._now = zero, seconds
 
+    @property
+    def zero(self) -> float:
+        """What the container's clock shows at second 0, as it is now; NaN if it showed nothing yet."""
+        return self._zero
+
     def read(self, claimed: float | None) -> float:
         """Seconds of the next frame, given what the container claims (None: nothing)."""
         claimed = math.nan if claimed is None or not math.isfinite(claimed) else claimed

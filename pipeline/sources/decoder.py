@@ -82,7 +82,7 @@ class Decoder:
         self._ended, self._errors, self._begun = False, 0, False
         self._turn: tuple[int, int, int, int] | None = None  # how the latest key frame has to be turned
         self._begin = (container.start_time or 0) / av.time_base
-        self.jumps = bool(container.format.flags & _DISCONTINUOUS)
+        self.jumps = clock_jumps(container)
         rate = self._stream.guessed_rate or self._stream.average_rate
         self.fps = float(rate) if rate and 0 < rate <= FASTEST else None
         self.length = _length_of(container, self._stream)
@@ -207,8 +207,17 @@ class Decoder:
         return self._stream.frames or None
 
 
+def clock_jumps(container: InputContainer) -> bool:
+    """Whether the clock of this kind of container may jump."""
+    return bool(container.format.flags & _DISCONTINUOUS)
+
+
 def video_of(container: InputContainer) -> VideoStream:
-    """The video that is meant: no cover of a song, the one marked as the default, the largest."""
+    """The video that is meant: no cover of a song, the one marked as the default, the largest.
+
+    Raises:
+        SourceError: there is none that can be decoded here.
+    """
     found = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
     found = [each for each in found if each.codec_context is not None]
     if not found:

@@ -28,6 +28,7 @@ class Film(Source):
             raise SourceError(failure)
         height, width = self._first.image.shape[:2]
         super().__init__(name, fps=decoder.fps, size=(width, height), frame_count=decoder.frame_count)
+        self.begins = self._first.seconds
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames once, in order; see `complaint` and `remark` afterwards."""
