@@ -10,10 +10,11 @@ from pathlib import Path
 from gallery.database import connect, publish
 from gallery.errors import GalleryError
 from gallery.failures import damaged, explained
+from gallery.records import Records
 from gallery.store import Store
 
 
-def back_up(store: Store, path: Path) -> tuple[int, int]:
+def back_up(store: Records, path: Path) -> tuple[int, int]:
     """Write what a gallery holds at this moment to a new file, of mode 0600; how many people and templates.
 
     Others neither wait nor are waited for. Only what is stored is copied, no remains of what was deleted. The
@@ -24,7 +25,7 @@ def back_up(store: Store, path: Path) -> tuple[int, int]:
             nothing is left there.
         sqlite3.Error: the gallery cannot be read.
     """
-    taken = GalleryError(f"{path} is there already, and a backup never replaces anything; name another file")
+    taken = GalleryError(f"{path} is there already, and a copy never replaces anything; name another file")
     if os.path.lexists(path):
         raise taken
     made: Path | None = None
@@ -32,7 +33,7 @@ def back_up(store: Store, path: Path) -> tuple[int, int]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)  # of mode 0600
         os.close(handle)
         made = Path(name)
-        store.vacuum_into(made)
+        store.copy_into(made)
         counts = _checked(made, store.path)
         _to_disk(made)
         if not publish(made, path):

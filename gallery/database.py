@@ -35,15 +35,20 @@ def create(path: Path, fingerprint: str, dimension: int) -> None:
         with closing(connect(made)) as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("BEGIN")
-            for statement in SCHEMA:
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            lay_out(db)
             meta = [("fingerprint", fingerprint), ("dimension", str(dimension))]
             db.executemany("INSERT INTO meta VALUES (?, ?)", meta)
             db.execute("COMMIT")
         publish(made, path)
     finally:
         made.unlink(missing_ok=True)
+
+
+def lay_out(db: sqlite3.Connection) -> None:
+    """Make the tables of an empty file, and mark it as a gallery, in a transaction that was begun."""
+    for statement in SCHEMA:
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 class Signature(NamedTuple):

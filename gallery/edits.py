@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gallery import denials, history
 from gallery.rows import Row
+from gallery.sql import Database, inserted
 
 
 def add(
-    db: sqlite3.Connection,
+    db: Database,
     people: Mapping[str, Sequence[Row]],
     action: str,
     denied: Mapping[str, Sequence[Sequence[Row]]],
@@ -29,22 +29,22 @@ def add(
     stored, last, news = 0, None, 0
     for name, rows in people.items():
         found = person_id(db, name)
-        last = found or db.execute("INSERT INTO people (name, added) VALUES (?, ?)", (name, at)).lastrowid
+        last = found or inserted(db, "INSERT INTO people (name, added) VALUES (?, ?)", (name, at))
         assert last is not None
         ids = []
         for row in rows:
-            cursor = db.execute(
+            number = inserted(
+                db,
                 """INSERT INTO templates
                     (person, embedding, quality, origin, digest, added, detector, details, aside)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (person, digest) DO NOTHING""",
                 (last, row.embedding, row.quality, row.origin, row.digest, row.added or at, row.detector,
-                 row.details, row.aside),
+                 row.details, int(row.aside)),
             )  # fmt: skip
-            if cursor.rowcount:
-                assert cursor.lastrowid is not None
-                ids.append(cursor.lastrowid)
+            if number is not None:
+                ids.append(number)
                 if row.crop is not None:
-                    db.execute("INSERT INTO crops VALUES (?, ?)", (cursor.lastrowid, row.crop))
+                    db.execute("INSERT INTO crops VALUES (?, ?)", (number, row.crop))
         history.keep_absent(db, change, None if found else last, ids)
         news += denials.add(db, change, last, denied.get(name, ()))
         news += denials.settle(db, change, last)
@@ -56,13 +56,13 @@ def add(
     return stored, change if stored or news else 0
 
 
-def rename(db: sqlite3.Connection, person: int, name: str) -> None:
+def rename(db: Database, person: int, name: str) -> None:
     """Give a person another name, which nobody has."""
     history.keep_person(db, history.begin(db, "rename", person), person)
     db.execute("UPDATE people SET name = ? WHERE id = ?", (name, person))
 
 
-def merge(db: sqlite3.Connection, person: int, into: int) -> tuple[int, int]:
+def merge(db: Database, person: int, into: int) -> tuple[int, int]:
     """Make one person of two: how many templates moved, how many the other had already."""
     double = _column(
         db,
@@ -84,7 +84,7 @@ def merge(db: sqlite3.Connection, person: int, into: int) -> tuple[int, int]:
     return len(moved), len(double)
 
 
-def deny(db: sqlite3.Connection, person: int, looks: Sequence[Row]) -> int:
+def deny(db: Database, person: int, looks: Sequence[Row]) -> int:
     """Keep that looks at one face are not of a person; the change, 0 where all of it was known."""
     change = history.begin(db, "deny", person)
     stored = denials.add(db, change, person, [looks])
@@ -95,7 +95,7 @@ def deny(db: sqlite3.Connection, person: int, looks: Sequence[Row]) -> int:
     return change
 
 
-def withdraw(db: sqlite3.Connection, ids: Sequence[int]) -> int:
+def withdraw(db: Database, ids: Sequence[int]) -> int:
     """Take back that looks, all of one person, are not theirs; the change."""
     person = int(db.execute("SELECT person FROM denials WHERE id = ?", (ids[0],)).fetchone()[0])
     change = history.begin(db, "withdraw", person, count=len(ids))
@@ -103,18 +103,19 @@ def withdraw(db: sqlite3.Connection, ids: Sequence[int]) -> int:
     return change
 
 
-def set_aside(db: sqlite3.Connection, person: int, templates: Sequence[int], aside: bool) -> int:
+def set_aside(db: Database, person: int, templates: Sequence[int], aside: bool) -> int:
     """Have templates of a person not searched any more, or again; how many that changed."""
-    others = _column(db, "SELECT id FROM templates WHERE person = ? AND aside != ?", (person, aside))
+    others = _column(db, "SELECT id FROM templates WHERE person = ? AND aside != ?", (person, int(aside)))
     changed = sorted(set(others) & set(templates))
     if changed:
         change = history.begin(db, "set aside" if aside else "bring back", person, count=len(changed))
         history.keep_templates(db, change, changed)
-        db.executemany("UPDATE templates SET aside = ? WHERE id = ?", [(aside, each) for each in changed])
+        values = [(int(aside), each) for each in changed]
+        db.executemany("UPDATE templates SET aside = ? WHERE id = ?", values)
     return len(changed)
 
 
-def remove(db: sqlite3.Connection, person: int) -> tuple[int, int]:
+def remove(db: Database, person: int) -> tuple[int, int]:
     """Delete a person, and what the history holds of them: how many templates and crops.
 
     Call `Store.erase` next. The file remembers that it must be done, even if the process dies in between.
@@ -130,7 +131,7 @@ def remove(db: sqlite3.Connection, person: int) -> tuple[int, int]:
     return templates, crops
 
 
-def remove_templates(db: sqlite3.Connection, person: int, templates: Sequence[int]) -> tuple[int, int]:
+def remove_templates(db: Database, person: int, templates: Sequence[int]) -> tuple[int, int]:
     """Delete single templates of a person likewise: how many, and how many of them had crops."""
     each = [(template,) for template in templates]
     crops = sum(
@@ -143,7 +144,7 @@ def remove_templates(db: sqlite3.Connection, person: int, templates: Sequence[in
     return len(templates), crops
 
 
-def set_note(db: sqlite3.Connection, key: str, value: Any, people: Mapping[int, Any], undoable: bool) -> None:
+def set_note(db: Database, key: str, value: Any, people: Mapping[int, Any], undoable: bool) -> None:
     """Replace a note of the gallery (None: take it away), and that of every person under the same key."""
     if undoable:
         history.keep_note(db, history.begin(db, "note"), key)
@@ -158,7 +159,7 @@ def set_note(db: sqlite3.Connection, key: str, value: Any, people: Mapping[int, 
 
 
 def migrate(
-    db: sqlite3.Connection,
+    db: Database,
     embeddings: Mapping[int, bytes],
     left_out: Sequence[int],
     denied: Mapping[int, bytes],
@@ -187,23 +188,23 @@ def migrate(
     )
 
 
-def person_id(db: sqlite3.Connection, name: str) -> int | None:
+def person_id(db: Database, name: str) -> int | None:
     """Whose name it is."""
     found = db.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
     return None if found is None else int(found[0])
 
 
-def _unerased(db: sqlite3.Connection) -> None:
-    db.execute("INSERT OR REPLACE INTO meta VALUES ('unerased', 'yes')")
+def _unerased(db: Database) -> None:
+    db.execute("INSERT INTO meta VALUES ('unerased', 'yes') ON CONFLICT (key) DO NOTHING")
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _column(db: sqlite3.Connection, sql: str, parameters: tuple[object, ...]) -> list[int]:
+def _column(db: Database, sql: str, parameters: tuple[object, ...]) -> list[int]:
     return [int(row[0]) for row in db.execute(sql, parameters)]
 
 
-def _count(db: sqlite3.Connection, sql: str, parameters: tuple[object, ...]) -> int:
+def _count(db: Database, sql: str, parameters: tuple[object, ...]) -> int:
     return int(db.execute(sql, parameters).fetchone()[0])

@@ -16,9 +16,15 @@ MOST_SIDE = 1024  # pixels of a crop's side; those that recog makes have 112
 _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 
 
-def embedding_to_bytes(embedding: Floats) -> bytes:
+class EmbeddingBytes(bytes):
+    """Little-endian float32, told from other bytes by a database that has a type for vectors."""
+
+    __slots__ = ()
+
+
+def embedding_to_bytes(embedding: Floats) -> EmbeddingBytes:
     """`(d,)` float32 as little-endian float32."""
-    return embedding.astype("<f4").tobytes()
+    return EmbeddingBytes(embedding.astype("<f4").tobytes())
 
 
 def embeddings_from_bytes(blobs: Sequence[bytes], dimension: int) -> Floats:

@@ -1,8 +1,10 @@
 """Errors of the `gallery` package that a user can cause.
 
 GalleryError
+├── MissingError    there is none
 ├── UnusableError   the file: damaged, protected, on a full disk
-│   └── BusyError   locked by another program for longer than it is waited for
+│   ├── BusyError   locked by another program for longer than it is waited for
+│   └── LostError   on a server that is not heard of any more
 └── ChangedError    a change that was meant for another state of it
 """
 
@@ -21,3 +23,11 @@ class BusyError(UnusableError):
 
 class ChangedError(GalleryError):
     """A change that was meant for what the gallery held a moment ago; it holds something else now."""
+
+
+class MissingError(GalleryError):
+    """There is no gallery at all where one was looked for."""
+
+
+class LostError(UnusableError):
+    """A server that is not heard of any more; asked again, it may be."""

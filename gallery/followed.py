@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gallery.errors import GalleryError
+from gallery.address import exists
+from gallery.errors import GalleryError, LostError, MissingError
 from gallery.gallery import Gallery
 from gallery.types import Floats, Matches
 
@@ -36,9 +37,10 @@ class Enrolled:
         self._path, self._made_with = path, (fingerprint, dimension)
         self._report = report
         self._said = ""  # what keeps the gallery from being followed
+        self._lost = False  # its server is not heard of, and that was said
         self._again = 0.0  # when to try next, by the monotonic clock
         self._missing = False  # there was no file when it was tried last
-        self._gallery = self._open() if path.exists() else None
+        self._gallery = self._opened()
 
     @property
     def people_count(self) -> int:
@@ -82,7 +84,11 @@ class Enrolled:
             news = self._follow()
         except GalleryError as error:
             self._again = time.monotonic() + PAUSE
-            if self._gallery is not None and not self._path.exists():
+            if isinstance(error, LostError):
+                if self._lost:  # each try may say it in other words
+                    return False
+                self._lost = True
+            if self._gallery is not None and (isinstance(error, MissingError) or not exists(self._path)):
                 return self._is_gone()
             self._say(
                 f"{error}; until then, those known so far are recognised"
@@ -99,7 +105,7 @@ class Enrolled:
             )
         elif self._gallery is not None and self._said:
             self._report(f"the gallery {self._path} is followed again")
-            self._said = ""
+            self._said, self._lost = "", False
         return news
 
     def catch_up(self) -> tuple[bool, bool]:
@@ -111,11 +117,9 @@ class Enrolled:
             gallery.errors.GalleryError: the file cannot be read, or another model has taken it over.
         """
         if self._gallery is None:
-            if not self._path.exists():
-                return False, True
-            self._gallery = self._open()
-            return True, True
-        news = self._gallery.refresh(wait=False)
+            self._gallery = self._opened()
+            return self._gallery is not None, True
+        news = self._gallery.refresh(wait=False, ask=True)
         if self._gallery.migrated_to is not None:
             raise GalleryError(
                 f"the gallery {self._path} was migrated to the model {self._gallery.migrated_to} meanwhile; "
@@ -131,10 +135,8 @@ class Enrolled:
     def _follow(self) -> bool:
         if self._gallery is not None:
             return self._gallery.refresh(wait=False)
-        if not self._path.exists():
-            return False
-        self._gallery = self._open()
-        return True
+        self._gallery = self._opened()
+        return self._gallery is not None
 
     def _is_gone(self) -> bool:
         """Know nobody any more, if the file is missing for longer than it takes to replace it."""
@@ -146,8 +148,14 @@ class Enrolled:
         self._missing = True
         return False
 
-    def _open(self) -> Gallery:
-        return Gallery.open(self._path, *self._made_with, live=True)
+    def _opened(self) -> Gallery | None:
+        if not exists(self._path):
+            return None
+        try:
+            return Gallery.open(self._path, *self._made_with, live=True)
+        except MissingError:  # on a server, which was asked
+            self._again = time.monotonic() + PAUSE
+            return None
 
     def _say(self, line: str) -> None:
         if line != self._said:

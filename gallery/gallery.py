@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,8 +12,9 @@ from gallery import denials, edits, encoding, history
 from gallery.errors import ChangedError, GalleryError
 from gallery.names import check_new_name
 from gallery.reader import Reader
+from gallery.records import Marks, Records
 from gallery.rows import Row
-from gallery.store import Marks, Store
+from gallery.sql import Database
 from gallery.types import Added, Change, Floats, Merged, NewTemplate, Removed
 
 
@@ -146,7 +146,7 @@ class Gallery(Reader):
                         f"these are all photos of {name}; remove the person instead, or enroll others first"
                     )
                 removed, crops = edits.remove_templates(db, person, sorted(set(templates)))
-        return Removed(removed, crops, erased=self._erase())
+        return Removed(removed, crops, self._erase(), self._store.remains)
 
     def undo(self) -> Change | None:
         """Take back the last change that is no removal; None where there is none.
@@ -222,7 +222,7 @@ class Gallery(Reader):
                 raise ValueError(f"embeddings are ({self.dimension},), not {template.embedding.shape}")
         return [_to_row(template) for template in templates]
 
-    def _must_be_theirs(self, opened: Store, name: str, person: int, templates: Sequence[int]) -> set[int]:
+    def _must_be_theirs(self, opened: Records, name: str, person: int, templates: Sequence[int]) -> set[int]:
         """All templates of a person; raises GalleryError where one of these is none of them."""
         theirs = set(opened.template_ids(person))
         if not set(templates) <= theirs:
@@ -243,7 +243,7 @@ class Gallery(Reader):
                 self._expected = None
 
     @contextmanager
-    def _changing(self) -> Iterator[tuple[Store, sqlite3.Connection]]:
+    def _changing(self) -> Iterator[tuple[Records, Database]]:
         """One change to the file, all or nothing; the index follows."""
         with self._using() as opened:
             with opened.writing() as db:

@@ -7,14 +7,15 @@ Everything here runs inside the transaction of `Store`.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from gallery.sql import Database, inserted
 from gallery.types import Change
 
 _TEMPLATES = "id, person, embedding, quality, origin, digest, added, detector, details, aside"
 DENIALS = "id, person, said, embedding, png, quality, origin, digest, added, detector, details"
+_ALL = 2**62  # as a limit
 _IMAGES = (
     "old_meta", "old_people", "old_templates", "old_crops", "old_notes", "old_person_notes", "old_denials"
 )  # fmt: skip
@@ -26,24 +27,25 @@ def now() -> str:
 
 
 def begin(
-    db: sqlite3.Connection, action: str, person: int | None = None, other: int | None = None, count: int = 0
+    db: Database, action: str, person: int | None = None, other: int | None = None, count: int = 0
 ) -> int:
     """Enter a change into the log; its id."""
-    cursor = db.execute(
+    number = inserted(
+        db,
         "INSERT INTO changes (at, action, person, other, count) VALUES (?, ?, ?, ?, ?)",
         (now(), action, person, other, count),
     )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    assert number is not None
+    return number
 
 
-def cancel(db: sqlite3.Connection, change: int) -> None:
+def cancel(db: Database, change: int) -> None:
     """Take out of the log a change by which nothing happened."""
     forget(db, change)
     db.execute("DELETE FROM changes WHERE id = ?", (change,))
 
 
-def keep_person(db: sqlite3.Connection, change: int, person: int) -> None:
+def keep_person(db: Database, change: int, person: int) -> None:
     """Remember a person's row and notes as they are."""
     db.execute("INSERT INTO old_people SELECT ?, id, name, added FROM people WHERE id = ?", (change, person))
     db.execute(
@@ -52,7 +54,7 @@ def keep_person(db: sqlite3.Connection, change: int, person: int) -> None:
     )
 
 
-def keep_templates(db: sqlite3.Connection, change: int, ids: Iterable[int], crops: bool = False) -> None:
+def keep_templates(db: Database, change: int, ids: Iterable[int], crops: bool = False) -> None:
     """Remember templates as they are, with their crops where those will be deleted."""
     each = [(change, template) for template in ids]
     db.executemany(f"INSERT INTO old_templates SELECT ?, {_TEMPLATES} FROM templates WHERE id = ?", each)
@@ -60,7 +62,7 @@ def keep_templates(db: sqlite3.Connection, change: int, ids: Iterable[int], crop
         db.executemany("INSERT INTO old_crops SELECT ?, template, png FROM crops WHERE template = ?", each)
 
 
-def keep_absent(db: sqlite3.Connection, change: int, person: int | None, templates: Iterable[int]) -> None:
+def keep_absent(db: Database, change: int, person: int | None, templates: Iterable[int]) -> None:
     """Remember that a person (None: they were there) and templates did not exist."""
     if person is not None:
         db.execute("INSERT INTO old_people (change, id) VALUES (?, ?)", (change, person))
@@ -69,20 +71,20 @@ def keep_absent(db: sqlite3.Connection, change: int, person: int | None, templat
     )
 
 
-def keep_denials(db: sqlite3.Connection, change: int, ids: Iterable[int]) -> None:
+def keep_denials(db: Database, change: int, ids: Iterable[int]) -> None:
     """Remember denials as they are."""
     db.executemany(
-        f"INSERT OR IGNORE INTO old_denials SELECT ?, {DENIALS} FROM denials WHERE id = ?",
+        f"INSERT INTO old_denials SELECT ?, {DENIALS} FROM denials WHERE id = ? ON CONFLICT DO NOTHING",
         [(change, denial) for denial in ids],
     )
 
 
-def keep_absent_denials(db: sqlite3.Connection, change: int, ids: Iterable[int]) -> None:
+def keep_absent_denials(db: Database, change: int, ids: Iterable[int]) -> None:
     """Remember that denials did not exist."""
     db.executemany("INSERT INTO old_denials (change, id) VALUES (?, ?)", [(change, denial) for denial in ids])
 
 
-def keep_note(db: sqlite3.Connection, change: int, key: str) -> None:
+def keep_note(db: Database, change: int, key: str) -> None:
     """Remember a note, of the gallery and of every person, as it is; or that there is none."""
     db.execute(
         "INSERT INTO old_notes SELECT ?, ?, (SELECT value FROM notes WHERE key = ?)", (change, key, key)
@@ -93,14 +95,14 @@ def keep_note(db: sqlite3.Connection, change: int, key: str) -> None:
     )
 
 
-def keep_meta(db: sqlite3.Connection, change: int, keys: Iterable[str]) -> None:
+def keep_meta(db: Database, change: int, keys: Iterable[str]) -> None:
     """Remember entries of the file's description."""
     db.executemany(
         "INSERT INTO old_meta SELECT ?, key, value FROM meta WHERE key = ?", [(change, key) for key in keys]
     )
 
 
-def log(db: sqlite3.Connection, most: int | None) -> list[Change]:
+def log(db: Database, most: int | None) -> list[Change]:
     """The latest changes, newest first, with the names of that time where they are known."""
     former = {
         (change, person): name
@@ -112,7 +114,7 @@ def log(db: sqlite3.Connection, most: int | None) -> list[Change]:
     names |= dict(db.execute("SELECT id, name FROM people"))
     rows = db.execute(
         "SELECT id, at, action, person, other, count, undone FROM changes ORDER BY id DESC LIMIT ?",
-        (-1 if most is None else most,),
+        (_ALL if most is None else most,),
     )
     changes = []
     for number, at, action, person, other, count, undone in rows.fetchall():
@@ -124,7 +126,7 @@ def log(db: sqlite3.Connection, most: int | None) -> list[Change]:
     return changes
 
 
-def last_undoable(db: sqlite3.Connection) -> int | None:
+def last_undoable(db: Database) -> int | None:
     """The change that `undo` takes back next: the last of which there are images. None if there is none."""
     with_images = " OR ".join(
         f"EXISTS (SELECT 1 FROM {table} WHERE change = changes.id)" for table in _IMAGES
@@ -133,7 +135,7 @@ def last_undoable(db: sqlite3.Connection) -> int | None:
     return None if found is None else int(found[0])
 
 
-def undo(db: sqlite3.Connection, change: int) -> bool:
+def undo(db: Database, change: int) -> bool:
     """Put back what was before a change; True where that deleted looks at somebody.
 
     Removals may have come since. They took their people out of the images, so the rest still fits.
@@ -169,7 +171,8 @@ def undo(db: sqlite3.Connection, change: int) -> bool:
         (change,),
     )
     db.execute(
-        "INSERT OR REPLACE INTO meta SELECT key, value FROM old_meta WHERE change = ?",
+        """INSERT INTO meta SELECT key, value FROM old_meta WHERE change = ?
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value""",
         (change,),
     )
     for (key,) in db.execute("SELECT key FROM old_notes WHERE change = ?", (change,)).fetchall():
@@ -179,8 +182,8 @@ def undo(db: sqlite3.Connection, change: int) -> bool:
         "INSERT INTO notes SELECT key, value FROM old_notes WHERE change = ? AND value IS NOT NULL", (change,)
     )
     db.execute(
-        """INSERT OR REPLACE INTO person_notes
-        SELECT person, key, value FROM old_person_notes WHERE change = ?""",
+        """INSERT INTO person_notes SELECT person, key, value FROM old_person_notes WHERE change = ?
+        ON CONFLICT (person, key) DO UPDATE SET value = excluded.value""",
         (change,),
     )
     forget(db, change)
@@ -188,13 +191,13 @@ def undo(db: sqlite3.Connection, change: int) -> bool:
     return deleted > 0
 
 
-def forget(db: sqlite3.Connection, change: int) -> None:
+def forget(db: Database, change: int) -> None:
     """Delete the images of a change."""
     for table in _IMAGES:
         db.execute(f"DELETE FROM {table} WHERE change = ?", (change,))
 
 
-def forget_person(db: sqlite3.Connection, person: int) -> None:
+def forget_person(db: Database, person: int) -> None:
     """Delete every image of a person, of their templates, and of whoever was merged into them."""
     everybody, waiting = {person}, [person]
     while waiting:
@@ -212,14 +215,14 @@ def forget_person(db: sqlite3.Connection, person: int) -> None:
         db.execute("DELETE FROM old_person_notes WHERE person = ?", (each,))
         # Images of "there was none" have no person: they name looks that are there now, and so do theirs.
         db.execute(
-            """DELETE FROM old_denials WHERE id IN (SELECT id FROM denials WHERE person = ?1
-            UNION SELECT id FROM old_denials WHERE person = ?1)""",
-            (each,),
+            """DELETE FROM old_denials WHERE id IN (SELECT id FROM denials WHERE person = ?
+            UNION SELECT id FROM old_denials WHERE person = ?)""",
+            (each, each),
         )
     forget_templates(db, [int(row[0]) for row in theirs])
 
 
-def forget_templates(db: sqlite3.Connection, templates: Iterable[int]) -> None:
+def forget_templates(db: Database, templates: Iterable[int]) -> None:
     """Delete every image of templates."""
     each = [(template,) for template in templates]
     db.executemany("DELETE FROM old_templates WHERE id = ?", each)

@@ -20,6 +20,38 @@ SHORTLIST = 256  # candidates whose exact distance is computed, at least
 _SPARE = 4  # candidates for each neighbour asked for
 
 
+class Index(Protocol):
+    """What a `Matcher` searches: `LargeIndex`, or a server's."""
+
+    dimension: int
+
+    def __len__(self) -> int: ...
+
+    @property
+    def remote(self) -> bool:
+        """Whether some of it is elsewhere, and may not be heard of now and then."""
+        ...
+
+    def add(self, ids: Ints, embeddings: Floats | None) -> None:
+        """Add ids (n,) with embeddings (n, d); None for such as stay where `Records.searched` left them."""
+        ...
+
+    def remove(self, ids: Ints) -> None:
+        """Forget ids (n,) that were added."""
+        ...
+
+    def embeddings(self, ids: Ints) -> Floats:
+        """The embeddings (n, d) under ids (n,)."""
+        ...
+
+    def search(self, embeddings: Floats, k: int) -> tuple[Floats, Ints]:
+        """Distances (m, k) and ids (m, k) of the k nearest of each of `embeddings` (m, d), best first.
+
+        Where fewer are found, the rest of a row is inf and -1. Some may be new or gone since what was added.
+        """
+        ...
+
+
 class LargeIndex:
     """As `ExactIndex`; beyond `LARGE` templates the nearest are missed now and then, never misjudged.
 
@@ -38,13 +70,19 @@ class LargeIndex:
         return len(self._exact)
 
     @property
+    def remote(self) -> bool:
+        """Never: all of it is in memory."""
+        return False
+
+    @property
     def approximate(self) -> bool:
         """Whether the shortlist is ready."""
         self._settle()
         return self._shortlist is not None
 
-    def add(self, ids: Ints, embeddings: Floats) -> None:
+    def add(self, ids: Ints, embeddings: Floats | None) -> None:
         """As `ExactIndex.add`."""
+        assert embeddings is not None  # a file leaves none elsewhere
         self._exact.add(ids, embeddings)
         self._settle()
         if self._shortlist is not None:

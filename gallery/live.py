@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from gallery.errors import GalleryError
 from gallery.failures import damaged, explained
+from gallery.opening import opened
 from gallery.pooled import pool
-from gallery.store import Marks, Store
+from gallery.records import Marks, Records
 from gallery.types import Floats, Ints
 
+Found = TypeVar("Found")
 PATIENCE = 0.005  # seconds a frame may be held up: an enrolment of a few photos is read in less
 
 
@@ -52,13 +56,15 @@ class Difference:
     """What the file holds that an index does not, and the other way round."""
 
     removed: Ints  # templates (r,)
-    added: tuple[tuple[Ints, Ints, Floats], ...]  # batches of templates (n,), owners (n,), embeddings (n, d)
+    added: tuple[
+        tuple[Ints, Ints, Floats | None], ...
+    ]  # batches: templates (n,), owners (n,), embeddings (n, d)
     held: Held  # afterwards
     anew: bool = False  # nothing of what was held is left: the file is another one
     migrated_to: str | None = None  # the model that the file has gone over to, if it has
 
 
-def difference(store: Store, held: Held, made_with: tuple[str, int], live: bool = False) -> Difference:
+def difference(store: Records, held: Held, made_with: tuple[str, int], live: bool = False) -> Difference:
     """How the file differs from what an index holds.
 
     Args:
@@ -82,7 +88,7 @@ def difference(store: Store, held: Held, made_with: tuple[str, int], live: bool 
             return _without_newcomers(store, held, marks, anew, model)
         if held.marks is not None and store.only_added_since(held.marks):
             # The usual case, and short however large the gallery: a frame waits while Python is busy here.
-            added = tuple(store.embeddings(after=int(held.templates[-1]) if len(held.templates) else 0))
+            added = tuple(store.searched(after=int(held.templates[-1]) if len(held.templates) else 0))
             templates = np.concatenate([held.templates, *(ids for ids, _, _ in added)])
             owners = np.concatenate([held.owners, *(people for _, people, _ in added)])
             new = np.unique(owners[len(held.owners) :])
@@ -96,7 +102,7 @@ def difference(store: Store, held: Held, made_with: tuple[str, int], live: bool 
             new = np.unique(owners)
             people = len(new)
             missing = np.setdiff1d(templates, held.templates, assume_unique=True)
-            added = tuple(store.embeddings(missing if len(held.templates) else None))
+            added = tuple(store.searched(missing if len(held.templates) else None))
             removed = np.setdiff1d(held.templates, templates, assume_unique=True)
         if not set(new.tolist()) <= names.keys():
             raise damaged(store.path, "a template belongs to nobody")
@@ -106,7 +112,7 @@ def difference(store: Store, held: Held, made_with: tuple[str, int], live: bool 
     return Difference(removed, added, held, anew)
 
 
-def _without_newcomers(store: Store, held: Held, marks: Marks, anew: bool, model: str) -> Difference:
+def _without_newcomers(store: Records, held: Held, marks: Marks, anew: bool, model: str) -> Difference:
     """What is left of those held. Embeddings of another model cannot be compared with them."""
     templates, owners = store.owners()
     stays = np.isin(templates, held.templates, assume_unique=True)
@@ -120,7 +126,7 @@ def _without_newcomers(store: Store, held: Held, marks: Marks, anew: bool, model
     return Difference(removed, (), held, anew, model)
 
 
-def _denied(store: Store) -> Denied:
+def _denied(store: Records) -> Denied:
     """What the file says is whose not. The looks at one face are pooled, as those of a track are."""
     people, said, embeddings = store.denied()
     if not len(people):
@@ -131,15 +137,14 @@ def _denied(store: Store) -> Denied:
     return Denied(people[first][order], pooled[order])
 
 
-class Background:
-    """One look at the file in a thread of its own, with a connection of its own."""
+class _Aside(Generic[Found]):
+    """Something that is done in a thread of its own."""
 
-    def __init__(self, path: Path, held: Held, made_with: tuple[str, int], live: bool) -> None:
-        self.held = held
-        self._path, self._made_with, self._live = path, made_with, live
-        self._found: Difference | None = None
+    def __init__(self, do: Callable[[], Found]) -> None:
+        self._do = do
+        self._found: list[Found] = []
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._look, name="gallery refresh", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="gallery refresh", daemon=True)
         self._thread.start()
 
     def done(self) -> bool:
@@ -147,17 +152,37 @@ class Background:
         self._thread.join(PATIENCE)
         return not self._thread.is_alive()
 
-    def result(self) -> Difference:
+    def result(self) -> Found:
         """What was found, waiting for it; an error of the thread is raised here."""
         self._thread.join()
         if self._error is not None:
             raise self._error
-        assert self._found is not None
-        return self._found
+        return self._found[0]
 
-    def _look(self) -> None:
+    def _run(self) -> None:
         try:
-            with explained(self._path), closing(Store(self._path, erase=False)) as store:
-                self._found = difference(store, self.held, self._made_with, self._live)
+            self._found.append(self._do())
         except Exception as error:  # handed to whoever asks for the result
             self._error = error
+
+
+class Background(_Aside[Difference]):
+    """One look at the gallery, with a connection of its own."""
+
+    def __init__(self, path: Path, held: Held, made_with: tuple[str, int], live: bool) -> None:
+        def look() -> Difference:
+            with explained(path), closing(opened(path, erase=False)) as store:
+                return difference(store, held, made_with, live)
+
+        super().__init__(look)
+
+
+class Reopening(_Aside[Records]):
+    """Opening a gallery again whose server was lost: it may not answer for seconds."""
+
+    def __init__(self, path: Path) -> None:
+        def again() -> Records:
+            with explained(path):
+                return opened(path, erase=False)
+
+        super().__init__(again)

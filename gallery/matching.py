@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gallery.large import Keeper, LargeIndex
+from gallery.large import Index, LargeIndex
 from gallery.live import NOTHING, Difference
 from gallery.pooled import pool
 from gallery.types import Floats, Ints, Matches
@@ -31,8 +31,9 @@ class Matcher:
         held: what is in it.
     """
 
-    def __init__(self, dimension: int, keeper: Keeper | None = None) -> None:
-        self._index = LargeIndex(dimension, keeper)
+    def __init__(self, dimension: int, index: Index | None = None) -> None:
+        """`index`: what to search, empty yet; by default one in memory."""
+        self._index = LargeIndex(dimension) if index is None else index
         self._pooled: dict[int, Floats] = {}  # by person; only of people it was asked for
         self.held = NOTHING
         self._by_owner = self._owners = NOTHING.owners
@@ -64,7 +65,8 @@ class Matcher:
         if probes.ndim != 2 or probes.shape[1] != self._index.dimension or not np.isfinite(probes).all():
             raise ValueError(f"probes are (m, {self._index.dimension}) and finite, not {probes.shape}")
         total, wanted = len(self._index), min(people, self.held.people)
-        pooled = pooled and self.held.people < total  # a single template, pooled, is itself
+        # A single template, pooled, is itself; but what was asked of a server once is known from then on.
+        pooled = pooled and (self.held.people < total or self._index.remote)
         if pooled:
             wanted = min(wanted + _SPARE, self.held.people)
         distances = np.full((len(probes), people), np.inf, np.float32)
@@ -72,16 +74,18 @@ class Matcher:
             return Matches(((),) * len(probes), distances, total, self.held.people)
         # The first breadth suits a gallery where everybody has about as many templates as the next one.
         breadth = min(total, wanted * -(-total // self.held.people))
-        near, owners = self._ranked(probes, breadth)
+        ranked = self._ranked(probes, breadth)
         names = []
         denied = np.full((len(probes), people), np.inf, np.float32) if len(self.held.denied.people) else None
         for row in range(len(probes)):
-            found, width = (near[row], owners[row]), breadth
+            found, width = ranked[row], breadth
             first = first_of_each(found[1], wanted)
             while len(first) < wanted and width < total:
                 width = min(total, width * _WIDEN)
-                wider_near, wider_owners = self._ranked(probes[row : row + 1], width)
-                found = wider_near[0], wider_owners[0]
+                wider = self._ranked(probes[row : row + 1], width)[0]
+                if len(wider[1]) <= len(found[1]):  # a server does not look any further
+                    break
+                found = wider
                 first = first_of_each(found[1], wanted)
             near_by, persons = found[0][first], found[1][first]
             if pooled:
@@ -112,7 +116,13 @@ class Matcher:
                 self._pooled[person] = pool(self._index.embeddings(theirs))
         return np.stack([self._pooled[person] for person in persons.tolist()])
 
-    def _ranked(self, probes: Floats, k: int) -> tuple[Floats, Ints]:
-        """Distances (m, k) and owners (m, k) of the k <= total nearest templates, best first."""
+    def _ranked(self, probes: Floats, k: int) -> list[tuple[Floats, Ints]]:
+        """For each probe the distances (n,) and owners (n,) of the n <= k nearest templates, best first."""
         distances, templates = self._index.search(probes, k)
-        return distances, self.held.owners[np.searchsorted(self.held.templates, templates)]
+        places = np.minimum(np.searchsorted(self.held.templates, templates), len(self.held.templates) - 1)
+        # A server may know of templates that are not held yet, and lack some that still are.
+        held = self.held.templates[places] == templates
+        return [
+            (distances[row][held[row]], self.held.owners[places[row][held[row]]])
+            for row in range(len(probes))
+        ]

@@ -15,15 +15,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from gallery import database
+from gallery import opening
 from gallery.backup import back_up
-from gallery.errors import GalleryError
+from gallery.errors import GalleryError, LostError, MissingError
 from gallery.failures import explained
-from gallery.kept import KeptShortlist
-from gallery.live import NOTHING, Background, Difference, Held, difference
+from gallery.live import NOTHING, Background, Difference, Held, Reopening, difference
 from gallery.matching import Matcher
 from gallery.names import check_name, similar_names
-from gallery.store import Marks, Store
+from gallery.records import Marks, Records
 from gallery.types import Card, Change, Denial, Floats, Ints, Matches, Merger, Person, Stats, StoredTemplate
 
 
@@ -37,7 +36,7 @@ class Reader:
             searched who were known before and are still enrolled, and nobody new.
     """
 
-    def __init__(self, opened: Store, with_model: bool, live: bool = False) -> None:
+    def __init__(self, opened: Records, with_model: bool, live: bool = False) -> None:
         """Use `open`."""
         self.migrated_to: str | None = None
         self._store = opened
@@ -47,6 +46,7 @@ class Reader:
         self._lock = threading.RLock()
         self._matcher: Matcher | None = None
         self._background: Background | None = None
+        self._reopening: Reopening | None = None
         self._basis: Held | None = None  # what the index held when `_background` began
         self._seen: int | None = opened.version()  # the file's version when it was last looked at
         self._news = False  # it had another one since, and the index does not know
@@ -75,17 +75,17 @@ class Reader:
         if (fingerprint is None) != (dimension is None):
             raise ValueError("fingerprint and dimension go together")
         with explained(path):
-            if path.is_dir():
-                raise GalleryError(f"{path} is a folder; name a file with --gallery")
-            if not path.exists():
+            try:
+                opened = opening.opened(path)
+            except MissingError as error:
                 if not create:
-                    raise GalleryError(
-                        f"there is no gallery at {path}; make one with: recog enroll --name NAME --images DIR"
-                    )
+                    raise MissingError(
+                        f"{error}; make one with: recog enroll --name NAME --images DIR"
+                    ) from error
                 if fingerprint is None or dimension is None or dimension < 1:
-                    raise ValueError("a new gallery needs a fingerprint and a dimension")
-                database.create(path, fingerprint, dimension)
-            opened = Store(path)
+                    raise ValueError("a new gallery needs a fingerprint and a dimension") from error
+                opening.create(path, fingerprint, dimension)
+                opened = opening.opened(path)
             try:
                 made_with = (opened.fingerprint, opened.dimension)
                 if fingerprint is not None and made_with != (fingerprint, dimension):
@@ -103,6 +103,11 @@ class Reader:
     def path(self) -> Path:
         """The file."""
         return self._store.path
+
+    @property
+    def remains(self) -> str:
+        """Where bytes of what is erased may be nevertheless, and for how long; "" for a file."""
+        return self._store.remains
 
     @property
     def fingerprint(self) -> str:
@@ -288,7 +293,19 @@ class Reader:
                         raise
             return self._matcher.search(embeddings, people, pooled)
 
-    def refresh(self, wait: bool = True) -> bool:
+    def _ask_again(self) -> None:
+        """Open a server again that was lost, in another thread, which no frame waits for.
+
+        Raises LostError while it does not answer.
+        """
+        if self._reopening is None:
+            self._reopening = Reopening(self.path)
+        if not self._reopening.done():
+            raise LostError(f"the server of the gallery {self.path} has not answered yet")
+        reopening, self._reopening = self._reopening, None
+        self._take(reopening.result())
+
+    def refresh(self, wait: bool = True, ask: bool = False) -> bool:
         """Take in what others have written; True if there was anything. Costs microseconds if not.
 
         A file that was put in the place of this one, such as a restored backup, is taken in as well.
@@ -296,10 +313,16 @@ class Reader:
         Without `wait` the file is read by another thread, and what it finds is taken in by a later call
         unless it comes at once: a frame of a video is not held up. Only an index that was never searched is
         made on the spot. After an error, the next call tries again.
+
+        What another process wrote to a server this moment may come with a later call, unless it is to `wait`
+        or to `ask`.
         """
+        with self._lock, explained(self.path):
+            if not wait and self._store.lost:
+                self._ask_again()
         with self._using():
             if self._background is None:
-                version = self._store.version()
+                version = self._store.version(ask=wait or ask)
                 self._news |= version != self._seen
                 if not self._follow_file() and not self._news:
                     return False
@@ -344,9 +367,9 @@ class Reader:
         self.close()
 
     @contextmanager
-    def _using(self) -> Iterator[Store]:
+    def _using(self) -> Iterator[Records]:
         with self._lock, explained(self.path):
-            if self._left:
+            if self._left or self._store.lost:
                 self._reopen()
             yield self._store
 
@@ -358,7 +381,7 @@ class Reader:
         if (now.device, now.inode) == (before.device, before.inode):
             # SQLite moved its log into it, most likely; but it may be a copy that was written over it, of
             # which an open connection notices nothing.
-            fresh = Store(self.path, erase=False)
+            fresh = opening.opened(self.path, erase=False)
             self._store.close()
             self._store = fresh
         else:
@@ -368,8 +391,17 @@ class Reader:
         return True
 
     def _reopen(self) -> None:
-        self._store = Store(self.path, erase=False)
+        """Open what has the gallery's name now: another file, or the server again."""
+        if not self._left:
+            self._take(opening.opened(self.path, erase=False))
+            return
+        self._store = opening.opened(self.path, erase=False)
         self._left, self._other = False, True
+
+    def _take(self, again: Records) -> None:
+        """Go on with a new connection to the server; what it may have missed is looked for."""
+        self._store.close()
+        self._store, self._seen = again, None
 
     def _catch_up(self) -> bool:
         """Bring the index, if there is one, to what the file holds; whether anything has changed."""
@@ -391,9 +423,9 @@ class Reader:
         return news
 
     def _new_matcher(self) -> Matcher:
-        return Matcher(self.dimension, KeptShortlist(self.path, self._made))
+        return Matcher(self.dimension, opening.index(self.path, self._made, lambda: self._store, self._live))
 
-    def _person(self, opened: Store, name: str) -> int:
+    def _person(self, opened: Records, name: str) -> int:
         name = check_name(name)
         person = opened.person_id(name)
         if person is None:

@@ -118,11 +118,13 @@ class Removed:
 
     The person is gone in any case. `erased` is False while bytes of them may still lie in the file or its
     log, because another program was reading or the disk was full; the next `Gallery.open` then erases them.
+    Of what lies with a server nobody can say that; `remains` says where bytes may be, and for how long.
     """
 
     templates: int
     crops: int
     erased: bool
+    remains: str = ""
 
 
 @dataclass(frozen=True, slots=True)

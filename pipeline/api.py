@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
+from gallery.address import exists, place
 from gallery.errors import GalleryError
 from gallery.types import Person
 from pipeline.config import KeepSettings, Settings
@@ -251,7 +252,8 @@ class Recog:
         """Open a gallery. While there is none, nobody is enrolled; the first `enroll` makes it.
 
         Args:
-            gallery: the file; None for the user's own, the one that the commands use.
+            gallery: the file, or postgresql://USER@HOST/DATABASE; None for the user's own file, which the
+                commands use.
             settings: a `Settings`, a mapping such as `{"det": {"size": 640}}`, or a TOML file; None for the
                 defaults.
 
@@ -260,14 +262,24 @@ class Recog:
             GalleryError: a gallery that is damaged, or that another model made.
             ModelError: the embedder cannot be used.
         """
-        made = cls(None if gallery is None else Path(gallery), _settings(settings))
-        if made.path.exists():
+        made = cls(None if gallery is None else place(gallery), _settings(settings))
+        if made.present():
             made.gallery().close()
         return made
 
+    def present(self) -> bool:
+        """Whether there is a gallery yet.
+
+        Raises:
+            GalleryError: it is on a server that does not answer.
+        """
+        from gallery.opening import present
+
+        return present(self.path)
+
     @property
     def path(self) -> Path:
-        """The gallery's file."""
+        """The gallery's file, or the address of its server."""
         from pipeline import build
 
         return build.gallery_path(self._path)
@@ -324,7 +336,7 @@ class Recog:
         from pipeline.identity import guarantee
 
         nobody = "nobody is enrolled, so everybody is unknown"
-        if opened is None and not self.path.exists():
+        if opened is None and not self.present():
             return nobody
         with nullcontext(opened) if opened is not None else self.gallery() as people:
             enrolled, claim = people.people_count, guarantee.of(people)
@@ -342,7 +354,7 @@ class Recog:
         """
         from pipeline.identity import calibrate, guarantee
 
-        if not self.path.exists():
+        if not self.present():
             return Trust(0, None, None, None, 0)
         with self.gallery() as people:
             enrolled = people.people_count
@@ -361,7 +373,7 @@ class Recog:
         Raises:
             GalleryError: the gallery cannot be read.
         """
-        if not self.path.exists():
+        if not self.present():
             return []
         with self.gallery() as gallery:
             return gallery.people()
@@ -463,7 +475,7 @@ class Recog:
             probes = examiner.every_face(image, called)
         if opened is not None:
             return identify(probes, build.judge(opened, embedder, self.settings), most)
-        if not self.path.exists():  # and who was known until now is not known any more
+        if not exists(self.path):  # and who was known until now is not known any more
             with closing(Enrolled(self.path, build.fingerprint(embedder), embedder.dimension)) as nobody:
                 return identify(probes, build.judge(nobody, embedder, self.settings), most)
         everybody = self._everybody()

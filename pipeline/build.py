@@ -346,18 +346,19 @@ def judge(people: protocols.People, embedder: protocols.Embedder, settings: Sett
 
 
 def gallery_path(path: Path | None) -> Path:
-    """Where the gallery is: `path`, or the user's own.
+    """Where the gallery is: `path`, be it a file or a server's address, or the user's own.
 
     Raises:
         gallery.errors.GalleryError: there is no home folder to keep it in, and no other place is named.
     """
+    from gallery.address import place
     from gallery.errors import GalleryError
 
     try:
         if path is None and os.environ.get("HOME") == "":
             raise RuntimeError("HOME is empty")  # which would make it a folder of wherever this is run
         # "~ada/x" may well be a file of that name; only a place in the user's own home is meant by the other.
-        return (path or GALLERY).expanduser() if path is None or path.parts[:1] == ("~",) else path
+        return (path or GALLERY).expanduser() if path is None or path.parts[:1] == ("~",) else place(path)
     except RuntimeError as error:
         raise GalleryError(
             "there is no home folder to keep the gallery in; set HOME, or name a file with --gallery"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 
 def pytest_configure() -> None:
@@ -72,3 +76,14 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real data: {folder} is missing; RECOG_SHARED can say where it is")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server with pgvector, started once for all tests of this process; skips without one."""
+    pytest.importorskip("psycopg")
+    from tests.postgres import Server
+
+    server = Server()
+    yield server
+    server.close()

@@ -19,6 +19,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.outputs.forgetting import wipe
 from pipeline.outputs.private import private_file
+from pipeline.paths import beside
 
 FREE = 5  # failures in a row before the first lock
 FIRST, LONGEST = 30.0, 3600.0  # seconds
@@ -58,7 +59,8 @@ def pause(failures: int) -> float:
 
 def tries_path(gallery: Path) -> Path:
     """Where the failures of a gallery's people are counted."""
-    return gallery.with_name(f"{gallery.name}.tries")
+    own = beside(gallery)
+    return own.with_name(f"{own.name}.tries")
 
 
 def forget_tries(gallery: Path, names: Iterable[str], erase: bool) -> int:

@@ -88,7 +88,7 @@ def _tell(receipt: Receipt) -> None:
     print(f"{receipt.name}: {'forgotten' if receipt.done else 'nothing was changed'}, {receipt.at}")
     embeddings = _count(receipt.templates, "embedding")
     print(f"gallery     {receipt.gallery}: {embeddings}, {_count(receipt.crops, 'crop')} {done}")
-    if receipt.done and not receipt.rewritten:
+    if receipt.done and not receipt.rewritten and not any(each.kind == "server" for each in receipt.others):
         print("            another program is using it: the bytes are wiped when it is next opened")
     if receipt.tries:
         print(f"recog auth  {_count(receipt.tries, 'failure')} {done}")

@@ -35,10 +35,16 @@ def decrypt(gallery: GalleryFile = None) -> None:
 
 
 def _there(gallery: Path | None) -> Path:
-    from gallery import Gallery
+    from gallery import Gallery, GalleryError
+    from gallery.address import is_server
     from pipeline.build import gallery_path
 
     path = gallery_path(gallery)
+    if is_server(path):
+        raise GalleryError(
+            f"the gallery {path} is on a server, and encrypting its disk is that server's business; "
+            "the way to it is encrypted by ?sslmode=verify-full"
+        )
     with Gallery.open(path, None, None) as opened:  # refuses what is no gallery
         opened.must_write()
     return path.resolve()

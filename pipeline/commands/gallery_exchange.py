@@ -82,22 +82,23 @@ def import_(
     """
     from gallery import Gallery, GalleryError
     from gallery.exchange import is_encrypted, read_export
+    from gallery.opening import present
     from pipeline.build import gallery_path
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.identity.consent import Consent, write_all
 
     path, settings = gallery_path(gallery), settings_from(config, assignments, model=model)
-    if path.exists():
-        with Gallery.open(path, None, None) as present:
-            present.must_write()  # said before the work
+    if present(path):
+        with Gallery.open(path, None, None) as now:
+            now.must_write()  # said before the work
     secret = passphrase(passphrase_file, twice=False) if is_encrypted(file) else None
     found = read_export(file, secret)
-    if path.exists():
-        with Gallery.open(path, None, None) as present:
-            if (present.fingerprint, present.dimension) != (found.fingerprint, found.dimension):
+    if present(path):
+        with Gallery.open(path, None, None) as now:
+            if (now.fingerprint, now.dimension) != (found.fingerprint, found.dimension):
                 raise GalleryError(
                     f"{file} was made with the model {found.fingerprint}, the gallery {path} with "
-                    f"{present.fingerprint}; import it into a new file with --gallery, bring that over with: "
+                    f"{now.fingerprint}; import it into a new file with --gallery, bring that over with: "
                     "recog gallery migrate, then export and import again"
                 )
     with Gallery.open(path, found.fingerprint, found.dimension, create=True) as opened:

@@ -68,6 +68,7 @@ def remove(
         print_json(
             {"name": name, "gallery": str(path), "at": at, "person": wanted is None,
              "photos": removed.templates, "crops": removed.crops, "erased": removed.erased,
+             "remains": removed.remains,
              "tapes": [asdict(each) | {"tape": str(each.tape)} for each in purged]}
         )  # fmt: skip
         return
@@ -77,7 +78,9 @@ def remove(
     print(f"at          {at}")
     print(f"embeddings  {removed.templates} deleted, with what the history held of them")
     print(f"crops       {removed.crops} deleted")
-    if removed.erased:
+    if removed.remains:
+        print(f"server      {removed.remains}")
+    elif removed.erased:
         print("file        rewritten: no byte of them is left in it; copies and exports are yours to delete")
     else:
         print("another program is using the gallery: the bytes are wiped when it is next opened")

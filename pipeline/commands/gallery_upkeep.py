@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderFile, GalleryFile
+from pipeline.commands.options import (
+    AsJson,
+    Assignments,
+    ConfigFile,
+    EmbedderFile,
+    GalleryFile,
+    gallery_place,
+)
 from pipeline.outputs.places import Use
 
 
@@ -112,6 +119,7 @@ def backup(
     A copy made with cp may lack what was written last, or be of no use at all. Nothing is ever replaced.
     """
     from gallery import Gallery
+    from gallery.address import is_server
     from gallery.sealed import is_sealed
     from pipeline.build import gallery_path
     from pipeline.commands.shared import print_json
@@ -130,3 +138,34 @@ def backup(
     print(f"written: {file}, {people:,} people, {photos:,} photos, {size / 1e6:,.1f} MB; read back and whole")
     guarded = "encrypted as the gallery is" if is_sealed(file) else "not encrypted: keep it to yourself"
     print(f"it is {guarded}; how to restore it: docs/gallery.md")
+    if is_server(path):
+        print("it is a file that recog opens by itself; the server's own are made with: pg_dump -n recog")
+
+
+def copy(
+    source: Annotated[
+        Path, typer.Argument(metavar="FROM", help="A gallery's file or URL.", parser=gallery_place), Use.READ
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="TO", help="A new file, or a database's URL.", parser=gallery_place),
+        Use.CHECKED,
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Copy a gallery from file to PostgreSQL server, back, or to another file: all of it, with its history.
+
+    The source stays as it is, and nothing is ever replaced. Runs that follow the source go on following it.
+    """
+    from gallery.transfer import copy as transfer
+    from pipeline.build import gallery_path
+    from pipeline.commands.shared import print_json
+    from pipeline.outputs.ledger import Ledger
+
+    one, other = gallery_path(source), gallery_path(target)
+    people, photos = transfer(one, other)
+    Ledger(one).note("backup", other)
+    if as_json:
+        print_json({"from": str(one), "to": str(other), "people": people, "photos": photos})
+        return
+    print(f"copied: {people:,} people, {photos:,} photos, from {one} to {other}")

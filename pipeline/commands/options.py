@@ -9,6 +9,14 @@ import typer
 
 from pipeline.outputs.places import Use
 
+
+def gallery_place(text: str) -> Path:
+    """A gallery's file, or a server's address without the password that may stand in it."""
+    from gallery.address import place
+
+    return place(text)
+
+
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
@@ -23,7 +31,11 @@ Assignments = Annotated[
 GalleryFile = Annotated[
     Path | None,
     typer.Option(
-        "--gallery", "-g", metavar="FILE", help="Gallery file; by default ~/.local/share/recog/gallery.db."
+        "--gallery",
+        "-g",
+        metavar="FILE|URL",
+        parser=gallery_place,
+        help="Gallery file, by default ~/.local/share/recog/gallery.db; or postgresql://USER@HOST/DATABASE.",
     ),
     Use.READ,
 ]

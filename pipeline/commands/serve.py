@@ -102,6 +102,7 @@ def serve(
     from pipeline.commands.shared import settings_from, with_blur, with_mqtt
     from pipeline.errors import ServiceError
     from pipeline.outputs.home import check_home
+    from pipeline.paths import beside
     from pipeline.service.access import Access, Bind
     from pipeline.service.addresses import given
     from pipeline.service.app import make_app
@@ -128,7 +129,7 @@ def serve(
         behind_proxy=behind_proxy,
     )
     with Recog.open(gallery, settings) as recog:
-        recog.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside(recog.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with closing(Store(store_path(recog.path))) as store, closing(listening(host, port)) as socket:
             options = replace(options, port=socket.getsockname()[1])
             service = Service(recog, store, options)

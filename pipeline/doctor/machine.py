@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.doctor.finding import Finding
+from pipeline.paths import beside
 
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)  # no clock that is right shows an earlier time
 LOW, FULL = 2 << 30, 200 << 20  # bytes free from which a disk is worth a note, and is as good as full
@@ -74,7 +75,7 @@ def disk(folders: Iterable[Path]) -> Iterator[Finding]:
 
 def places(gallery: Path) -> list[Path]:
     """Where a run writes whatever it is given: beside the gallery, and temporary files."""
-    return [gallery.parent, Path(tempfile.gettempdir())]
+    return [beside(gallery).parent, Path(tempfile.gettempdir())]
 
 
 def cameras(devices: Path = Path("/dev"), system: str = sys.platform) -> Iterator[Finding]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from gallery.address import is_server
 from gallery.health import check_whole
+from gallery.opening import present
 from pipeline import build
 from pipeline.config import Settings
 from pipeline.doctor.finding import Finding
@@ -16,12 +18,13 @@ from pipeline.doctor.finding import Finding
 def gallery(path: Path | None, settings: Settings) -> Iterator[Finding]:
     """Whether it can be used with this model, is whole, and is private."""
     file = build.gallery_path(path)
-    if not file.exists():
+    if not present(file):
         todo = "recog enroll --name NAME --images DIR"
         yield Finding("gallery", "note", f"there is none yet at {file}, so everybody is unknown", todo)
         return
     check_whole(file)
-    yield from _private(file)
+    if not is_server(file):
+        yield from _private(file)
     embedder = build.embedder(settings)
     with closing(build.people(file, embedder)) as people:
         judge = build.judge(people, embedder, settings)

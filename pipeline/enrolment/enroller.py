@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from gallery import Gallery
+from gallery.opening import present
 from pipeline.enrolment.photos import Outcome, Verdict
 from pipeline.enrolment.vetting import Known, copy_distance, vet
 
@@ -80,7 +81,7 @@ class Enroller:
         """
         self._path, self._embedder, self._fingerprint = path, embedder, fingerprint
         self._force, self._dry_run, self._crops = force, dry_run, crops
-        self._people = self._open() if path.exists() else None
+        self._people = self._open() if present(path) else None
         if self._people is not None and not dry_run:
             self._people.must_write()  # said before the work
         self._names = set() if self._people is None else {each.name for each in self._people.people()}

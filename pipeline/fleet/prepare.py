@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from gallery.address import is_server
 from pipeline import build
 from pipeline.config import Settings
 from pipeline.errors import SourceError
@@ -69,7 +70,7 @@ def recipe_of(
         Recipe(
             folder.absolute(),
             out.absolute(),
-            None if gallery is None else place.absolute(),
+            None if gallery is None else place if is_server(place) else place.absolute(),
             settings,
             longest,
             chosen,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gallery import Gallery, check_name
+from gallery.address import exists
 from pipeline.errors import PipelineError
 from pipeline.identity.judge import Judge
 from pipeline.outputs.forgetting import (
@@ -153,7 +154,8 @@ def forget(
         removed = people.remove(name)
         templates, crops, rewritten = removed.templates, removed.crops, removed.erased
     out = [each for each in noted if each.kind in _BEYOND]
-    left += [Left(each.kind, each.where, _BEYOND[each.kind]) for each in out if Path(each.where).exists()]
+    there = {each for each in out if exists(Path(each.where))}
+    left += [Left(each.kind, each.where, _BEYOND[each.kind]) for each in out if each in there]
     left += [Left("photograph", each, "it is yours: they were enrolled from it") for each in origins]
     others = [
         Left(each.kind, each.where, "what was sent there is in other hands")
@@ -163,8 +165,10 @@ def forget(
     others += [
         Left(each.kind, each.where, "it is not there any more: where it was moved or copied, they are in it")
         for each in out
-        if not Path(each.where).exists()
+        if each not in there
     ]
+    if people.remains:
+        others.append(Left("server", str(people.path), people.remains))
     return Receipt(
         name,
         datetime.now(UTC).isoformat(timespec="seconds"),

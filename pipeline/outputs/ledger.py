@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from gallery.address import exists, is_server
 from pipeline.errors import SinkError
+from pipeline.paths import beside
 from pipeline.progress import Report
 
 _log = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ class Ledger:
 
     def __init__(self, gallery: Path) -> None:
         self._gallery = gallery
-        self.path = gallery.with_name(f"{gallery.name}-written")
+        self.path = (own := beside(gallery)).with_name(f"{own.name}-written")
 
     def note(self, kind: Kind, where: str | Path, report: Report = _log.warning) -> None:
         """Note a place once. While there is no gallery there is nobody to forget, and nothing is noted.
@@ -48,9 +50,10 @@ class Ledger:
         Args:
             report: is told in a line if the list cannot be written; what is written goes on being written.
         """
-        if not self._gallery.exists():
+        if not exists(self._gallery):
             return
-        place = _origin(str(where)) if kind in SENT else str(Path(where).absolute())
+        kept = kind not in SENT and not (isinstance(where, Path) and is_server(where))
+        place = str(Path(where).absolute()) if kept else _origin(str(where)) if kind in SENT else str(where)
         try:
             if any((each.kind, each.where) == (kind, place) for each in self.entries()):
                 return

@@ -19,6 +19,7 @@ from pipeline.identity import clusters
 from pipeline.identity.evidence import posterior
 from pipeline.identity.identify import Candidate
 from pipeline.identity.judge import Judge
+from pipeline.paths import beside
 from pipeline.tapes import replay, trim
 from pipeline.tapes.tape import Tape
 from pipeline.types import Bools, Floats, Identity, Ints
@@ -58,7 +59,7 @@ class Past:
             GalleryError: also what the change raises, and where there is no room for a copy.
         """
         with tempfile.TemporaryDirectory(
-            dir=self._gallery.parent, prefix=".recog-"
+            dir=beside(self._gallery).parent, prefix=".recog-"
         ) as folder:  # of mode 0700
             copy = Path(folder) / "gallery.db"
             with closing(build.gallery(self._gallery, self._embedder)) as people:

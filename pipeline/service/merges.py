@@ -62,7 +62,7 @@ class Merges:
     def reconcile(self) -> None:
         """Give the events of people who were merged to who they are now; what was undone comes back."""
         try:
-            if not self._recog.path.exists():
+            if not self._recog.present():
                 return
             with self._recog.gallery() as gallery:
                 mergers = gallery.mergers()

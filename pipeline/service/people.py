@@ -91,7 +91,7 @@ def nobody(number: str, where: str = "path.person") -> Problem:
 
 def find(recog: Recog, number: str) -> Entry:
     """As `entry_of`; while there is no gallery, there is nobody."""
-    if not recog.path.exists():
+    if not recog.present():
         raise nobody(number)
     with recog.gallery() as gallery:
         return entry_of(gallery, number)
@@ -130,7 +130,7 @@ def change(
     Raises:
         Problem: nobody has this id; no version is given, or another one.
     """
-    if not recog.path.exists():
+    if not recog.present():
         raise nobody(number)
     with recog.gallery() as gallery:
         for _ in range(_TRIES):

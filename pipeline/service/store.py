@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ServiceError
+from pipeline.paths import beside
 from pipeline.service.schema import SCRIPTS
 
 APPLICATION = 0x72656373  # "recs": marks the file as ours
@@ -194,17 +195,22 @@ class Store:
 
 def store_path(gallery: Path) -> Path:
     """Where the service of a gallery keeps what it remembers: `people.service.db` beside `people.db`."""
-    return gallery.with_name(f"{gallery.stem}.service.db")
+    return _beside(gallery, "service.db")
 
 
 def tape_path(gallery: Path) -> Path:
     """Where the service of a gallery keeps the looks of its sources: `people.service.tape`."""
-    return gallery.with_name(f"{gallery.stem}.service.tape")
+    return _beside(gallery, "service.tape")
 
 
 def demo_path(gallery: Path) -> Path:
     """Where the demo film is made, if somebody wants it: `people.service.demo.mp4`."""
-    return gallery.with_name(f"{gallery.stem}.service.demo.mp4")
+    return _beside(gallery, "service.demo.mp4")
+
+
+def _beside(gallery: Path, what: str) -> Path:
+    own = beside(gallery)
+    return own.with_name(f"{own.stem}.{what}")
 
 
 def _locked(path: Path, alone: bool) -> sqlite3.Connection | None:

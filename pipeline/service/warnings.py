@@ -31,7 +31,7 @@ class Warnings:
 
     def now(self) -> Found:
         """The findings; those of before where finding them anew takes long."""
-        if not self._recog.path.exists():
+        if not self._recog.present():
             return Found()
         with self._lock:
             if self._work is None or not self._work.is_alive():

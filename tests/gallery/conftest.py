@@ -9,13 +9,26 @@ import numpy as np
 import pytest
 
 from gallery import NewTemplate
+from gallery.address import place
 
 DIMENSION = 16
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of a module that says `BOTH = True` are run with a file and with a server."""
+    both = getattr(metafunc.module, "BOTH", False) and metafunc.definition.get_closest_marker("file") is None
+    if both and "path" in metafunc.fixturenames:
+        metafunc.parametrize("path", ["file", "server"], indirect=True)
+
+
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "made" / "faces.db"
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where there is no gallery yet: a file, or a server."""
+    if getattr(request, "param", "file") == "file":
+        return tmp_path / "made" / "faces.db"
+    server = request.getfixturevalue("postgres")
+    server.empty()
+    return place(server.url)
 
 
 @pytest.fixture

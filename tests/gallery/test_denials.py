@@ -13,6 +13,7 @@ from gallery.encoding import crop_to_bytes
 from gallery.exchange import export_bytes, read_export
 from gallery.pooled import pool
 
+BOTH = True
 Templates = Callable[..., NewTemplate]
 
 
@@ -122,6 +123,7 @@ def test_what_was_said_last_holds(filled: Path, template: Templates) -> None:
         assert len(gallery.denials("Ada")) == 2
 
 
+@pytest.mark.file
 def test_nothing_of_it_is_left_when_the_person_is_removed(filled: Path, template: Templates) -> None:
     with Gallery.open(filled, "model", 16) as gallery:
         gallery.withdraw(gallery.denials("Ada")[0].face)  # the history holds it now
@@ -135,6 +137,7 @@ def test_nothing_of_it_is_left_when_the_person_is_removed(filled: Path, template
         assert template(seed).digest.encode() not in content
 
 
+@pytest.mark.file
 def test_an_undone_denial_leaves_no_bytes_behind(filled: Path, template: Templates) -> None:
     with Gallery.open(filled, "model", 16) as gallery:
         change = gallery.undo()

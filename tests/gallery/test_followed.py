@@ -16,6 +16,7 @@ import pytest
 from gallery import Gallery, NewTemplate, followed
 from gallery.followed import Enrolled
 
+BOTH = True
 Templates = Callable[..., NewTemplate]
 
 
@@ -73,6 +74,7 @@ def put_in_place(backup: Path, path: Path, how: str) -> None:
             shutil.copy(backup, path)
 
 
+@pytest.mark.file
 @pytest.mark.parametrize("how", ["moved", "removed, then copied", "copied over"])
 def test_whoever_a_restored_backup_lacks_is_not_recognised_any_more(
     path: Path, tmp_path: Path, template: Templates, run: Enrolled, said: list[str], how: str
@@ -98,6 +100,7 @@ def test_whoever_a_restored_backup_lacks_is_not_recognised_any_more(
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.file
 def test_a_restored_file_in_which_the_same_numbers_are_other_people_is_searched_anew(
     path: Path, tmp_path: Path, template: Templates, run: Enrolled
 ) -> None:
@@ -110,6 +113,7 @@ def test_a_restored_file_in_which_the_same_numbers_are_other_people_is_searched_
     assert names(run, template(9)) == ["Yann", "Zoe"]
 
 
+@pytest.mark.file
 def test_an_older_copy_with_new_changes_of_its_own_is_not_taken_for_the_later_file(
     path: Path, tmp_path: Path, template: Templates, run: Enrolled
 ) -> None:
@@ -173,6 +177,7 @@ def test_a_writer_of_the_old_model_cannot_mix_its_embeddings_in(
         assert len(gallery) == 3
 
 
+@pytest.mark.file
 def test_a_damaged_file_is_said_once_and_followed_again_when_it_is_mended(
     path: Path, tmp_path: Path, template: Templates, run: Enrolled, said: list[str]
 ) -> None:
@@ -195,6 +200,7 @@ def test_a_damaged_file_is_said_once_and_followed_again_when_it_is_mended(
     assert run.note("calibration") is None
 
 
+@pytest.mark.file
 def test_a_gallery_that_is_deleted_leaves_nobody_known_until_there_is_one_again(
     path: Path, template: Templates, run: Enrolled, said: list[str]
 ) -> None:
@@ -214,6 +220,7 @@ def test_a_gallery_that_is_deleted_leaves_nobody_known_until_there_is_one_again(
     assert names(run, template(1)) == ["Edith"]
 
 
+@pytest.mark.file
 def test_what_a_deleted_gallery_left_does_not_reach_a_new_one_of_its_name(
     path: Path, template: Templates
 ) -> None:
@@ -230,6 +237,7 @@ def test_what_a_deleted_gallery_left_does_not_reach_a_new_one_of_its_name(
         assert [each.name for each in new.people()] == ["Grace"]
 
 
+@pytest.mark.file
 def test_a_gallery_that_is_made_after_the_run_began_is_found(
     path: Path, template: Templates, said: list[str]
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from gallery import Gallery, GalleryError, NewTemplate, live
 
+BOTH = True
 Templates = Callable[..., NewTemplate]
 
 
@@ -87,6 +88,7 @@ def test_what_was_found_is_looked_for_again_where_the_index_moved_on(
         assert (found.names[0][0], found.people, found.templates) == ("Grace", 3, 3)
 
 
+@pytest.mark.file
 def test_trouble_in_the_background_reaches_whoever_asks(path: Path, template: Templates) -> None:
     with Gallery.open(path, "model", 16, create=True) as writer, Gallery.open(path, "model", 16) as reader:
         writer.add("Ada", [template(1)])

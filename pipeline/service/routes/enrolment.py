@@ -127,7 +127,7 @@ def enroll(service: Service, name: str, photos: list[Any], force: bool) -> Enrol
 
 
 def _cards(service: Service, name: str) -> list[Any]:
-    if not service.recog.path.exists():
+    if not service.recog.present():
         return []
     with service.recog.gallery() as gallery:
         found = next((each for each in gallery.people() if each.name == name), None)

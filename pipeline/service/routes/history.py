@@ -54,7 +54,7 @@ def list_history(
     service: ServiceDep, limit: LimitParam = 50, cursor_: Annotated[CursorParam, Query(alias="cursor")] = None
 ) -> History:
     """What was changed in the gallery, by this service and by other programs, newest first."""
-    if not service.recog.path.exists():
+    if not service.recog.present():
         return History(items=[], next=None)
     (before,) = (None,) if cursor_ is None else place(cursor_, int)
     with service.recog.gallery() as gallery:
@@ -66,7 +66,7 @@ def list_history(
 @router.post("/undo", operation_id="undo", dependencies=[admin])
 def undo(service: ServiceDep, wanted: Undo | None = None) -> Undone:
     """Take back the last change that is no removal; again for the one before."""
-    if not service.recog.path.exists():
+    if not service.recog.present():
         raise _nothing_to_undo()
     with service.changes, service.recog.gallery() as gallery:
         marks, next_ = gallery.marks(), gallery.undoable()

@@ -1,0 +1,190 @@
+"""A gallery on PostgreSQL: how fast and how exactly it is searched, built, copied and followed.
+
+    uv run python benchmarks/postgres.py --crops DIR --templates 100000 --out benchmarks/results/postgres.json
+
+`--crops` is what `recog data align` made of LFW; its embeddings by the shipped network are blown up to
+made-up looks as in gallery_scale.py; `--photos` in a row are a person's. The server is that of the tests
+(PostgreSQL 16 with pgvector, on this machine, asked over TCP), with `--shared-buffers`; nothing is written
+through to the disk, so that writing is quicker than with a server that survives a power cut. Searching does
+not write.
+
+`memory` is a gallery that is held in memory, as up to 100,000 templates; `server` one that the server's index
+is asked for. Both give the five nearest people by all their photos pooled, one probe at a time, end to end.
+`heard` is from the end of an enrolment by one process to the frame for which another one knows the person,
+at 25 frames a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gallery_scale import MODEL, NEAREST, Floats, blown_up, real_embeddings
+
+from gallery import Gallery, NewTemplate
+from gallery.address import place
+from gallery.followed import Enrolled
+from gallery.index import ExactIndex
+from gallery.server import index as server_index
+from gallery.server import store as server_store
+from gallery.transfer import copy
+from pipeline.outputs.places import output_file
+from tests.postgres import Server
+
+FRAME = 1 / 25
+
+
+def made(path: Path, templates: Floats, photos: int) -> float:
+    """A gallery of SQLite with so many photos of each person; seconds it took."""
+    started = time.monotonic()
+    with Gallery.open(path, MODEL, templates.shape[1], create=True) as gallery:
+        size = 5000 * photos
+        for start in range(0, len(templates), size):
+            people: dict[str, list[NewTemplate]] = {}
+            for row in range(start, min(start + size, len(templates))):
+                look = NewTemplate(templates[row], None, 0.8, f"{row}.jpg", f"{row:064}")
+                people.setdefault(f"person {row // photos}", []).append(look)
+            gallery.add_people(people, "import")
+    return time.monotonic() - started
+
+
+def searched(url: str, dimension: int, mode: str, probes: Floats, answers: Any) -> None:
+    """One probe at a time in a fresh process, by the server's index or in memory."""
+    if mode == "server":
+        server_store.LARGE = server_index.LARGE = 0
+    else:
+        server_store.LARGE = server_index.LARGE = 10**9
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    with Gallery.open(place(url), MODEL, dimension, live=True) as gallery:
+        gallery.search(probes[:1], NEAREST, pooled=True)
+        ready = time.monotonic() - started
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        nearest, templates, spent = [], [], []
+        for probe in probes:
+            began = time.perf_counter()
+            gallery.search(probe[None], NEAREST, pooled=True)
+            spent.append(1e3 * (time.perf_counter() - began))
+        assert gallery._matcher is not None
+        for probe in probes:  # of the templates themselves, for recall
+            distances, ids = gallery._matcher._index.search(probe[None], 1)
+            nearest.append(float(distances[0, 0]))
+            templates.append(int(ids[0, 0]))
+    answers.put((templates, nearest, spent, ready, grown / 1024))
+
+
+def follow(url: str, dimension: int, names: Any, heard: Any) -> None:
+    """Ask for news as the frames of a run do; when each of the names is known."""
+    with closing(Enrolled(place(url), MODEL, dimension)) as people:
+        people.search(np.zeros((1, dimension), np.float32), NEAREST, pooled=True)
+        heard.put(0.0)
+        while (name := names.get()) is not None:
+            while not people.knows(name):
+                time.sleep(FRAME)
+                people.refresh()
+            heard.put(time.time())
+
+
+def told(url: str, dimension: int, count: int) -> dict[str, Any]:
+    """Seconds from an enrolment here to a name in another process."""
+    context = multiprocessing.get_context("spawn")
+    names, heard = context.Queue(), context.Queue()
+    other = context.Process(target=follow, args=(url, dimension, names, heard))
+    other.start()
+    heard.get()
+    chance, took = np.random.default_rng(7), []
+    with Gallery.open(place(url), MODEL, dimension) as gallery:
+        for number in range(count):
+            names.put(f"new {number}")
+            look = NewTemplate(
+                chance.normal(size=dimension).astype(np.float32), None, 0.8, "", f"new {number}"
+            )
+            gallery.add(f"new {number}", [look])
+            added = time.time()
+            took.append(heard.get() - added)
+        names.put(None)
+    other.join()
+    return {"median_s": round(float(np.median(took)), 3), "most_s": round(max(took), 3), "enrolments": count}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--crops", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, help="where the embeddings of the crops are kept (.npy)")
+    parser.add_argument("--templates", type=int, default=100_000)
+    parser.add_argument("--photos", type=int, default=5)
+    parser.add_argument("--probes", type=int, default=1000)
+    parser.add_argument("--shared-buffers", default="1GB")
+    parser.add_argument("--modes", default="memory,server")
+    parser.add_argument("--out", type=output_file, required=True)
+    given = parser.parse_args()
+    real, labels = real_embeddings(given.crops, given.cache)
+    people, probes = blown_up(real, labels, given.templates, given.probes, seed=0)
+    dimension = people.shape[1]
+    exact = ExactIndex(dimension)
+    exact.add(np.arange(1, len(people) + 1), people)
+    truth = np.concatenate([exact.search(part, 1)[1][:, 0] for part in np.array_split(probes, 20)])
+    results: dict[str, Any] = {
+        "templates": given.templates, "photos_of_each": given.photos, "dimension": dimension,
+        "probes": given.probes, "shared_buffers": given.shared_buffers,
+        "load_average": round(os.getloadavg()[0], 2),
+    }  # fmt: skip
+    server = Server(
+        f"shared_buffers={given.shared_buffers}", "maintenance_work_mem=1GB", "max_wal_size=4GB",
+        "max_parallel_maintenance_workers=2",
+    )  # fmt: skip
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "faces.db"
+            results["sqlite_made_s"] = round(made(file, people, given.photos), 1)
+            results["sqlite_bytes"] = file.stat().st_size
+            started = time.monotonic()
+            copy(file, place(server.url))
+            results["copied_and_indexed_s"] = round(time.monotonic() - started, 1)
+        results["version"] = server.execute("SELECT version()")[0][0].split(",")[0]
+        version = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+        results["pgvector"] = server.execute(version)[0][0]
+        sizes = "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relname IN"
+        results["bytes"] = dict(server.execute(f"{sizes} ('templates', 'templates_l1')"))
+        started = time.monotonic()
+        server.execute(
+            "SET search_path TO recog, public; SET maintenance_work_mem = '1GB'; REINDEX INDEX templates_l1"
+        )
+        results["index_built_s"] = round(time.monotonic() - started, 1)
+        context = multiprocessing.get_context("spawn")
+        for mode in given.modes.split(","):
+            answers = context.Queue()
+            process = context.Process(target=searched, args=(server.url, dimension, mode, probes, answers))
+            process.start()
+            found, nearest, spent, ready, grown = answers.get()
+            process.join()
+            best = np.array(
+                [np.abs(people[row - 1] - probe).sum() for row, probe in zip(truth, probes, strict=True)]
+            )
+            results[mode] = {
+                "median_ms": round(float(np.median(spent)), 2),
+                "p95_ms": round(float(np.quantile(spent, 0.95)), 2),
+                "recall_at_1": round(float(np.mean(np.array(found) == truth)), 4),
+                "largest_difference_of_a_distance": float(
+                    np.abs(np.array(nearest) - best)[np.array(found) == truth].max()
+                ),
+                "first_search_s": round(ready, 2), "memory_mib": round(grown),
+            }  # fmt: skip
+        results["heard"] = told(server.url, dimension, 20)
+        results["load_average_after"] = round(os.getloadavg()[0], 2)
+    finally:
+        server.close()
+    given.out.write_text(json.dumps(results, indent=1) + "\n")
+    print(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

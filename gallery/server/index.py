@@ -1,0 +1,94 @@
+"""Searching a gallery on a server: small ones in memory, large ones by the server's index.
+
+The index of pgvector suggests who may be near; how near they are is computed here, by the same arithmetic as
+with a file. While the server is not heard of, a run goes on with those whom it found lately: whoever is not
+among them is unknown, and nobody is taken for anybody else by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gallery.errors import LostError
+from gallery.index import ExactIndex
+from gallery.large import LARGE
+from gallery.server.store import MOST, ServerStore
+from gallery.types import Floats, Ints
+
+SHORTLIST = 64  # candidates whose exact distance is computed, at least
+_SPARE = 2  # candidates for each neighbour asked for
+
+
+class ServerIndex:
+    """As `LargeIndex`; of a large gallery, only those are in memory who were found lately."""
+
+    def __init__(self, dimension: int, store: Callable[[], ServerStore], live: bool) -> None:
+        """
+        Args:
+            store: what is open now.
+            live: go on without the server when it is not heard of; else that is an error.
+        """
+        self.dimension = dimension
+        self._store, self._live = store, live
+        self._count = 0
+        self._memory = ExactIndex(dimension)
+        self._known: Ints = np.zeros(0, np.int64)  # what is in memory, ascending
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def remote(self) -> bool:
+        """Whether the server has some that are not in memory."""
+        return len(self._memory) < self._count
+
+    def add(self, ids: Ints, embeddings: Floats | None) -> None:
+        """Add (n,) ids with embeddings (n, d), or None for those that stay on the server."""
+        self._count += len(ids)
+        if embeddings is not None:
+            self._remember(ids, embeddings)
+
+    def remove(self, ids: Ints) -> None:
+        """Forget (n,) ids, all of which were added."""
+        self._count -= len(ids)
+        self._memory.remove(ids)
+        self._known = np.setdiff1d(self._known, ids)
+
+    def embeddings(self, ids: Ints) -> Floats:
+        """As `ExactIndex.embeddings`; while the server is not heard of, of those that are known."""
+        missing = np.setdiff1d(ids, self._known)
+        if len(missing):
+            try:
+                for found, _, embeddings in self._store().embeddings(missing):
+                    self._remember(found, embeddings)
+            except LostError:
+                if not self._live:
+                    raise
+        # Others may have removed some in this moment.
+        return self._memory.embeddings(ids[np.isin(ids, self._known)])
+
+    def search(self, embeddings: Floats, k: int) -> tuple[Floats, Ints]:
+        """As `ExactIndex.search`; ids are those of the k nearest, save for what the server's index lacks."""
+        if not self.remote:
+            return self._memory.search(embeddings, k)
+        try:
+            candidates = self._store().nearest(embeddings, min(MOST, max(SHORTLIST, _SPARE * k)))
+        except LostError:
+            if not self._live:
+                raise
+            return self._memory.search(embeddings, k)
+        distances = np.full((len(embeddings), k), np.inf, np.float32)
+        ids = np.full((len(embeddings), k), -1, np.int64)
+        for row, (found, theirs) in enumerate(candidates):
+            exact = np.abs(theirs - embeddings[row]).sum(axis=1)
+            order = np.argsort(exact, kind="stable")[:k]
+            distances[row, : len(order)], ids[row, : len(order)] = exact[order], found[order]
+        return distances, ids
+
+    def _remember(self, ids: Ints, embeddings: Floats) -> None:
+        if len(self._memory) + len(ids) > max(LARGE, len(ids)) and self.remote:
+            self._memory, self._known = ExactIndex(self.dimension), self._known[:0]
+        self._memory.add(ids, embeddings)
+        self._known = np.union1d(self._known, ids)
