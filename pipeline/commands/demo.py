@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.options import Assignments, Blur, BlurStyle, ConfigFile
 from pipeline.outputs.places import Leaves, Use
+
+if TYPE_CHECKING:
+    from pipeline.types import Image
 
 
 def demo(
@@ -31,6 +34,7 @@ def demo(
     from pipeline.drawing.sheet import contact_sheet
     from pipeline.errors import SinkError, SourceError
     from pipeline.outputs.demo_film import PERSON, make_film, other_view, photographs
+    from pipeline.outputs.ledger import Ledger
     from pipeline.outputs.outputs import Outputs
     from pipeline.recognition.engine import recognise
     from pipeline.sources.open import open_source
@@ -72,6 +76,7 @@ def demo(
     with open_source(str(annotated)) as frames:
         chosen = [(frame.image, f"{frame.seconds:.1f} s") for frame in frames if frame.index % 25 == 12]
     _write(sheet, contact_sheet(chosen, columns=4, cell=(480, 270)))
+    Ledger(gallery).note("picture", sheet)
     print(f"written: {sheet}")
     print("next: recog enroll --name YOU --images YOUR-PHOTOS/, then recog run --source 0")
 
@@ -93,11 +98,12 @@ def _keep_a_real_gallery(path: Path, person: str) -> None:
         raise SinkError(f"{path} is a gallery with {others[0]} in it; give another folder with --out")
 
 
-def _write(path: Path, image: object) -> None:
-    """Write a picture or say in one line that it cannot be written."""
+def _write(path: Path, image: Image) -> None:
+    """Write a picture that only its owner may read, or say in one line that it cannot be written."""
     import cv2
 
-    from pipeline.errors import SinkError
+    from pipeline.outputs.private import private_file
 
-    if not cv2.imwrite(str(path), image):  # type: ignore[call-overload]
-        raise SinkError(f"{path}: cannot be written; is the disk full?")
+    _, encoded = cv2.imencode(path.suffix, image)
+    with private_file(path) as file:
+        file.write(encoded.tobytes())

@@ -60,13 +60,21 @@ def forget(
 
             if not store_path(recog.path).exists():
                 return {}
-            from pipeline.service.forgetting import forget_in_store, put_aside
+            from pipeline.service.forgetting import forget_in_store, unreadable
 
-            if count := put_aside(recog.path):
+            if count := unreadable(recog.path, known.dimension):
                 groups = _count(count, "group")
-                why = f"{groups} of faces put aside as nobody or ignore, not searched: take theirs back"
+                why = f"{groups} of faces put aside with another model, not searched: take theirs back"
                 aside.append(Left("decisions", str(store_path(recog.path)), why))
-            return forget_in_store(recog.path, known.person, known.names, known.tracks, erase)
+            return forget_in_store(
+                recog.path,
+                known.person,
+                known.names,
+                known.tracks,
+                known.dimension,
+                known.likely,
+                erase,
+            )
 
         receipt = recog.forget(
             name,

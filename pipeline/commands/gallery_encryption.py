@@ -23,6 +23,17 @@ def encrypt(gallery: GalleryFile = None) -> None:
     path = _there(gallery)
     _change(path, sealed.seal)
     print(f"encrypted: {path}; keep the key where the gallery is not: without it nobody can read it")
+    beside = ", ".join(each.name for each in _in_plain(path))
+    print(f"not encrypted: tapes, events, snapshots, films{f'; beside it: {beside}' if beside else ''}")
+
+
+def _in_plain(gallery: Path) -> list[Path]:
+    """What is kept of people beside a gallery, and not encrypted with it."""
+    from pipeline.authentication.tries import tries_path
+    from pipeline.service.store import store_path, tape_path
+
+    kept = (store_path(gallery), tape_path(gallery), tries_path(gallery))
+    return [each for each in kept if each.exists()]
 
 
 def decrypt(gallery: GalleryFile = None) -> None:

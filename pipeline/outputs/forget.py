@@ -30,8 +30,9 @@ from pipeline.outputs.forgetting import (
     tracks_in,
 )
 from pipeline.outputs.ledger import SENT, Entry
-from pipeline.tapes.purge import Found, Purged, find, purge
+from pipeline.tapes.purge import Found, Purged, find, likely, purge
 from pipeline.tapes.tape import Tape
+from pipeline.types import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Known:
     person: str  # the gallery's id
     names: frozenset[str]  # theirs, and what they were called before
     tracks: frozenset[Track]  # taken for theirs, on tapes and in events
+    dimension: int  # of an embedding
+    likely: Callable[[Floats], Sequence[bool]]  # which of embeddings (n, d) are likelier theirs than not
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,14 @@ def forget(
         strays = [each for each in pictures_in(files, tracks) if each.resolve() not in ours]
         for folder in sorted({each.parent for each in strays}):
             pictures[folder] = sorted(each for each in strays if each.parent == folder and each.is_file())
-        counted = elsewhere(Known(str(person.id), names, frozenset(tracks)), not dry_run)
+        known = Known(
+            str(person.id),
+            names,
+            frozenset(tracks),
+            theirs[0].embedding.size,
+            lambda embeddings: likely(embeddings, name, judge),
+        )
+        counted = elsewhere(known, not dry_run)
         if dry_run:
             purged = [Purged(path, len(each.embeddings), len(each.tracks), 0) for path, each in found.items()]
             events = [count_events(file, names, tracks) for file in files]

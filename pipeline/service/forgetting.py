@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.service.store import Store, store_path
+from pipeline.types import Floats
 
 Track = tuple[str, int]  # the id of a run, and the number of a track in it
 
 
 def forget_in_store(
-    gallery: Path, person: str, names: Iterable[str], tracks: Iterable[Track], erase: bool
+    gallery: Path,
+    person: str,
+    names: Iterable[str],
+    tracks: Iterable[Track],
+    dimension: int,
+    likely: Callable[[Floats], Sequence[bool]],
+    erase: bool,
 ) -> Mapping[str, int]:
     """Erase somebody's events, pictures and all, from the service's file beside a gallery, if there is one.
 
@@ -20,6 +30,9 @@ def forget_in_store(
         person: the gallery's id; one that is gone has no events of that name either.
         names: all that the person has or had.
         tracks: those that count as the person's on tapes, whatever the events say.
+        dimension: of an embedding.
+        likely: tells of embeddings (n, d) which are likelier the person's than anybody else's. A group that
+            was put aside as "nobody" or "ignore" bears no name: it goes if one of its faces is.
         erase: else they are only counted.
 
     Returns:
@@ -41,10 +54,16 @@ def forget_in_store(
             connection.executemany(
                 "INSERT OR IGNORE INTO gone SELECT id FROM events WHERE run = ? AND track = ?", list(tracks)
             )
+            aside = _put_aside(connection, dimension, likely)
             told = {
                 what: connection.execute(f"SELECT count(*) FROM {where}", given).fetchone()[0]
                 for what, where, given in _theirs(person)
             }
+            told["groups put aside"] = len(aside)
+            if erase and aside:
+                connection.executemany("DELETE FROM decisions WHERE id = ?", [(each,) for each in aside])
+                # The service marks again what belongs to the groups that are left.
+                connection.execute("UPDATE events SET ignored = 0 WHERE ignored")
             if erase:
                 for _, where, given in _theirs(person):
                     if "thumbnail" not in where:  # gone with its event
@@ -63,8 +82,8 @@ def forget_in_store(
     return told
 
 
-def put_aside(gallery: Path) -> int:
-    """How many decisions ("nobody", "ignore") the service keeps: faces without a name, not searched.
+def unreadable(gallery: Path, dimension: int) -> int:
+    """How many groups that were put aside hold no embeddings of this size: another model's, not searched.
 
     Raises:
         ServiceError: a service runs on it, or the file cannot be used.
@@ -73,7 +92,21 @@ def put_aside(gallery: Path) -> int:
     if not path.exists():
         return 0
     with closing(Store(path)) as store, store.reading() as connection:
-        return int(connection.execute("SELECT count(*) FROM decisions").fetchone()[0])
+        asked = "SELECT count(*) FROM decisions WHERE length(faces) = 0 OR length(faces) % ?"
+        return int(connection.execute(asked, (4 * dimension,)).fetchone()[0])
+
+
+def _put_aside(
+    connection: sqlite3.Connection, dimension: int, likely: Callable[[Floats], Sequence[bool]]
+) -> list[str]:
+    """The groups with somebody's face among theirs."""
+    found = []
+    for number, faces in connection.execute("SELECT id, faces FROM decisions").fetchall():
+        if faces and len(faces) % (4 * dimension) == 0:
+            embeddings = np.frombuffer(faces, "<f4").reshape(-1, dimension).astype(np.float32)
+            if any(likely(embeddings)):
+                found.append(str(number))
+    return found
 
 
 def _theirs(person: str) -> list[tuple[str, str, tuple[str, ...]]]:

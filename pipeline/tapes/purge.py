@@ -83,6 +83,11 @@ def theirs(looks: Looks, tracks: Sequence[TapedTrack], name: str, judge: Judge) 
     ]
 
 
+def likely(embeddings: Floats, name: str, judge: Judge) -> list[bool]:
+    """Which of `embeddings` (n, d) are likelier of the person enrolled as `name` than of anybody else."""
+    return [_likely(each, name, judge.people_count) for each in judge.ratios(embeddings)]
+
+
 def purge(tape: Tape, path: Path, found: Found) -> Purged:
     """Erase what was found, and make sure that it is gone.
 

@@ -17,6 +17,7 @@ from gallery import Gallery
 from gallery.types import NewTemplate
 from pipeline import build
 from pipeline.outputs import demo_film
+from pipeline.outputs.ledger import Ledger
 from pipeline.recognition import engine
 from pipeline.types import Image
 
@@ -67,6 +68,10 @@ def test_it_names_the_person_it_enrolled_and_nobody_else(
     told = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
     assert {each["name"] for each in told if each["event"] == "recognised"} == {demo_film.PERSON}
     assert cv2.imread(str(out / "contact-sheet.png")) is not None
+    for name in ("contact-sheet.png", "enrolled.jpg"):
+        assert (out / name).stat().st_mode & 0o777 == 0o600
+    noted = {(each.kind, Path(each.where).name) for each in Ledger(out / "gallery.db").entries()}
+    assert ("picture", "contact-sheet.png") in noted
     films = [cv2.VideoCapture(str(out / name)) for name in ("film.mp4", "annotated.mp4")]
     assert [film.get(cv2.CAP_PROP_FRAME_COUNT) for film in films] == [48, 48]
     # A second time it begins again.

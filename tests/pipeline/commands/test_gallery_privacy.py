@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline import build
+from pipeline.service.store import store_path
 
 
 @pytest.fixture
@@ -74,8 +75,12 @@ def test_an_encrypted_gallery_serves_every_command_that_has_the_key(
     key.write_bytes(b"correct horse battery staple")
     recog("gallery", "encrypt").refused("RECOG_KEY_FILE")
     monkeypatch.setenv("RECOG_KEY_FILE", str(key))
+    beside = store_path(build.gallery_path(None))
+    beside.write_bytes(b"")
     ended = recog("gallery", "encrypt")
     assert ended.code == 0, ended.err
+    assert f"not encrypted: tapes, events, snapshots, films; beside it: {beside.name}" in ended.out
+    beside.unlink()
     recog("gallery", "encrypt").refused("encrypted already")
     film = world.film(tmp_path / "film.mp4", world.RED)
     assert "red" in recog("run", "-s", film, "-e", tmp_path / "e.jsonl").out

@@ -8,8 +8,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from gallery import Gallery
 from pipeline.outputs.forgetting import erase_events, erase_pictures, files_of, snapshots_of, tracks_in
 from pipeline.outputs.ledger import Ledger
 
@@ -186,20 +188,40 @@ def test_what_the_service_remembers_goes_too(ran: Path, recog: Any) -> None:
         assert [row[0] for row in connection.execute("SELECT id FROM events")] == ["r-2"]
 
 
-def test_what_was_put_aside_as_nobody_is_not_searched_and_the_receipt_says_so(ran: Path, recog: Any) -> None:
+def test_groups_put_aside_as_nobody_or_ignore_are_searched_by_face(ran: Path, recog: Any) -> None:
     pytest.importorskip("fastapi")
     from contextlib import closing
 
     from pipeline import build
     from pipeline.service.store import Store, store_path
 
-    path = store_path(build.gallery_path(None))
+    gallery = build.gallery_path(None)
+    with Gallery.open(gallery, None, None) as opened:
+        red, blue = (
+            np.concatenate([each.embedding for each in opened.templates(name)]) for name in ("red", "blue")
+        )
+    path = store_path(gallery)
+    event = "INSERT INTO events VALUES ('r-9', 's', 'r', 9, 't', 't', 0, 0, 'unknown', NULL, NULL, 1, '', 3, "
     with closing(Store(path)) as store, store.writing() as connection:
-        connection.execute("INSERT INTO decisions VALUES ('d', 'ignore', 't', 1, x'00', NULL)")
-    left = json.loads(recog("forget", "red", "--json").out)["left"]
-    (said,) = [each for each in left if each["kind"] == "decisions"]
+        connection.execute(event + "'[]', NULL, 1, 0)")
+        for number, faces in (("both", np.concatenate([blue, red])), ("blue", blue)):
+            connection.execute(
+                "INSERT INTO decisions VALUES (?, 'ignore', 't', 1, ?, ?)",
+                (number, faces.astype("<f4").tobytes(), f"PICTURE-OF-{number}".encode()),
+            )
+        connection.execute("INSERT INTO decisions VALUES ('old', 'ignore', 't', 1, x'00', NULL)")
+    assert json.loads(recog("forget", "red", "--dry-run", "--json").out)["elsewhere"]["groups put aside"] == 1
+    told = json.loads(recog("forget", "red", "--json").out)
+    assert told["elsewhere"]["groups put aside"] == 1
+    with closing(Store(path)) as store, store.reading() as connection:
+        assert {row[0] for row in connection.execute("SELECT id FROM decisions")} == {"blue", "old"}
+        assert connection.execute("SELECT ignored FROM events WHERE id = 'r-9'").fetchone()[0] == 0
+    content = path.read_bytes()
+    assert b"PICTURE-OF-both" not in content
+    assert b"PICTURE-OF-blue" in content
+    (said,) = [each for each in told["left"] if each["kind"] == "decisions"]
     assert said["where"] == str(path)
-    assert "1 group of faces put aside" in said["why"]
+    assert "1 group of faces put aside with another model" in said["why"]
 
 
 def test_failures_that_recog_auth_counted_go_too(ran: Path, recog: Any) -> None:
