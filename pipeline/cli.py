@@ -31,6 +31,7 @@ COMMANDS = {
         "archive",
         "Make a tape and events of every film below a folder, on all processors or on a Ray cluster.",
     ),
+    "fleet": ("fleet", "app", "Watch cameras on many machines, with Ray."),
     "serve": ("serve", "app", "Watch cameras and films in a browser, name people, correct, over HTTP."),
     "replay": (
         "tape",

@@ -119,7 +119,8 @@ class Actors:
                     found.append((task, self._ray.get(each)))
                     self._idle.append(actor)
                 except self._ray.exceptions.RayError as error:
-                    found.append((task, Died(_why(error))))
+                    self._ray.kill(actor)  # it may only be out of reach: what it still does is done again
+                    found.append((task, Died(reason(error))))
         return found
 
     def close(self) -> None:
@@ -156,7 +157,7 @@ class Actors:
             if isinstance(cause := getattr(error, "cause", None), Exception):
                 raise PipelineError(f"a worker cannot begin: {cause}") from error
             if "creation task" in str(error):  # what it raised is in the text
-                raise PipelineError(f"a worker cannot begin: {_why(error)}") from error
+                raise PipelineError(f"a worker cannot begin: {reason(error)}") from error
             return  # its machine was lost meanwhile
         except self._ray.exceptions.RayError:
             return
@@ -167,6 +168,9 @@ class Actors:
         self._idle.append(actor)
 
 
-def _why(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why an actor does not answer, in one line."""
+    if "Unavailable" in type(error).__name__ or "node" in str(error).lower() and "died" in str(error).lower():
+        return "its machine is gone, or cannot be reached"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[-1] if lines else type(error).__name__)[:200]

@@ -1,0 +1,155 @@
+"""A real Ray cluster of two nodes on this machine, one of which is killed in the middle.
+
+Starting it takes most of the time. It is started once, for an archive and for a fleet of cameras.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import build
+from pipeline.config import Settings
+from pipeline.fleet.archive import Archive
+from pipeline.fleet.drive import Drive
+from pipeline.fleet.jobs import Recognise, Task
+from pipeline.fleet.plan import CameraPlan, Fleet
+from pipeline.fleet.prepare import films_below, recipe_of
+from pipeline.fleet.records import Records
+from pipeline.fleet.told import Told
+from pipeline.fleet.worker import places_of
+from siamese import libraries
+from siamese.runtime import Embedder
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+ROOM = {"num_cpus": 1, "memory": 2 << 30, "object_store_memory": 80 << 20}
+
+
+class Nodes:
+    """A cluster of a head and one more node, each with room for one worker."""
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster, self._other = cluster, None
+        self.address = cluster.address
+
+    def add(self) -> None:
+        if self._other is None:
+            self._other = self._cluster.add_node(**ROOM)
+
+    def kill(self) -> None:
+        self._cluster.remove_node(self._other, allow_graceful=False)
+        self._other = None
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    pytest.importorskip("ray", reason="needs Ray: install recog[ray]")
+    libraries.restrain()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_worker_niceness", "0")  # else workers get nothing on a machine that is busy
+        patch.setenv("RAY_raylet_start_wait_time_s", "120")
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster(initialize_head=True, head_node_args=ROOM | {"include_dashboard": False})
+        try:
+            yield Nodes(cluster)
+        finally:
+            cluster.shutdown()
+
+
+@pytest.fixture
+def empty_gallery(tmp_path: Path) -> Path:
+    path = tmp_path / "gallery.db"
+    build.gallery(path, Embedder(build.embedder_path(Settings())), create=True).close()
+    return path
+
+
+def test_of_an_archive_no_film_is_lost_or_done_twice_when_a_node_is_killed(
+    tmp_path: Path, nodes: Nodes, cut_film: Any, empty_gallery: Path
+) -> None:
+    from pipeline.fleet.cluster import Actors
+
+    nodes.add()
+    films, out = tmp_path / "films", tmp_path / "out"
+    films.mkdir()
+    for count in (20, 21, 22):
+        cut_film(films / f"{count}.mp4", (120, count, ()))
+    recipe, _ = recipe_of(films, out, empty_gallery, Settings(), 600.0, None, alone=False)
+    assert recipe.settings.runtime.threads == 1
+    given: list[Task] = []
+    with Records(out) as records, Actors(recipe, nodes.address, None) as crew:
+        while len(crew._idle) < 2:
+            assert crew.wait(1.0) == []
+        give = crew.give
+
+        def give_and_kill(task: Task) -> None:
+            give(task)
+            given.append(task)
+            if len([each for each in given if isinstance(each, Recognise)]) == 2 and len(crew._busy) == 2:
+                nodes.kill()
+
+        crew.give = give_and_kill  # type: ignore[method-assign]
+        ended = Archive(recipe, films_below(films, out), records).run(crew)
+    assert sorted(ended.done) == ["20.mp4", "21.mp4", "22.mp4"]
+    assert (ended.failed, ended.died) == ({}, 1)
+    lines = (out / ".recog-archive" / "done.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["frames"] for line in lines) == [20, 21, 22]
+    assert all(place.exists() for film in ended.done for place in places_of(out, film))
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_a_camera_whose_node_is_killed_is_watched_on_another(
+    tmp_path: Path, nodes: Nodes, cut_film: Any, empty_gallery: Path
+) -> None:
+    nodes.add()
+    film = cut_film(tmp_path / "a.mp4", (120, 240, ()), fps=2)  # two minutes, if it is not stopped before
+    fleet = Fleet(
+        gallery=empty_gallery,
+        out=tmp_path / "seen",
+        camera=tuple(
+            CameraPlan(name=name, source=str(film), processors=0.5, megabytes=500)
+            for name in ("door", "yard")
+        ),
+    )
+    lines: list[str] = []
+    with Told(fleet, Settings(), lines.append) as told:
+
+        def both_run() -> bool:
+            return all(each.state == "running" and each.seen for each in told.states.values())
+
+        steps: Iterator[Callable[[], bool]] = iter(
+            [both_run, _killing(nodes), lambda: told_again(told), both_run]
+        )
+        step = next(steps)
+
+        def stopped() -> bool:
+            nonlocal step
+            if step():
+                following = next(steps, None)
+                if following is None:
+                    return True
+                step = following
+            return False
+
+        Drive(fleet, Settings(), nodes.address).run(told, lines.append, stopped, lines.append)
+    values = json.loads((fleet.out / "fleet.json").read_text())
+    assert [each["name"] for each in values["cameras"]] == ["door", "yard"]
+    assert sum(each["restarts"] for each in values["cameras"]) >= 1
+    assert (fleet.out / "fleet.json").stat().st_mode & 0o777 == 0o600
+
+
+def _killing(nodes: Nodes) -> Callable[[], bool]:
+    def kill() -> bool:
+        nodes.kill()
+        return True
+
+    return kill
+
+
+def told_again(told: Told) -> bool:
+    return any(each.restarts for each in told.states.values())
