@@ -97,3 +97,31 @@ def test_the_container_runs_what_the_command_line_has() -> None:
     assert set(composed) <= options
     copied = re.findall(r"^COPY ([a-z]+) ", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     assert all((ROOT / each).is_dir() for each in copied)
+
+
+def test_the_containers_of_a_fleet_run_what_the_command_line_has() -> None:
+    import typer.main
+    import yaml
+
+    from pipeline.cli import app
+
+    services = yaml.safe_load((DEPLOY / "compose.fleet.yaml").read_text())["services"]
+    ours = {name: each["command"] for name, each in services.items() if each.get("entrypoint") == ["recog"]}
+    assert set(ours) == {"fleet", "archive"}
+    for given in ours.values():
+        command: Any = typer.main.get_command(app)
+        words = list(given)
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        command.make_context("recog", words)  # raises a UsageError
+    assert all("--disable-usage-stats" in services[each]["entrypoint"] for each in ("head", "node"))
+    assert all(services[each]["environment"]["RAY_USAGE_STATS_ENABLED"] == "0" for each in ours)
+
+
+def test_the_image_for_cuda_is_the_other_one_with_another_onnxruntime() -> None:
+    plain, cuda = ((DEPLOY / name).read_text() for name in ("Dockerfile", "Dockerfile.cuda"))
+    for line in ("USER 10001", "STOPSIGNAL SIGTERM", "COPY pipeline pipeline", "WORKDIR /data"):
+        assert line in plain
+        assert line in cuda
+    (line,) = [each for each in cuda.splitlines() if each.startswith("CMD [")]
+    assert json.loads(line.removeprefix("CMD "))[-2:] == ["--set", "runtime.provider=cuda"]

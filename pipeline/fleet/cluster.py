@@ -170,7 +170,8 @@ class Actors:
 
 def reason(error: Exception) -> str:
     """Why an actor does not answer, in one line."""
-    if "Unavailable" in type(error).__name__ or "node" in str(error).lower() and "died" in str(error).lower():
+    text = str(error).lower()
+    if "Unavailable" in type(error).__name__ or ("node" in text and "died" in text):
         return "its machine is gone, or cannot be reached"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[-1] if lines else type(error).__name__)[:200]

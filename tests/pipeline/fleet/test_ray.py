@@ -37,6 +37,10 @@ class Nodes:
         self._cluster, self._other = cluster, None
         self.address = cluster.address
 
+    @property
+    def both(self) -> bool:
+        return self._other is not None
+
     def add(self) -> None:
         if self._other is None:
             self._other = self._cluster.add_node(**ROOM)
@@ -48,11 +52,11 @@ class Nodes:
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    pytest.importorskip("ray", reason="needs Ray: install recog[ray]")
-    libraries.restrain()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_worker_niceness", "0")  # else workers get nothing on a machine that is busy
         patch.setenv("RAY_raylet_start_wait_time_s", "120")
+        libraries.restrain()  # as the other two, before Ray is imported
+        pytest.importorskip("ray", reason="needs Ray: install recog[ray]")
         from ray.cluster_utils import Cluster
 
         cluster = Cluster(initialize_head=True, head_node_args=ROOM | {"include_dashboard": False})
@@ -81,7 +85,6 @@ def test_of_an_archive_no_film_is_lost_or_done_twice_when_a_node_is_killed(
         cut_film(films / f"{count}.mp4", (120, count, ()))
     recipe, _ = recipe_of(films, out, empty_gallery, Settings(), 600.0, None, alone=False)
     assert recipe.settings.runtime.threads == 1
-    given: list[Task] = []
     with Records(out) as records, Actors(recipe, nodes.address, None) as crew:
         while len(crew._idle) < 2:
             assert crew.wait(1.0) == []
@@ -89,8 +92,7 @@ def test_of_an_archive_no_film_is_lost_or_done_twice_when_a_node_is_killed(
 
         def give_and_kill(task: Task) -> None:
             give(task)
-            given.append(task)
-            if len([each for each in given if isinstance(each, Recognise)]) == 2 and len(crew._busy) == 2:
+            if isinstance(task, Recognise) and len(crew._busy) == 2 and nodes.both:
                 nodes.kill()
 
         crew.give = give_and_kill  # type: ignore[method-assign]
