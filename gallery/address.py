@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -84,6 +85,12 @@ def address(path: Path) -> str:
 def secrets(path: Path) -> dict[str, str]:
     """What was taken out of the address, as parameters of libpq."""
     return dict(_given.get(address(path), {}))
+
+
+def remember(path: Path | None, given: Mapping[str, str]) -> None:
+    """Take over, in another process, what `secrets` told of an address here."""
+    if path is not None and given:
+        _given[address(path)] = dict(given)
 
 
 def exists(path: Path) -> bool:

@@ -6,10 +6,12 @@ One that is lost with its machine is begun again where there is room then.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from gallery.address import is_server, remember, secrets
 from pipeline.config import Settings
 from pipeline.fleet.cluster import connect, reason
 from pipeline.fleet.plan import CameraPlan, Fleet
@@ -25,8 +27,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before a camera that failed is
 class _Actor:
     """A camera, as the cluster runs it."""
 
-    def __init__(self, source: str, gallery: Any, settings: Settings) -> None:
+    def __init__(
+        self, source: str, gallery: Path | None, given: Mapping[str, str], settings: Settings
+    ) -> None:
         libraries.restrain()
+        remember(gallery, given)
         self._watch = Watch(source, gallery, settings)
 
     def news(self, seconds: float) -> News:
@@ -57,7 +62,8 @@ class Drive:
         Raises:
             PipelineError: the cluster does not answer.
         """
-        self._fleet, self._settings = fleet, settings
+        self._people, self._settings = fleet.people(), settings
+        self._given = secrets(self._people) if self._people is not None and is_server(self._people) else {}
         self._ray = connect(address)
         self._places = [_Place(each) for each in fleet.camera]
 
@@ -101,7 +107,7 @@ class Drive:
             max_restarts=0,  # the driver begins it again: what it told until then is a run of its own
             max_task_retries=0,
         )(_Actor)
-        place.actor = kind.remote(camera.source, self._fleet.gallery, settings)
+        place.actor = kind.remote(camera.source, self._people, self._given, settings)
         place.asked, place.begun = place.actor.news.remote(ASK), time.monotonic()
         told.change(camera, "waiting", "for a machine with room for it")
 

@@ -5,7 +5,8 @@ None of them holds a frame, an embedding, or anybody's name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.config import Settings
@@ -23,6 +24,7 @@ class Recipe:
     gallery: Path | None
     settings: Settings
     longest: float  # seconds from which a film is cut into parts; 0 for never
+    secrets: Mapping[str, str] = field(repr=False)  # of the gallery's server
     made_with: str  # models and settings, as `worker.made_with` says; a worker that has others is refused
 
     def work_of(self, key: str) -> Path:

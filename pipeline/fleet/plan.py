@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
+from gallery.address import is_server, place
 from pipeline.config import Section
 from pipeline.errors import ConfigError
 from pipeline.paths import expanded
@@ -35,9 +36,16 @@ class CameraPlan(Section):
 class Fleet(Section):
     """What `fleet.toml` says."""
 
-    gallery: Path | None = None
+    gallery: str | None = Field(None, repr=False)  # a file, or the address of a server
     out: Path
     camera: tuple[CameraPlan, ...] = Field(min_length=1)
+
+    def people(self) -> Path | None:
+        """Where the gallery is; None for the user's own. Raises GalleryError for an address that is none."""
+        if self.gallery is None:
+            return None
+        found = place(self.gallery)
+        return found if is_server(found) else expanded(found).absolute()
 
     @field_validator("camera")
     @classmethod
@@ -66,5 +74,4 @@ def read_fleet(path: Path) -> Fleet:
         first = error.errors(include_input=False)[0]
         where = ".".join(str(each + 1) if isinstance(each, int) else each for each in first["loc"])
         raise ConfigError(f"{path}: {where}: {first['msg'].lower().removeprefix('value error, ')}") from error
-    gallery = None if fleet.gallery is None else expanded(fleet.gallery).absolute()
-    return fleet.model_copy(update={"gallery": gallery, "out": expanded(fleet.out).absolute()})
+    return fleet.model_copy(update={"out": expanded(fleet.out).absolute()})

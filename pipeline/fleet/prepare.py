@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gallery.address import is_server
+from gallery.address import is_server, secrets
 from pipeline import build
 from pipeline.config import Settings
 from pipeline.errors import SourceError
@@ -65,15 +65,15 @@ def recipe_of(
     )
     with models(gallery, settings, report) as made:
         chosen = made_with(made.embedder, made.detector, settings)
-    place = build.gallery_path(gallery)
-    return (
-        Recipe(
-            folder.absolute(),
-            out.absolute(),
-            None if gallery is None else place if is_server(place) else place.absolute(),
-            settings,
-            longest,
-            chosen,
-        ),
-        count,
+    people = None if gallery is None else build.gallery_path(gallery)
+    server = people is not None and is_server(people)
+    recipe = Recipe(
+        folder.absolute(),
+        out.absolute(),
+        people if people is None or server else people.absolute(),
+        settings,
+        longest,
+        secrets(people) if people is not None and server else {},
+        chosen,
     )
+    return recipe, count

@@ -163,7 +163,7 @@ class Told:
         )
         source = _Remote(camera.name, begun)
         about = About(source, begun.fps, self.fingerprint, self.dimension)
-        ledger = Ledger(build.gallery_path(self.fleet.gallery))
+        ledger = Ledger(build.gallery_path(self.fleet.people()))
         with ExitStack() as stack:
             opened = stack.enter_context(Opened(outputs, about, ledger, self.report))
             self._runs[camera.name] = _Run(source, opened, stack.pop_all())

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from gallery.address import remember
 from gallery.errors import GalleryError
 from pipeline import build
 from pipeline.config import Settings
@@ -71,6 +72,7 @@ class Worker:
             driver's.
         """
         self._recipe = recipe
+        remember(recipe.gallery, recipe.secrets)
         with ExitStack() as stack:
             self._made: Models = stack.enter_context(models(recipe.gallery, recipe.settings))
             if recipe.made_with != made_with(self._made.embedder, self._made.detector, recipe.settings):

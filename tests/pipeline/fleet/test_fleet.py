@@ -51,7 +51,7 @@ def heard(tmp_path: Path, cut_film: Any, gallery: Path, detector: Any) -> list[N
 @pytest.fixture
 def fleet(tmp_path: Path, gallery: Path) -> Fleet:
     cameras = tuple(CameraPlan(name=name, source="rtsp://ada:secret@host/live") for name in ("door", "yard"))
-    return Fleet(gallery=gallery, out=tmp_path / "seen", camera=cameras)
+    return Fleet(gallery=str(gallery), out=tmp_path / "seen", camera=cameras)
 
 
 def told_of(fleet: Fleet) -> list[dict[str, Any]]:
@@ -172,3 +172,21 @@ def test_without_ray_it_says_what_to_install(
     path = tmp_path / "fleet.toml"
     path.write_text(FLEET.format(out=tmp_path / "seen"))
     recog("fleet", "run", path).refused("uv sync --extra ray")
+
+
+def test_a_gallery_on_a_server_is_named_without_its_password_which_travels_apart() -> None:
+    import pickle
+
+    from gallery.address import remember, secrets
+
+    camera = CameraPlan(name="door", source="0")
+    fleet = Fleet(gallery="postgresql://ada:secret@host/people", out=Path("seen"), camera=(camera,))
+    people = fleet.people()
+    assert people is not None
+    assert str(people) == "postgresql://ada@host/people"
+    assert secrets(people) == {"password": "secret"}
+    assert "secret" not in repr(fleet) + str(pickle.dumps(people))
+    elsewhere = pickle.loads(pickle.dumps(people))
+    assert str(elsewhere) == str(people)
+    remember(elsewhere, {"password": "other"})
+    assert secrets(elsewhere) == {"password": "other"}

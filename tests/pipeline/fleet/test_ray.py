@@ -111,7 +111,7 @@ def test_a_camera_whose_node_is_killed_is_watched_on_another(
     nodes.add()
     film = cut_film(tmp_path / "a.mp4", (120, 240, ()), fps=2)  # two minutes, if it is not stopped before
     fleet = Fleet(
-        gallery=empty_gallery,
+        gallery=str(empty_gallery),
         out=tmp_path / "seen",
         camera=tuple(
             CameraPlan(name=name, source=str(film), processors=0.5, megabytes=500)
