@@ -886,6 +886,23 @@ class Recog:
             )
             return replace(outcome, rehearsal=rehearsal)
 
+    def expire(self) -> list[str]:
+        """Remove everybody whose newest photo is older than `keep.people` days; their names.
+
+        Nobody where that is not set. Does what `recog run` and `recog serve` do; tapes, events and snapshots
+        have settings of their own.
+
+        Raises:
+            GalleryError: the gallery cannot be read or written.
+        """
+        days = self.settings.keep.people
+        if days is None or not self.path.exists():
+            return []
+        from pipeline.enrolment.expiry import expire
+
+        with self._lock, self.gallery() as people:
+            return expire(people, days)
+
     def forget(
         self,
         name: str,

@@ -139,6 +139,11 @@ class KeepSettings(Section):
     rotate: float = Field(
         64.0, gt=0, description="megabytes from which an events file is put aside under a name with the time"
     )
+    people: float | None = Field(
+        None,
+        gt=0,
+        description="days after their newest photo that somebody leaves the gallery; never if empty",
+    )
 
 
 class BlurSettings(Section):

@@ -117,6 +117,11 @@ def run(
         settings.mqtt,
         camera_ids(specs)[0],
     )
+    if settings.keep.people is not None:
+        from pipeline.api import Recog
+
+        with Recog.open(gallery, settings) as recog:
+            recog.expire()
     if out is not None:
         for line in left_behind(out if len(specs) > 1 else out.parent):
             print(line, file=sys.stderr)

@@ -234,11 +234,12 @@ class Review:
             return self._recog.add_strangers(faces)
 
     def sweep(self) -> None:
-        """Delete what is kept longer than the setting says: pictures of faces, and looks on the tape.
+        """Delete what is kept longer than the settings say: pictures of faces, looks on the tape, people.
 
         Raises:
-            ServiceError, SourceError: something cannot be written now.
+            GalleryError, ServiceError, SourceError: something cannot be written now.
         """
+        self._recog.expire()
         self._corrections.reconcile()
         self._corrections.forget()
         before = datetime.now(UTC) - timedelta(days=self._days())
