@@ -28,6 +28,8 @@ from pipeline.types import Image
 
 LONGEST_FILM = 86_400.0  # seconds; a container that claims more is not believed
 FASTEST = 1000.0  # frames a second; the same
+_ONE_PLACE = 10  # packets within which what is damaged is one place
+_TORN, _SOON = 4, 10.0  # packets in which a clock jumps, if it does; seconds from which on it has
 _FUTILE = 64  # errors of reading one after the other, after which the rest of a file is given up
 _DISCONTINUOUS = 0x200  # FFmpeg's flag of formats whose clock may jump: MPEG transport and program streams
 
@@ -88,6 +90,9 @@ class Decoder:
         self.length = _length_of(container, self._stream)
         self.frame_count = self._count()
         self.reached, self.damaged, self.broken, self.last = 0.0, 0, False, last
+        self._fed, self._silent = 0, 0  # packets that were decoded, and those of them since a picture came
+        self._hurt = -_ONE_PLACE  # the packet at which something was damaged last
+        self._torn, self._shown = 0, 0.0  # packets to wait after one with a loss; the clock at the latest
 
     @property
     def interlaced(self) -> bool:
@@ -120,7 +125,7 @@ class Decoder:
 
     def is_whole(self, tolerance: float) -> bool:
         """Whether what was claimed has been read, but for this share of it."""
-        if self.broken:
+        if self.broken or self._silent > max(2, tolerance * self._fed):
             return False
         # The length of one that jumps is an estimate from the file itself.
         if self.length is None or self.jumps:
@@ -140,7 +145,7 @@ class Decoder:
                 self.broken = True
                 self._finish()
             else:  # behind a damaged spot there may be more
-                self.damaged += self._errors == 1
+                self._damage()
                 self._packets = iter(self._container.demux())
             return
         if packet is None:
@@ -154,16 +159,42 @@ class Decoder:
 
     def _decode(self, packet: Packet[Any] | None) -> None:
         """Decode a packet; None for what the decoder holds back at the end."""
+        if packet is not None and packet.size and not packet.is_discard:
+            self._fed, self._silent = self._fed + 1, self._silent + 1
+            self._notice_loss(packet)
         try:
             frames = self._stream.codec_context.decode(packet)
         except av.error.EOFError:
             return
         except (av.error.FFmpegError, MemoryError):  # a damaged stream can claim a size that cannot be had
-            self.damaged += 1
+            self._damage()
             return
+        if frames:  # at the end, one for each packet that was held back
+            self._silent = 0 if packet is not None and packet.size else max(0, self._silent - len(frames))
         for frame in frames:
-            self.damaged += bool(frame.is_corrupt)
+            if frame.is_corrupt:
+                self._damage()
             self._take(frame)
+
+    def _notice_loss(self, packet: Packet[Any]) -> None:
+        """Count what a container misses; where its clock jumps soon after, another film begins instead."""
+        ticks = packet.pts if packet.dts is None else packet.dts
+        if ticks is None or packet.time_base is None:
+            return
+        before, self._shown = self._shown, float(ticks * packet.time_base)
+        if packet.is_corrupt:
+            self._torn = _TORN
+        elif self._torn:
+            self._torn -= 1
+            if not 0 <= self._shown - before <= _SOON:
+                self._torn = 0
+            elif not self._torn:
+                self._damage()
+
+    def _damage(self) -> None:
+        """Count a damaged place, unless it is the one that was counted just before."""
+        self.damaged += self._fed - self._hurt >= _ONE_PLACE
+        self._hurt = self._fed
 
     def _take(self, frame: VideoFrame) -> None:
         if self._deinterlacer is None and frame.interlaced_frame:

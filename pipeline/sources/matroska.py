@@ -16,12 +16,16 @@ _SCALE, _TIMESTAMP = 0x2AD7B1, 0xE7
 # What may stand in a segment: besides these two a head for seeking, tracks, chapters, attachments, cues,
 # tags, and room left free.
 _KNOWN = {_INFO, _CLUSTER, 0x114D9B74, 0x1654AE6B, 0x1043A770, 0x1941A469, 0x1C53BB6B, 0x1254C367, 0xEC, 0xBF}
+# What may stand in a cluster: its time, place and the size of the one before, blocks alone and in groups.
+_BLOCKS = {_TIMESTAMP, 0xA7, 0xAB, 0xA3, 0xA0, 0xAF, 0xEC, 0xBF}
 _HEAD = 12  # bytes of the longest name and size
 _MOST = 200_000  # elements in a segment: one each second for two days
 
 
 def last_cluster(file: int) -> float | None:
     """Seconds at which the last cluster of a whole file begins; None of what is not known to be whole.
+
+    A file whose last cluster is damaged is not: what stood behind the damage cannot be found.
 
     Args:
         file: a descriptor; where it stands does not matter, and stays.
@@ -43,19 +47,29 @@ def _walk(file: int, size: int) -> float | None:
     # Without a length it was written to where nobody could go back: its end is not declared.
     if name != _SEGMENT or length is None or at + length > size:
         return None
-    end, scale, latest = at + length, 1_000_000, None
+    end, scale, latest, blocks = at + length, 1_000_000, None, (0, 0)
     for _ in range(_MOST):
         if at == end:
-            return None if latest is None else latest * scale / 1e9
+            return None if latest is None or not _follow(file, *blocks) else latest * scale / 1e9
         name, first, length = _element(file, at)
         if name not in _KNOWN or length is None or first + length > end:
             return None
         if name == _INFO:
             scale = _number(file, first, first + length, _SCALE) or scale
         elif name == _CLUSTER:
-            latest = _number(file, first, first + length, _TIMESTAMP)
+            latest, blocks = _number(file, first, first + length, _TIMESTAMP), (first, first + length)
         at = first + length
     return None
+
+
+def _follow(file: int, at: int, end: int) -> bool:
+    """Whether the blocks of a cluster follow each other up to its end."""
+    while at < end:
+        name, first, length = _element(file, at)
+        if name not in _BLOCKS or length is None:
+            return False
+        at = first + length
+    return at == end
 
 
 def _element(file: int, at: int) -> tuple[int, int, int | None]:

@@ -206,6 +206,35 @@ def test_a_damaged_spot_costs_a_few_frames_and_not_the_rest(tmp_path: Path) -> N
     assert "concealed or skipped" in source.remark
 
 
+def test_what_is_missing_in_a_transport_stream_is_counted_and_a_second_one_behind_it_is_not(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "a.ts", 60, codec="mpeg2video")
+    whole = path.read_bytes()
+    for kept, told in ((whole[: 188 * 60] + whole[188 * 66 :], True), (whole + whole, False)):
+        path.write_bytes(kept)
+        _, source = read(path)
+        assert (source.remark is not None, source.complaint) == (told, None)
+
+
+def test_a_film_of_unknown_length_whose_last_pictures_cannot_be_decoded_is_complained_of(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "a.hevc", 60, codec="libx265")
+    content = path.read_bytes()
+    starts = [at for at in range(len(content) - 3) if content[at : at + 3] == b"\x00\x00\x01"]
+    first = starts[len(starts) // 2]  # from here on, nothing that a decoder could read
+    noise = np.random.default_rng(0).integers(1, 255, len(content), np.uint8).tobytes()
+    damaged = bytearray(content)
+    for begin, end in itertools.pairwise([*(at for at in starts if at >= first), len(content)]):
+        damaged[begin + 5 : end] = noise[begin + 5 : end]
+    path.write_bytes(damaged)
+    frames, source = read(path)
+    assert 10 < len(frames) < 55
+    assert source.complaint is not None
+    assert f"cut short: {len(frames)} frames could be read" in source.complaint
+
+
 def test_a_film_that_lacks_its_end_is_complained_of(tmp_path: Path) -> None:
     noise = np.random.default_rng(0)
     pictures = (noise.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(100))

@@ -103,3 +103,14 @@ def test_nothing_is_known_of_a_pipe() -> None:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def test_damage_in_the_last_cluster_leaves_it_unknown_whether_it_was_read_to_its_end(film: Path) -> None:
+    content = bytearray(film.read_bytes())
+    begin, end = (
+        content.rindex(b"\x1f\x43\xb6\x75") + 30,
+        content.rindex(b"\x1c\x53\xbb\x6b"),
+    )  # cluster, cues
+    content[begin:end] = b"\x10" * (end - begin)
+    film.write_bytes(content)
+    assert last(film) is None
