@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from pipeline.identity.verify import Answer, Comparison
     from pipeline.outputs.forget import Known, Receipt
     from pipeline.outputs.home import Telling
+    from pipeline.outputs.posting import Posting
     from pipeline.protocols import Detector
     from pipeline.recognition.following import Following
     from pipeline.recognition.past import Past
@@ -91,6 +92,7 @@ __all__ = [
     "Picture",
     "Portrait",
     "Portraits",
+    "Posting",
     "Probe",
     "Prompt",
     "Reach",
@@ -135,6 +137,7 @@ _LAZY = {
     "Past": "pipeline.recognition.past",
     "Portrait": "pipeline.enrolment.portraits",
     "Portraits": "pipeline.enrolment.portraits",
+    "Posting": "pipeline.outputs.posting",
     "Probe": "pipeline.faces.examine",
     "Prompt": "pipeline.authentication.parts",
     "Reach": "pipeline.sources.reach",
@@ -729,6 +732,26 @@ class Recog:
         if self.settings.mqtt.url:
             Ledger(self.path).note("mqtt", self.settings.mqtt.url)
         return telling
+
+    def posting(self, url: str | None, report: Report = _log.warning, linger: float = 1.0) -> Posting:
+        """What posts the events of sources to a web address, as `recog run --webhook` does; None: to nobody.
+
+        Make a `Posting.source()` for each run of a source, give it every result, and `close` it.
+
+        Args:
+            report: is told in a line, from any thread, when deliveries begin to fail and work again.
+            linger: seconds that `Posting.close` waits at most for what is not delivered yet.
+
+        Raises:
+            SinkError: the address is no web address.
+        """
+        from pipeline.outputs.ledger import Ledger
+        from pipeline.outputs.posting import Posting
+
+        made = Posting(url, report, self.settings.blur.who, linger)
+        if url is not None:
+            Ledger(self.path).note("webhook", url)
+        return made
 
     def portraits(self) -> Portraits:
         """What keeps the best looks at each track of a source that is followed, to enroll people from later.

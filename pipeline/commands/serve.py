@@ -78,6 +78,9 @@ def serve(
         typer.Option("--tls-key", metavar="FILE", help="Private key of the certificate (PEM)."),
         Use.READ,
     ] = None,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", metavar="URL", help="Post each event there as JSON.")
+    ] = None,
     mqtt: Mqtt = None,
     blur: Blur = None,
     blur_style: BlurStyle = None,
@@ -106,11 +109,13 @@ def serve(
     from pipeline.service.access import Access, Bind
     from pipeline.service.addresses import given
     from pipeline.service.app import make_app
+    from pipeline.service.memory import share_memory
     from pipeline.service.options import Options
     from pipeline.service.server import listening, serve_app
     from pipeline.service.service import Service
     from pipeline.service.store import Store, store_path
 
+    share_memory()
     if (certificate is None) != (key is None):
         raise typer.BadParameter("give the certificate and its key", param_hint="--tls-cert, --tls-key")
     settings = with_blur(settings_from(config, assignments, detector, model), blur, blur_style)
@@ -127,6 +132,7 @@ def serve(
         port,
         tls=certificate is not None,
         behind_proxy=behind_proxy,
+        webhook=webhook,
     )
     with Recog.open(gallery, settings) as recog:
         beside(recog.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from pipeline.api import Result
 
@@ -13,6 +15,19 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _STAGES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _DELAYS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 STATES = ("starting", "running", "paused", "lost", "ended", "failed")
+
+
+class _Counts(Collector):
+    """Counts that somebody else keeps, by result."""
+
+    def __init__(self, name: str, help_text: str, read: Callable[[], Mapping[str, int]]) -> None:
+        self._name, self._help, self._read = name, help_text, read
+
+    def collect(self) -> Iterator[Metric]:
+        told = CounterMetricFamily(self._name, self._help, labels=["result"])
+        for result, count in self._read().items():
+            told.add_metric([result], count)
+        yield told
 
 
 class Metrics:
@@ -57,6 +72,10 @@ class Metrics:
         gauge = Gauge(name, help_text, registry=self._registry)
         gauge.set_function(read)
         self._gauges.append(gauge)
+
+    def count(self, name: str, help_text: str, read: Callable[[], Mapping[str, int]]) -> None:
+        """Tell counts by their result that are read when Prometheus asks."""
+        self._registry.register(_Counts(name, help_text, read))
 
     def frame(self, source: str, result: Result, delay: float | None) -> None:
         """Count a result.

@@ -17,6 +17,7 @@ class Options:
         host, port: where it listens.
         tls: whether it speaks TLS itself.
         behind_proxy: something else brings TLS, and says who the client is.
+        webhook: the address that events are posted to.
     """
 
     sources: tuple[str, ...] = ()
@@ -26,3 +27,4 @@ class Options:
     port: int = 8000
     tls: bool = False
     behind_proxy: bool = False
+    webhook: str | None = None

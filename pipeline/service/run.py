@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.api import Following, Identity, Recog, Result, State, Telling, TrackedFace
+from pipeline.api import Following, Identity, Posting, Recog, Result, State, Telling, TrackedFace
 from pipeline.service.board import Board, Shown
 from pipeline.service.metrics import Metrics
 from pipeline.service.names import Names
@@ -43,6 +43,7 @@ class Desk:
     sightings: Sightings
     metrics: Metrics
     names: Names
+    posting: Posting
     watchers: Sequence[Watcher] = ()
 
 
@@ -67,7 +68,7 @@ class Run:
         self._desk, self._source, self._frames = desk, source, frames
         self._visits = Visits(source, run, desk.names.id_of, desk.recog.settings.track.patience)
         self._taping = Taping(desk.recog, desk.tape, run, frames.name, frames.live, days)
-        self._home = home
+        self._home, self._posted = home, desk.posting.source()
         self._dropped = 0
 
     @property
@@ -81,6 +82,7 @@ class Run:
         visits = list(self._visits.take(result))
         desk.board.put(Shown(self._source, result, [self._told(face) for face in result.faces]))
         self._taping.take(result)
+        self._posted.take(result)
         if self._home is not None:
             self._home.take(result)
         for watcher in desk.watchers:
@@ -98,6 +100,7 @@ class Run:
         self._taping.close()
         for watcher in self._desk.watchers:
             watcher.ended(self._run)
+        self._posted.close()
         if self._home is not None and (lost := self._home.close()):
             _log.warning("%s", lost)
 

@@ -42,6 +42,7 @@ class Service:
         metrics: what Prometheus is told.
         sightings: the events.
         cameras: the sources.
+        posting: posts what is seen to a web address, if there is one.
         watchers: are given every result of every source, too.
         portraits: the best looks at every face.
         corrections: what somebody said of events.
@@ -61,7 +62,18 @@ class Service:
         self.names = Names(recog, self._people_changed)
         self.sightings = Sightings(store, self.board.tell, self.names.name_of)
         self.watchers: list[Watcher] = []
-        desk = Desk(recog, self.tape, self.board, self.sightings, self.metrics, self.names, self.watchers)
+        self.posting = recog.posting(options.webhook)
+        self.metrics.count("recog_webhook_events", "Events for the webhook.", lambda: self.posting.counts)
+        desk = Desk(
+            recog,
+            self.tape,
+            self.board,
+            self.sightings,
+            self.metrics,
+            self.names,
+            self.posting,
+            self.watchers,
+        )
         self.cameras = Cameras(store, desk, lambda host, port: reach(options, host, port))
         days = lambda: self.cameras.days  # noqa: E731
         self.portraits = Keeper(recog, store, days)
@@ -113,6 +125,8 @@ class Service:
         """End all that `start` began, with everything stored."""
         self.halt()
         self.cameras.stop()
+        if lost := self.posting.close():
+            _log.warning("%s", lost)
         self.jobs.stop()
         self.portraits.stop()
         self.sightings.stop()

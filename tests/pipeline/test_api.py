@@ -57,6 +57,7 @@ def test_the_surface_is_what_all_says_and_each_name_can_be_had() -> None:
             "Explanation",
             "Finding",
             "Photograph",
+            "Posting",
             "Reach",
             "Sighting",
             "Receipt",
