@@ -67,8 +67,8 @@ def get_calibration(service: ServiceDep) -> Calibration:
         )  # fmt: skip
     else:
         state, sentence = "none", (
-            f"A name is given where it is at least {1 - target:.1%} likely, as far as other people tell; "
-            "calibrate to have that tried with strangers against those enrolled here."
+            f"A name is given where it is at least {1 - target:.1%} likely, by what the model learned from "
+            "other people; calibrate to have that tried with strangers against those enrolled here."
         )  # fmt: skip
     return Calibration(
         state=state,

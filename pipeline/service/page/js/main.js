@@ -148,6 +148,7 @@ function leaveView() {
 let moved = false; // by a link since the page was opened: only then the focus goes to the new view's title
 window.addEventListener("hashchange", () => {
   moved = true;
+  closeDialogs(); // they belong to the view that is left
   show();
 });
 onLoggedOut(() => askForLogIn());

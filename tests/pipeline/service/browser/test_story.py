@@ -89,8 +89,11 @@ def say_that_it_is_not(opened: Tab) -> None:
     outcome.get_by_role("button", name="Undo").click()
     page.get_by_role("button", name=f"This is not {GRACE}").wait_for()
     assert verdicts(page) == before
+    page.locator(".card-sentence", has_text=f"{GRACE}: ").wait_for()
     linger(page)
-    page.keyboard.press("Escape")
+    page.locator(".candidate").get_by_role("link", name=GRACE).click()
+    page.get_by_role("heading", name="1 photo").wait_for()  # with no card before it
+    assert page.locator("dialog[open]").count() == 0
 
 
 def name_strangers(opened: Tab) -> None:

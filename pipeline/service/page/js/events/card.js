@@ -41,6 +41,7 @@ function eventCard(first, close) {
   const reasons = h("div", { class: "card-why", "aria-busy": "true" }, h("div", { class: "ghost ghost-line" }), h("div", { class: "ghost ghost-line" }));
   const right = h("div", { class: "card-right" });
   let told = "";
+  let asked = 0; // of two explanations that are asked for at a time, only the later is shown
 
   function update(now) {
     event = now;
@@ -65,12 +66,13 @@ function eventCard(first, close) {
   }
 
   async function explain() {
-    const wanted = told;
+    const mine = ++asked;
     try {
       const why = await api.get(path`/events/${event.id}/explain`);
-      if (wanted === told) fill(reasons, explained(event, why));
+      if (mine === asked) fill(reasons, explained(event, why));
     } catch (error) {
       if (error.status === undefined) throw error;
+      if (mine !== asked) return;
       // The looks of an old event are deleted by then; what it was decided by is still known.
       fill(reasons, h("p", {}, sentence(event.why)), h("p", { class: "faint" }, sentence(error.message)));
     }
