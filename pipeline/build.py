@@ -150,17 +150,20 @@ def tracking_detector(settings: Settings) -> Detector:
         kept = settings if follows_people else _from(settings, least)
         return finder(kept, detector(kept, graphs), graphs)
     whole = settings.of_photographs()  # faces outside a region are to be covered, too
-    wary = _from(whole, min(settings.blur.score, least), WaryDetector.ROOM * det.max_faces)
+    score = settings.blur.score
+    wary = _from(whole, min(score * WaryDetector.FAINTER, least), WaryDetector.ROOM * det.max_faces)
 
     def faces(size: int) -> Detector:
         return detector(wary.model_copy(update={"det": wary.det.model_copy(update={"size": size})}), graphs)
 
     sizes = det.size, max(det.size, settings.blur.size)
     if det.roi is None and not follows_people:
-        return WaryDetector(detector(wary, graphs), least, det.max_faces, faces, sizes, whole=True)
+        return WaryDetector(
+            detector(wary, graphs), least, det.max_faces, faces, sizes, whole=True, score=score
+        )
     kept = settings if follows_people else _from(settings, least)
     found = finder(kept, detector(kept, graphs), graphs)
-    return WaryDetector(found, least, det.max_faces, faces, sizes, whole=False)
+    return WaryDetector(found, least, det.max_faces, faces, sizes, whole=False, score=score)
 
 
 def _from(settings: Settings, score: float, most: int | None = None) -> Settings:

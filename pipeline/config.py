@@ -155,7 +155,12 @@ class BlurSettings(Section):
     style: Literal["pixelated", "blurred", "filled"] = Field(
         "pixelated", description="how a face is covered; filled leaves nothing of it"
     )
-    score: float = Field(0.05, gt=0, lt=1, description="score from which what may be a face is covered")
+    score: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="score from which what may be a face is covered; a small one from a fifth of it",
+    )
     size: int = Field(
         1280,
         ge=64,

@@ -14,12 +14,14 @@ import numpy as np
 
 from pipeline.detection.yolo import STRIDE
 from pipeline.protocols import Detector
-from pipeline.types import Detections, Image
+from pipeline.types import Detections, Floats, Image
 
 
 class WaryDetector:
     """Another detector, whose unsure faces, and those beyond the most that are followed, are told apart."""
 
+    SMALL = 48  # pixels, the longer side: detectors are unsure of small faces, and small boxes cover little
+    FAINTER = 0.2  # share of the score from which those count
     ROOM = 10  # times as many faces are asked for as are followed, so that a crowd's rest is covered, too
 
     def __init__(
@@ -30,6 +32,7 @@ class WaryDetector:
         faces: Callable[[int], Detector],
         sizes: tuple[int, int],
         whole: bool,
+        score: float,
     ) -> None:
         """
         Args:
@@ -38,26 +41,37 @@ class WaryDetector:
             least, most: score from which a face is followed, and how many are at most, if `whole`.
             faces: makes a detector of unsure faces with an input of this long side.
             sizes: the input of `found`, and the most that a frame is looked at with: as large as it is.
+            score: from which something may be a face; what is `SMALL` may be one from `FAINTER` of it on.
         """
         self._found, self._least, self._most, self._whole = found, least, most, whole
-        self._faces, self._sizes = faces, sizes
+        self._faces, self._sizes, self._score = faces, sizes, score
         self._made: dict[int, Detector] = {}
         self.digest = found.digest
 
     def detect(self, image: Image) -> Detections:
         """Find faces in a BGR frame; `faint` holds what else may be one."""
+        return self.look(image, closely=True)
+
+    def look(self, image: Image, closely: bool) -> Detections:
+        """The same; unless `closely`, without the look at its own size, which costs four times the other."""
         seen = self._found.detect(image)
         faint = []
         if self._whole:
             sure = seen.scores >= self._least
             sure &= np.cumsum(sure) <= self._most  # best first
-            faint.append(seen.boxes[~sure])
+            faint.append(self._maybe(seen[~sure]))
             seen = seen[sure]
         own, most = self._sizes
         size = min(most, math.ceil(max(image.shape[:2]) / STRIDE) * STRIDE)
-        if size > own or not self._whole:
+        if (closely and size > own) or not self._whole:
             size = max(size, own)
             if size not in self._made:
                 self._made[size] = self._faces(size)
-            faint.append(self._made[size].detect(image).boxes)
-        return replace(seen, faint=np.concatenate(faint))
+            faint.append(self._maybe(self._made[size].detect(image)))
+        return replace(seen, faint=np.concatenate([np.zeros((0, 4), np.float32), *faint]))
+
+    def _maybe(self, found: Detections) -> Floats:
+        """The boxes (n, 4) of what may be a face."""
+        small = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0) < self.SMALL
+        least = np.where(small, self.FAINTER * self._score, self._score)
+        return found.boxes[found.scores >= least]

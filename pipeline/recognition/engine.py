@@ -16,6 +16,7 @@ import numpy as np
 from gallery.errors import GalleryError
 from pipeline import build
 from pipeline.config import Settings
+from pipeline.detection.wary import WaryDetector
 from pipeline.drawing.cover import Style, cover
 from pipeline.drawing.draw import draw
 from pipeline.errors import SinkError
@@ -33,6 +34,7 @@ from pipeline.recognition.held import given_out
 from pipeline.recognition.paint import ROOM, SETTLE, WHOLE, Painter, with_pictures
 from pipeline.recognition.recognise import Recogniser
 from pipeline.recognition.runner import Runner
+from pipeline.recognition.sparing import SparingDetector, once_in
 from pipeline.sources.base import Source
 from pipeline.sources.open import open_source
 from pipeline.sources.stills import Photo, Photos
@@ -43,6 +45,8 @@ from siamese.interrupt import stop_requested
 
 _log = logging.getLogger(__name__)
 MOMENT = 0.75  # seconds of a film in which a face is not looked at often enough to be decided
+# Seconds between two close looks at a film: what they see is covered for longer around them.
+CLOSELY = 1 / 3
 AHEAD = 0.25  # seconds for which pictures are held for what is found after them to be covered in them
 PIPED = 3.0  # seconds for which the pictures of a pipe are held at most; a second of 1080p takes 190 MB
 
@@ -258,8 +262,14 @@ class Stream:
         own = for_stills(settings) if stills else for_a_moment(settings, source)
         once = own.evidence.min_looks < settings.evidence.min_looks
         self.about = About(source, self.fps, fingerprint, dimension, settings.blur.who, once)
+        linger = 0.0 if stills else settings.blur.linger  # the next picture is another one
+        ahead = 0.0 if source.live and not held else min(linger, linger if self._again else AHEAD)
         if stills:
             made = made._replace(detector=UprightDetector(made.detector))
+        elif isinstance(made.detector, WaryDetector) and not source.live:
+            apart = min(CLOSELY, ahead, linger)
+            sparing = SparingDetector(made.detector, once_in(apart, source.fps, settings.det.every))
+            made = made._replace(detector=sparing)
         self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped, report=report, rule=rule)
         self._painter = Painter(
             held,
@@ -268,8 +278,6 @@ class Stream:
             pictures=not held or not source.repeatable,
             covers=None if rule is None else rule.covers,
         )
-        linger = 0.0 if stills else settings.blur.linger  # the next picture is another one
-        ahead = 0.0 if source.live and not held else min(linger, linger if self._again else AHEAD)
         self._covering = Covering(settings.blur, ahead, linger)
         stages: list[Callable[[Any], Any]] = [self.recogniser.detect, self.recogniser.identify]
         self._analysis = Runner(self._frames(), stages, live=source.live)

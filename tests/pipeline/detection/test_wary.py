@@ -36,7 +36,7 @@ def wary(found: Finds, most: int, whole: bool, limit: int = 64) -> tuple[WaryDet
         asked.append(size)
         return Finds(0.9, 0.05)
 
-    return WaryDetector(found, 0.15, most, faces, (64, limit), whole), asked
+    return WaryDetector(found, 0.15, most, faces, (64, limit), whole, 0.05), asked
 
 
 def test_unsure_ones_and_those_beyond_the_most_are_faint() -> None:
@@ -85,5 +85,18 @@ def test_a_region_does_not_keep_faces_outside_from_being_covered(monkeypatch: py
     assert seen.faint is not None
     assert (len(seen), len(seen.faint)) == (2, 2)
     region, whole = asked
-    assert (whole.roi, whole.confidence, whole.max_faces, whole.size) == (None, 0.05, 1000, 608)
+    assert whole.confidence == pytest.approx(0.01)
+    assert (whole.roi, whole.max_faces, whole.size) == (None, 1000, 608)
     assert (region.roi, region.confidence, region.max_faces) == ((0.5, 0, 1, 1), 0.15, 100)
+
+
+def test_small_ones_are_told_from_a_fifth_of_the_score_on_and_large_ones_are_not() -> None:
+    class Mixed(Finds):
+        def detect(self, image: Image) -> Detections:
+            boxes = np.array([[0, 0, 47, 20], [0, 0, 48, 20], [0, 0, 47, 20], [0, 0, 200, 200]], np.float32)
+            return Detections(boxes, np.array([0.011, 0.04, 0.009, 0.06]), np.zeros((4, 5, 2), np.float32))
+
+    detector, _ = wary(Mixed(), 9, whole=True)
+    faint = detector.detect(PICTURE).faint
+    assert faint is not None
+    assert faint.tolist() == [[0, 0, 47, 20], [0, 0, 200, 200]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.drawing.cover import CELLS, INK, STEPS, Style, cover
-from pipeline.types import Floats, Image
+from pipeline.drawing.cover import CELLS, INK, STEPS, Style, cover, joined
+from pipeline.types import Bools, Floats, Image
 
 STYLES: tuple[Style, ...] = ("pixelated", "blurred", "filled")
 
@@ -68,3 +68,29 @@ def test_a_small_box_does_not_show_more_of_a_large_one(noise: Image) -> None:
     alone = cover(noise, boxes(large), "pixelated")[40:52, 40:52]
     assert len(np.unique(both.reshape(-1, 3), axis=0)) <= len(np.unique(alone.reshape(-1, 3), axis=0)) + 5
     assert np.abs(both.astype(int) - alone).mean() <= STEPS
+
+
+def test_boxes_that_all_but_lie_in_larger_ones_are_joined_to_them_and_nothing_is_uncovered() -> None:
+    random = np.random.default_rng(0)
+    middles, sides = random.uniform(40, 160, (12, 2)), random.uniform(10, 40, (12, 1))
+    shaken = np.repeat(middles, 20, axis=0) + random.normal(0, 1, (240, 2))
+    half = np.repeat(sides, 20, axis=0) * random.uniform(0.9, 1.1, (240, 1)) / 2
+    boxes = np.concatenate([shaken - half, shaken + half], axis=1).astype(np.float32)
+    found = joined(boxes)
+    assert len(found) < 60
+    before, after = (filled(each) for each in (boxes, found))
+    assert after[before].all()
+    assert after.sum() < 1.25 * before.sum()
+
+
+def test_boxes_apart_are_left_as_they_are() -> None:
+    boxes = np.array([[0, 0, 10, 10], [8, 0, 18, 10], [50, 50, 51, 51]], np.float32)
+    assert sorted(joined(boxes).tolist()) == sorted(boxes.tolist())
+    assert joined(np.zeros((0, 4), np.float32)).shape == (0, 4)
+
+
+def filled(boxes: Floats) -> Bools:
+    mask = np.zeros((200, 200), np.bool_)
+    for x1, y1, x2, y2 in boxes:
+        mask[int(np.floor(y1)) : int(np.ceil(y2)), int(np.floor(x1)) : int(np.ceil(x2))] = True
+    return mask
