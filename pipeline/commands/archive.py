@@ -122,15 +122,16 @@ def _tell(ended: Archived, out: Path) -> None:
     said += [f"{len(ended.before)} done before"] if ended.before else []
     said += [f"{len(ended.same)} of the same content as another"] if ended.same else []
     said += [f"{len(ended.failed)} failed"] if ended.failed else []
-    print(f"{ended.films} films: {', '.join(said)}; tapes and events are in {out}")
+    films = "1 film" if ended.films == 1 else f"{ended.films} films"
+    print(f"{films}: {', '.join(said)}; tapes and events are in {out}")
     if ended.seconds and ended.frames:
         times = ended.film_seconds / ended.seconds
         print(
-            f"{ended.film_seconds / 60:.1f} minutes of film ({ended.frames} frames) "
-            f"in {ended.seconds / 60:.1f} minutes, {times:.1f} times as fast as they play"
+            f"{_long(ended.film_seconds)} of film ({ended.frames} frames) in {_long(ended.seconds)}, "
+            f"{times:.1f} times as fast as they play"
         )
     if ended.died:
-        print(f"{ended.died} workers were lost; what they had was done by others")
+        print(f"workers that were lost: {ended.died}; what they had was done by others")
     for film, other in ended.same.items():
         print(f"{film}: the same film as {other}")
     for film, why in ended.complaints.items():
@@ -139,3 +140,9 @@ def _tell(ended: Archived, out: Path) -> None:
         print(f"{film}: failed: {why}")
     if ended.interrupted:
         print("interrupted; the same command goes on from here")
+
+
+def _long(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

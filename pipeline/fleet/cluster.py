@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import warnings
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,6 +33,13 @@ def connect(address: str) -> Any:
     libraries.restrain()  # before it is imported: it would report its use
     import ray
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they say of a cluster that does not answer, the error says
+        _init(ray, address)
+    return ray
+
+
+def _init(ray: Any, address: str) -> None:
     try:
         ray.init(
             address,
@@ -46,7 +54,6 @@ def connect(address: str) -> Any:
             f"--ray {address}: no cluster answers there ({line[:200]}); begin one with: ray start --head "
             "--disable-usage-stats"
         ) from error
-    return ray
 
 
 class _Actor:
