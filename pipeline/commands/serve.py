@@ -60,6 +60,13 @@ def serve(
             help="Streams of this machine itself that may be added from the page; may be repeated.",
         ),
     ] = None,
+    fleet: Annotated[
+        Path | None,
+        typer.Option(
+            "--fleet", metavar="DIR", help="Show how the cameras of a fleet are: `out` of its fleet.toml."
+        ),
+        Use.READ,
+    ] = None,
     behind_proxy: Annotated[
         bool,
         typer.Option(
@@ -133,6 +140,7 @@ def serve(
         tls=certificate is not None,
         behind_proxy=behind_proxy,
         webhook=webhook,
+        fleet=fleet,
     )
     with Recog.open(gallery, settings) as recog:
         beside(recog.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

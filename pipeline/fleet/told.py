@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +28,7 @@ from pipeline.sources.watchdog import Condition
 from pipeline.types import Frame
 
 EVENTS, TAPE, STATE = "events.jsonl", "looks.tape", "fleet.json"
+FRESH = 10.0  # seconds after which the state is written again, for others to see that the fleet is at work
 
 
 @dataclass(slots=True)
@@ -83,6 +85,7 @@ class Told:
     _runs: dict[str, _Run] = field(default_factory=dict)
     _ids: dict[str, str] = field(default_factory=dict)
     _written: str = ""
+    _at: float = float("-inf")  # on the monotonic clock, when it was written
 
     def __post_init__(self) -> None:
         """Make the folder, and open the model that looks are embedded with.
@@ -148,10 +151,10 @@ class Told:
         """Write how all cameras are, for `recog fleet status`. Raises SinkError."""
         values = {"at": _now(), "cameras": [asdict(each) for each in self.states.values()]}
         text = json.dumps(values["cameras"])
-        if text != self._written:
+        if text != self._written or time.monotonic() - self._at > FRESH:
             with private_file(self.fleet.out / STATE) as file:
                 file.write(json.dumps(values, indent=1).encode())
-            self._written = text
+            self._written, self._at = text, time.monotonic()
 
     def _begin(self, camera: CameraPlan, begun: Begun) -> None:
         outputs = Outputs(

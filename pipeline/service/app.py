@@ -25,6 +25,7 @@ from pipeline.service.routes import (
     corrections,
     enrolment,
     events,
+    fleet,
     health,
     history,
     identify,
@@ -102,7 +103,7 @@ def make_app(service: Service, access: Access) -> FastAPI:
     problems.install(app)
     # Each for itself: FastAPI looks through routes once for each router that they are in.
     first = (version, access_routes, people, enrolment, history, photos, identify, calibration, jobs, tapes)
-    for routes in (*first, sources, live, events, corrections, review, settings, health):
+    for routes in (*first, fleet, sources, live, events, corrections, review, settings, health):
         app.include_router(routes.router, prefix=PREFIX)
     app.include_router(access_routes.page)
     app.mount("/page", PageFiles(), name="page")

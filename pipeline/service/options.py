@@ -16,6 +16,7 @@ class Options:
         hosts: `host` or `host:port` on this machine whose streams clients may have watched all the same.
         host, port: where it listens.
         tls: whether it speaks TLS itself.
+        fleet: where `recog fleet` writes how its cameras are.
         behind_proxy: something else brings TLS, and says who the client is.
         webhook: the address that events are posted to.
     """
@@ -28,3 +29,4 @@ class Options:
     tls: bool = False
     behind_proxy: bool = False
     webhook: str | None = None
+    fleet: Path | None = None

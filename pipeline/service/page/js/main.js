@@ -18,6 +18,7 @@ const VIEWS = {
   people: { title: "People", load: () => import("./views/people.js") },
   review: { title: "Review", load: () => import("./views/review.js") },
   trust: { title: "Trust", load: () => import("./views/trust.js") },
+  fleet: { title: "Fleet", load: () => import("./views/fleet.js"), aside: true },
   settings: { title: "Settings", load: () => import("./views/settings.js"), aside: true },
   start: { title: "Start", load: () => import("./views/start.js"), aside: true },
 };
@@ -46,6 +47,17 @@ async function begin() {
   });
   if (people?.length === 0 && sources.length === 0 && !location.hash && state.mayChange) location.replace(to("start"));
   await show();
+  showFleet().catch(failed);
+}
+
+/** A link to the fleet, where there is one. */
+async function showFleet() {
+  const { cameras } = await api.get("/fleet");
+  const end = app.querySelector(".bar-end");
+  if (!cameras.length || !end) return;
+  const link = h("a", { href: to("fleet"), class: "nav-link nav-aside", dataset: { view: "fleet" } }, icon("camera"), h("span", {}, "Fleet"));
+  if (here().view === "fleet") link.setAttribute("aria-current", "page");
+  end.prepend(link);
 }
 
 /** @param {boolean} left whether that was asked for. */

@@ -1,0 +1,58 @@
+/** The fleet: cameras that `recog fleet` has other machines watch, and how each is. */
+
+import { api } from "../api.js";
+import { fill, h } from "../dom.js";
+import { empty, head, trouble } from "../parts/blocks.js";
+import { count, exact, when } from "../words.js";
+
+const PAUSE = 5000; // milliseconds
+
+export function mount(root) {
+  const place = h("div", { role: "status" }, h("div", { class: "ghost ghost-line" }));
+  fill(root, head("Fleet"), place);
+  let timer = null;
+  const load = async () => {
+    clearTimeout(timer);
+    try {
+      draw(place, await api.get("/fleet"));
+      timer = setTimeout(load, PAUSE);
+    } catch (error) {
+      if (error.status === undefined) throw error;
+      fill(place, trouble(error, load));
+    }
+  };
+  load();
+  return () => clearTimeout(timer);
+}
+
+function draw(place, fleet) {
+  if (!fleet.cameras.length) {
+    fill(place, empty("camera", "No fleet", "Cameras of other machines are shown here where recog serve is started with --fleet."));
+    return;
+  }
+  fill(
+    place,
+    h(
+      "section",
+      { class: "panel" },
+      fleet.stale && h("p", { class: "wrong" }, `Nothing was heard since ${exact(fleet.at)}: recog fleet run may have ended.`),
+      h("ul", { class: "rows" }, fleet.cameras.map(row)),
+    ),
+  );
+}
+
+function row(camera) {
+  const facts = [
+    camera.machine && `on ${camera.machine}`,
+    camera.fps !== null && `${camera.fps} frames a second`,
+    camera.dropped > 0 && `${count(camera.dropped, "frame")} dropped`,
+    camera.restarts > 0 && `begun again ${count(camera.restarts, "time")}`,
+    camera.detail,
+  ].filter(Boolean);
+  return h(
+    "li",
+    {},
+    h("span", {}, h("strong", {}, camera.name), ` ${camera.state}`, facts.length > 0 && h("span", { class: "faint" }, ` · ${facts.join(" · ")}`)),
+    h("time", { class: "faint", datetime: camera.since }, when(camera.since)),
+  );
+}
