@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 
 from pipeline.outputs.encoding import Encoder, EncodingError
+from pipeline.outputs.plain_name import plain_name
 from pipeline.types import Image
 
 OPENCV_CODECS = {".avi": "MJPG", ".m4v": "mp4v", ".mkv": "XVID", ".mov": "mp4v", ".mp4": "mp4v"}
@@ -67,7 +68,8 @@ class OpenCvEncoder:
         self._start: float | None = None
         self._latest: Image | None = None
         codec = cv2.VideoWriter.fourcc(*OPENCV_CODECS[path.suffix.lower()])
-        self._writer = cv2.VideoWriter(str(path), codec, fps, size)
+        with plain_name(path) as name:
+            self._writer = cv2.VideoWriter(name, codec, fps, size)
         if not self._writer.isOpened():
             self._writer.release()
             raise EncodingError("OpenCV has no encoder for this")

@@ -13,6 +13,7 @@ from pipeline.outputs.encoders import VIDEO_SUFFIXES, open_encoder
 from pipeline.outputs.encoding import Encoder, EncodingError
 from pipeline.outputs.file import OutputFile, check_place
 from pipeline.outputs.places import Output, check_outputs, paths_of
+from pipeline.outputs.plain_name import plain_name
 from pipeline.sources.images import is_photo
 from pipeline.sources.quiet import quiet_opencv
 from pipeline.types import Image
@@ -168,7 +169,9 @@ class VideoSink(OutputFile):
         Args:
             promised: how many that is; None if the encoder would have said what was lost.
         """
-        capture = cv2.VideoCapture(str(self._temporary), cv2.CAP_FFMPEG)
+        assert self._temporary is not None
+        with plain_name(self._temporary) as name:
+            capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
         try:
             if not capture.isOpened() or not capture.read()[0]:
                 return False

@@ -51,6 +51,19 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image:
     return decode_photo(_read_bytes(path), path, max_pixels)
 
 
+def read_plain(path: Path) -> Image | None:
+    """A picture as OpenCV reads it, (h, w, 3) BGR; None where it cannot.
+
+    OpenCV itself ends in a segmentation fault at a name that is not UTF-8, and never sees one here.
+    """
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError:
+        return None
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    return None if image is None else image.astype(np.uint8, copy=False)
+
+
 def decode_photo(data: bytes, path: Path, max_pixels: int = MAX_PIXELS) -> Image:
     """As `read_photo`, of a file that is in memory; `path` is what to call it.
 

@@ -24,6 +24,7 @@ from pipeline.drawing.sheet import contact_sheet
 from pipeline.errors import SourceError
 from pipeline.identity.covered import rule_of
 from pipeline.identity.judge import Judge
+from pipeline.sources.images import read_plain
 from pipeline.tapes.replay import decide
 from pipeline.tapes.tape import Tape
 from pipeline.types import UNDECIDED, Identity, Image, State
@@ -110,7 +111,7 @@ def explain(event: dict[str, Any], tape: Tape, people: Gallery, judge: Judge) ->
     first = ranked[0] if ranked else ""
     # Somebody who was not among the nearest of a look was at most as near as the last of them.
     llrs = tuple(found.get(first, min(found.values(), default=0.0)) for found in ratios)
-    snapshot = cv2.imread(event["snapshot"]) if Path(event.get("snapshot", "/")).is_file() else None
+    snapshot = read_plain(Path(event["snapshot"])) if event.get("snapshot") else None
     return Explanation(
         event,
         identity,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +14,7 @@ from pipeline.faces import align
 from pipeline.faces.choose import subject
 from pipeline.faces.examine import examine
 from pipeline.protocols import Detector
+from pipeline.sources.images import read_plain
 from pipeline.types import Image
 from siamese.crops import GrowingCrops
 
@@ -69,7 +69,7 @@ def align_into(
 
 def _align(path: Path, detector: Detector) -> tuple[Image, bool]:
     """The crop of a file's subject, or its centre; whether a face was found."""
-    image = cv2.imread(str(path))
+    image = read_plain(path)
     if image is None:
         raise SourceError(f"{path}: cannot be read as an image")
     picture = image.astype(np.uint8, copy=False)

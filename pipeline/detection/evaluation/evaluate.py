@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from pipeline.detection.evaluation.precision import (
@@ -32,6 +31,7 @@ from pipeline.errors import DetectorError
 from pipeline.faces.boxes import area, intersection, iou
 from pipeline.faces.turn import TURNS, turns
 from pipeline.protocols import Detector
+from pipeline.sources.images import read_plain
 from pipeline.types import Bools, Detections, Floats, Image
 
 OVERLAPS = np.arange(50, 100, 5) / 100  # 0.50, 0.55 .. 0.95: COCO's
@@ -170,7 +170,7 @@ def read_image(path: Path) -> Image:
     Raises:
         DetectorError: it cannot be read.
     """
-    image = cv2.imread(str(path))
+    image = read_plain(path)
     if image is None:
         raise DetectorError(f"{path}: cannot be read as an image")
     return image.astype(np.uint8, copy=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.detection.yolo import letterbox
 from pipeline.errors import DetectorError
+from pipeline.sources.images import read_plain
 
 if TYPE_CHECKING:
     import torch
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
 
 def sample(dataset: Path, batches: int = 8, batch: int = 16, size: int = 320) -> list[torch.Tensor]:
     """Some of the training images, letterboxed to a square: (batch, 3, size, size) float32 RGB in 0..1."""
-    import cv2
     import torch
 
-    images = [cv2.imread(str(path)) for path in training_images(dataset, batches * batch)]
+    images = [read_plain(path) for path in training_images(dataset, batches * batch)]
     planes = [
         torch.from_numpy(letterbox(i.astype(np.uint8), size, (size, size))[0])
         for i in images

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from pipeline.detection.training.dataset import training_images
@@ -23,6 +22,7 @@ from pipeline.detection.training.ultralytics import quiet_ultralytics, read, unu
 from pipeline.detection.yolo import STRIDE, letterbox
 from pipeline.errors import ConfigError, DetectorError
 from pipeline.paths import expanded
+from pipeline.sources.images import read_plain
 from siamese.shipped import sha256
 
 SCALE_IMAGES = 200  # by which the scales of an int8 graph are set
@@ -139,7 +139,7 @@ def in_integers(graph: Path, dataset: Path, size: int, shape: tuple[int, int] | 
     """
     from siamese.training.quantise import quantised
 
-    images = [cv2.imread(str(path)) for path in training_images(dataset, SCALE_IMAGES)]
+    images = [read_plain(path) for path in training_images(dataset, SCALE_IMAGES)]
     planes = (letterbox(np.asarray(i, np.uint8), size, shape)[0] for i in images if i is not None)
     kept = re.compile(rf"/model\.0/.*|/model\.{_last_layer(graph)}/.*(?<!/conv/Conv)(?<!/act/Relu)")
     return quantised(graph, ({"images": each} for each in planes), lambda name: bool(kept.fullmatch(name)))

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from pipeline.detection.training.dataset import training_images
 from pipeline.detection.yolo import STRIDE, letterbox
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import iou
+from pipeline.sources.images import read_plain
 from pipeline.types import Floats
 from siamese.session import session_of
 
@@ -112,7 +112,7 @@ def _collect(
     samples = (_Samples([], [], []), _Samples([], [], []), _Samples([], [], []))
     for number, path in enumerate(training_images(dataset, IMAGES)):
         label = dataset.parent / "labels" / "train" / f"{path.stem}.txt"
-        image = cv2.imread(str(path))
+        image = read_plain(path)
         if image is None or not label.is_file():
             continue
         for size in (SIZES[number % len(SIZES)], SIZES[(number + len(SIZES) // 2) % len(SIZES)]):

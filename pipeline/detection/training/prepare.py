@@ -27,6 +27,7 @@ import numpy as np
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import area, intersection, iou
 from pipeline.protocols import Detector
+from pipeline.sources.images import read_plain
 from pipeline.types import Detections, Floats, Image
 
 SCALES = (256, 448, 832, 1280)  # long sides that YuNet proposes landmarks at, pixels
@@ -257,7 +258,7 @@ _NO_POINTS = np.zeros((0, 5, 2), np.float32)
 
 
 def _read(path: Path) -> Image:
-    image = cv2.imread(str(path))
+    image = read_plain(path)
     if image is None:
         raise DetectorError(f"{path}: cannot be read as an image")
     return image.astype(np.uint8, copy=False)

@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.errors import SinkError, SourceError
 from pipeline.outputs.video import ImageSink, VideoSink, check_output, open_sink
+from pipeline.sources.open import open_source
 from pipeline.sources.quiet import quiet_opencv
 
 quiet_opencv()  # FFmpeg reads its level once a process: before the first test of any file writes a video
@@ -307,3 +308,16 @@ def test_what_shows_people_is_for_its_owner_alone(tmp_path: Path, name: str) -> 
     with open_sink(tmp_path / name, 25) as sink:
         sink.write(grey(50))
     assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is UTF-8")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_a_name_that_is_not_utf8_is_written_too(tmp_path: Path, suffix: str) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")) / f"o\udce9{suffix}"
+    path.parent.mkdir()
+    with VideoSink(path, 25) as sink:
+        for level in range(5):
+            sink.write(np.full((48, 64, 3), 40 * level, np.uint8))
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    with open_source(str(path)) as source:
+        assert len(list(source)) == 5

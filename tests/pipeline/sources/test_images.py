@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import SourceError
 from pipeline.sources.headers import Header, read_header
-from pipeline.sources.images import is_photo, list_photos, read_photo, unused
+from pipeline.sources.images import is_photo, list_photos, read_photo, read_plain, unused
 
 
 def picture(width: int = 60, height: int = 40) -> np.ndarray:
@@ -401,3 +401,15 @@ def test_a_huge_jpeg_xl_is_refused_and_never_decoded(tmp_path: Path) -> None:
     path.write_bytes(jpeg_xl(40_000, 50_000))
     with pytest.raises(SourceError, match="40000 x 50000 pixels"):
         read_photo(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is UTF-8")
+def test_a_picture_whose_name_is_not_utf8_is_read_where_opencv_alone_would(tmp_path: Path) -> None:
+    path = tmp_path / "o\udce9.png"
+    path.write_bytes(cv2.imencode(".png", np.full((8, 9, 3), 70, np.uint8))[1].tobytes())
+    image = read_plain(path)
+    assert image is not None
+    assert image.shape == (8, 9, 3)
+    path.write_bytes(b"")
+    assert read_plain(path) is None
+    assert read_plain(tmp_path / "missing.png") is None
