@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gallery import Gallery
+from pipeline.api import Recog
 from pipeline.paths import beside
 from tests.postgres import Server
 
@@ -102,3 +103,18 @@ def test_a_run_whose_server_goes_away_loses_no_event(
     )
     assert len(before) > 3
     assert after == before
+
+
+def test_programs_use_it_as_a_file_and_know_at_once_whom_another_one_enrolled(
+    world: Any, tmp_path: Path, url: str, recog: Any
+) -> None:
+    reds = world.picture(tmp_path / "red.png", world.RED)
+    with Recog.open(url) as one, Recog.open(url) as other:
+        assert not one.present()
+        assert [face.name for face in one.identify(reds)] == [None]
+        assert other.enroll("red", [reds]).usable
+        assert one.present()
+        assert [face.name for face in one.identify(reds)] == ["red"]
+        with other.gallery() as gallery:
+            gallery.undo()
+        assert [face.name for face in one.identify(reds)] == [None]
