@@ -109,11 +109,15 @@ class Matcher:
 
     def _people(self, persons: Ints) -> Floats:
         """The templates of each of `persons` (p,) as one, (p, d)."""
+        theirs: dict[int, Ints] = {}
         for person in persons.tolist():
             if person not in self._pooled:
                 first, last = np.searchsorted(self._owners, [person, person + 1])
-                theirs = self.held.templates[self._by_owner[first:last]]
-                self._pooled[person] = pool(self._index.embeddings(theirs))
+                theirs[person] = self.held.templates[self._by_owner[first:last]]
+        if theirs and self._index.remote:  # asked for at once; below they are in memory
+            self._index.embeddings(np.sort(np.concatenate(list(theirs.values()))))
+        for person, templates in theirs.items():
+            self._pooled[person] = pool(self._index.embeddings(templates))
         return np.stack([self._pooled[person] for person in persons.tolist()])
 
     def _ranked(self, probes: Floats, k: int) -> list[tuple[Floats, Ints]]:

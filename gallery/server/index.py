@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from gallery.errors import LostError
 from gallery.index import ExactIndex
@@ -57,17 +58,22 @@ class ServerIndex:
         self._known = np.setdiff1d(self._known, ids)
 
     def embeddings(self, ids: Ints) -> Floats:
-        """As `ExactIndex.embeddings`; while the server is not heard of, of those that are known."""
-        missing = np.setdiff1d(ids, self._known)
-        if len(missing):
-            try:
-                for found, _, embeddings in self._store().embeddings(missing):
-                    self._remember(found, embeddings)
-            except LostError:
-                if not self._live:
-                    raise
+        """As `ExactIndex.embeddings`, of ascending ids; while the server is not heard of, of those known."""
+        known = self._has(ids)
+        if known.all():
+            return self._memory.embeddings(ids)
+        parts = [(ids[known], self._memory.embeddings(ids[known]))] if known.any() else []
+        try:
+            parts += [(found, rows) for found, _, rows in self._store().embeddings(ids[~known])]
+        except LostError:
+            if not self._live:
+                raise
         # Others may have removed some in this moment.
-        return self._memory.embeddings(ids[np.isin(ids, self._known)])
+        found = np.concatenate([ids[:0], *(part for part, _ in parts)])
+        rows = np.concatenate([np.zeros((0, self.dimension), np.float32), *(rows for _, rows in parts)])
+        order = np.argsort(found)
+        self._remember(found[order], rows[order])  # a person wholly, even where room was made for them
+        return rows[order]
 
     def search(self, embeddings: Floats, k: int) -> tuple[Floats, Ints]:
         """As `ExactIndex.search`; ids are those of the k nearest, save for what the server's index lacks."""
@@ -87,8 +93,17 @@ class ServerIndex:
             distances[row, : len(order)], ids[row, : len(order)] = exact[order], found[order]
         return distances, ids
 
+    def _has(self, ids: Ints) -> npt.NDArray[np.bool_]:
+        """Which of ids (n,) are in memory. Costs microseconds, however many are."""
+        if not len(self._known):
+            return np.zeros(len(ids), np.bool_)
+        places = np.minimum(np.searchsorted(self._known, ids), len(self._known) - 1)
+        return np.asarray(self._known[places] == ids)
+
     def _remember(self, ids: Ints, embeddings: Floats) -> None:
         if len(self._memory) + len(ids) > max(LARGE, len(ids)) and self.remote:
             self._memory, self._known = ExactIndex(self.dimension), self._known[:0]
-        self._memory.add(ids, embeddings)
-        self._known = np.union1d(self._known, ids)
+        new = ~self._has(ids)
+        if new.any():
+            self._memory.add(ids[new], embeddings[new])
+            self._known = np.union1d(self._known, ids[new])

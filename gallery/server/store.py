@@ -27,7 +27,7 @@ from gallery.types import Floats, Ints
 _ALWAYS = Signature(0, 0, 0, 0, 0)  # nothing can be put in the place of a database unseen
 _ONE_WRITER = 0x7265636F  # the advisory lock of whoever writes
 _STANDBY_PAUSE = 0.5  # seconds between two looks at a server that tells nothing by itself
-_EF_SEARCH = 200  # neighbours that the index keeps in sight, at least; see benchmarks/postgres.py
+_EF_SEARCH = 400  # neighbours that the index keeps in sight, at least; see benchmarks/postgres.py
 MOST = 1000  # of them, for pgvector
 
 

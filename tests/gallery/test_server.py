@@ -340,12 +340,20 @@ def test_where_nothing_was_made_there_is_no_gallery(where: Path) -> None:
         until(run.refresh)
 
 
-def test_what_is_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_in_memory_is_bounded_and_people_are_in_it_wholly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_index, "LARGE", 10)
-    made = server_index.ServerIndex(4, lambda: pytest.fail("no server is asked"), live=True)
-    made.add(np.arange(100), None)
-    for start_at in range(0, 40, 8):
-        ids = np.arange(start_at, start_at + 8)
-        made._remember(ids, np.ones((8, 4), np.float32))
+    rows = np.arange(40 * 4).reshape(40, 4).astype(np.float32)
+
+    class Server:
+        def embeddings(self, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+            yield wanted, wanted, rows[wanted]
+
+    made = server_index.ServerIndex(4, Server, live=True)  # type: ignore[arg-type]
+    made.add(np.arange(40), None)
+    for first in range(0, 40, 4):
+        person = np.arange(first, first + 4)
+        made._remember(person[2:], rows[person[2:]])  # some are there, and room may have to be made
+        np.testing.assert_array_equal(made.embeddings(person), rows[person])
+        assert made._has(person).all()
         assert len(made._memory) <= 10
     assert made.remote
