@@ -136,7 +136,7 @@ def told(url: str, dimension: int, count: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--crops", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, help="where the embeddings of the crops are kept (.npy)")
+    parser.add_argument("--cache", type=output_file, help="keeps the embeddings of the crops (.npy)")
     parser.add_argument("--templates", type=int, default=100_000)
     parser.add_argument("--photos", type=int, default=5)
     parser.add_argument("--probes", type=int, default=1000)
