@@ -142,9 +142,11 @@ class Archive:
 
     def _begin(self, film: str) -> None:
         """Look at a film, unless it is the file that is on the list."""
-        record = self._records.of(film)
-        if record is not None and self._placed(film):
-            about = (self._recipe.films / film).stat()
+        record, path = self._records.of(film), self._recipe.films / film
+        if (
+            record is not None and self._placed(film) and path.exists()
+        ):  # else looking at it says what is wrong
+            about = path.stat()
             unchanged = (record.size, record.modified) == (about.st_size, about.st_mtime_ns)
             if unchanged and record.key == self._key(record.digest):
                 self.archived.before.append(film)

@@ -122,6 +122,18 @@ def test_what_is_done_is_not_done_again_whatever_it_is_called(
     assert {type(task) for task in crews[-1].asked} == {Look}
 
 
+def test_a_film_that_is_gone_by_the_time_it_is_looked_at_fails_alone(
+    films: Path, run: Callable[..., Archived], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(films)
+    listed = films_below(films, films)
+    (films / "red.mp4").unlink()
+    monkeypatch.setattr(f"{__name__}.films_below", lambda *_: listed)
+    ended = run(films)
+    assert ended.before == ["2024/green.mp4"]
+    assert "cannot read" in ended.failed["red.mp4"]
+
+
 def test_two_films_of_one_content_are_done_once(films: Path, run: Callable[..., Archived]) -> None:
     (films / "copy.mp4").write_bytes((films / "red.mp4").read_bytes())
     ended = run(films)
