@@ -20,7 +20,6 @@ import pytest
 from gallery import Gallery, GalleryError, NewTemplate, exchange, secret
 from gallery.exchange import export_bytes, is_encrypted, read_export
 
-BOTH = True
 Templates = Callable[..., NewTemplate]
 SECRET = "correct horse battery staple"
 
