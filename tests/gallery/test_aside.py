@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +15,16 @@ from gallery.followed import Enrolled
 
 Make = Callable[..., NewTemplate]
 
+BOTH = True
+
 
 @pytest.fixture
-def gallery(path: Path, template: Make) -> Gallery:
+def gallery(path: Path, template: Make) -> Iterator[Gallery]:
     """Ada has templates 1 and 2, Grace 3."""
-    opened = Gallery.open(path, "model", 16, create=True)
-    opened.add("Ada", [template(1, True), template(2, True)])
-    opened.add("Grace", [template(3, True)])
-    return opened
+    with Gallery.open(path, "model", 16, create=True) as opened:
+        opened.add("Ada", [template(1, True), template(2, True)])
+        opened.add("Grace", [template(3, True)])
+        yield opened
 
 
 def nearest(gallery: Gallery, template: NewTemplate) -> tuple[str, float]:
