@@ -919,11 +919,11 @@ class Recog:
             GalleryError: the gallery cannot be read or written.
         """
         days = self.settings.keep.people
-        if days is None or not self.path.exists():
+        if days is None or not self.present():
             return []
         from pipeline.enrolment.expiry import expire
 
-        with self._lock, self.gallery() as people:
+        with self._turn, self.gallery() as people:
             return expire(people, days)
 
     def forget(
