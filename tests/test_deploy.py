@@ -26,10 +26,12 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
         for target in panel["targets"]
         for name in re.findall(r"recog_[a-z_]+", target["expr"])
     }
-    source = (ROOT / "pipeline/service/service.py").read_text()
+    source = "".join((ROOT / f"pipeline/service/{each}.py").read_text() for each in ("service", "app"))
     gauges = set(re.findall(r'watch\(\s*"(recog_[a-z_]+)"', source))
+    counts = {f"{name}_total" for name in re.findall(r'\.count\(\s*"(recog_[a-z_]+)"', source)}
     collected = {sample for metric in Metrics()._registry.collect() for sample in _names(metric)}
-    assert asked - gauges <= collected
+    assert asked - gauges - counts <= collected
+    assert counts <= asked
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
@@ -108,6 +110,8 @@ def test_the_containers_of_a_fleet_run_what_the_command_line_has() -> None:
     services = yaml.safe_load((DEPLOY / "compose.fleet.yaml").read_text())["services"]
     ours = {name: each["command"] for name, each in services.items() if each.get("entrypoint") == ["recog"]}
     assert set(ours) == {"fleet", "archive"}
+    extras = services["head"]["build"]["args"]["EXTRAS"]
+    assert {"ray", "postgres"} <= set(extras.split(","))  # a gallery may be on the server beside them
     for given in ours.values():
         command: Any = typer.main.get_command(app)
         words = list(given)
