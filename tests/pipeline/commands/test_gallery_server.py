@@ -118,3 +118,10 @@ def test_programs_use_it_as_a_file_and_know_at_once_whom_another_one_enrolled(
         with other.gallery() as gallery:
             gallery.undo()
         assert [face.name for face in one.identify(reds)] == [None]
+
+
+def test_whoever_was_not_enrolled_anew_leaves_it_by_themselves(world: Any, tmp_path: Path, url: str) -> None:
+    with Recog.open(url, {"keep": {"people": 1e-7}}) as opened:
+        assert opened.enroll("red", [world.picture(tmp_path / "red.png", world.RED)]).usable
+        assert opened.expire() == ["red"]
+        assert opened.people() == []
