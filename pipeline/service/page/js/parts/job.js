@@ -22,9 +22,11 @@ export function followJob(begun, place, { done }) {
   const cancel = button("Cancel", busy(() => api.delete(path`/jobs/${begun.id}`)), { kind: "quiet" });
   fill(place, h("div", { class: "job" }, words, bar, cancel));
   let timer = null;
+  let stopped = false; // an answer may come after that
   async function look() {
     try {
       const job = await api.get(path`/jobs/${begun.id}`);
+      if (stopped) return;
       if (job.total > 1) bar.value = job.done / job.total;
       if (job.state === "running") say(words, job.total > 1 ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : "At work");
       if (["queued", "running"].includes(job.state)) {
@@ -37,10 +39,16 @@ export function followJob(begun, place, { done }) {
       else if (job.state === "failed") fill(place, h("p", { class: "wrong", role: "alert" }, sentence(job.problem) || "It failed."));
     } catch (error) {
       if (error.status === undefined) throw error;
+      if (stopped) return;
       if (error.status === 0) timer = setTimeout(look, 5 * PACE); // the connection's own notice says it
       else fill(place, h("p", { class: "wrong", role: "alert" }, sentence(error.message)));
     }
   }
   look();
-  return { stop: () => clearTimeout(timer) };
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
 }

@@ -162,19 +162,20 @@ export function enrollForm({ person = null, files = [], done, besides = null }) 
       }
     }
     if (enrolled) await state.loadPeople();
-    if (told.length) tell(told, enrolled, changes.filter(Boolean).reverse());
+    if (told.length) tell(told, enrolled, changes.filter(Boolean).reverse(), files.slice(told.length));
     if (broken) throw broken;
   }
 
-  function tell(told, enrolled, changes) {
+  /** @param {File[]} unsent stay chosen, for another try. */
+  function tell(told, enrolled, changes, unsent) {
     const added = told.filter((each) => each.verdict === "accepted").length;
     const held = told.filter((each) => each.verdict === "held back").map((each) => each.file);
     if (added) toast(`${enrolled.name}: ${count(added, "photo")} added`, { undo: undoing(...changes) });
-    if (added === told.length) {
+    if (added === told.length && !unsent.length) {
       done(enrolled);
       return;
     }
-    chosen = [];
+    chosen = unsent;
     show();
     fill(
       outcomes,

@@ -11,10 +11,13 @@ export function mount(root) {
   const place = h("div", { role: "status" }, h("div", { class: "ghost ghost-line" }));
   fill(root, head("Fleet"), place);
   let timer = null;
+  let left = false; // an answer may come after that
   const load = async () => {
     clearTimeout(timer);
     try {
-      draw(place, await api.get("/fleet"));
+      const fleet = await api.get("/fleet");
+      if (left) return;
+      draw(place, fleet);
       timer = setTimeout(load, PAUSE);
     } catch (error) {
       if (error.status === undefined) throw error;
@@ -22,7 +25,10 @@ export function mount(root) {
     }
   };
   load();
-  return () => clearTimeout(timer);
+  return () => {
+    left = true;
+    clearTimeout(timer);
+  };
 }
 
 function draw(place, fleet) {

@@ -17,6 +17,7 @@ export function mount(root) {
   fill(root, head("Trust"), place);
   const progress = h("div", { role: "status" });
   let job = null;
+  let left = false;
 
   /** See a calibration through, whoever began it. */
   function follow(begun) {
@@ -88,9 +89,10 @@ export function mount(root) {
   load();
   api.get("/jobs", { limit: 5 }).then(({ items }) => {
     const running = items.find((each) => each.kind === "calibrate" && ["queued", "running"].includes(each.state));
-    if (running && !job) follow(running);
+    if (running && !job && !left) follow(running);
   }, () => {}); // the view's own trouble says it
   return () => {
+    left = true;
     end();
     job?.stop();
   };
