@@ -91,6 +91,7 @@ class Matcher:
             if pooled:
                 near_by = np.abs(self._people(persons) - probes[row]).sum(axis=1)
                 order = np.argsort(near_by, kind="stable")[:people]
+                order = order[np.isfinite(near_by[order])]
                 near_by, persons = near_by[order], persons[order]
             distances[row, : len(persons)] = near_by
             if denied is not None:
@@ -108,7 +109,7 @@ class Matcher:
         return found
 
     def _people(self, persons: Ints) -> Floats:
-        """The templates of each of `persons` (p,) as one, (p, d)."""
+        """The templates of each of `persons` (p,) as one, (p, d); inf where a server has none now."""
         theirs: dict[int, Ints] = {}
         for person in persons.tolist():
             if person not in self._pooled:
@@ -116,9 +117,15 @@ class Matcher:
                 theirs[person] = self.held.templates[self._by_owner[first:last]]
         if theirs and self._index.remote:  # asked for at once; below they are in memory
             self._index.embeddings(np.sort(np.concatenate(list(theirs.values()))))
+        partly: dict[int, Floats] = {}
         for person, templates in theirs.items():
-            self._pooled[person] = pool(self._index.embeddings(templates))
-        return np.stack([self._pooled[person] for person in persons.tolist()])
+            found = self._index.embeddings(templates)
+            if len(found) == len(templates):
+                self._pooled[person] = pool(found)
+            else:  # of none `pool` makes zeros, which are near to everybody
+                missing = np.full(self._index.dimension, np.inf, np.float32)
+                partly[person] = pool(found) if len(found) else missing
+        return np.stack([(partly if each in partly else self._pooled)[each] for each in persons.tolist()])
 
     def _ranked(self, probes: Floats, k: int) -> list[tuple[Floats, Ints]]:
         """For each probe the distances (n,) and owners (n,) of the n <= k nearest templates, best first."""

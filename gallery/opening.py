@@ -77,5 +77,5 @@ def index(path: Path, made_with: tuple[str, int], store: Callable[[], Records], 
             assert isinstance(now, ServerStore)
             return now
 
-        return ServerIndex(made_with[1], on_server, live)
+        return ServerIndex(made_with, on_server, live)
     return LargeIndex(made_with[1], KeptShortlist(path, made_with))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from gallery.errors import LostError
+from gallery.errors import UnusableError
 from gallery.index import ExactIndex
 from gallery.large import LARGE
 from gallery.server.store import MOST, ServerStore
@@ -25,16 +25,17 @@ _SPARE = 2  # candidates for each neighbour asked for
 class ServerIndex:
     """As `LargeIndex`; of a large gallery, only those are in memory who were found lately."""
 
-    def __init__(self, dimension: int, store: Callable[[], ServerStore], live: bool) -> None:
+    def __init__(self, made_with: tuple[str, int], store: Callable[[], ServerStore], live: bool) -> None:
         """
         Args:
+            made_with: fingerprint and dimension of what is searched.
             store: what is open now.
-            live: go on without the server when it is not heard of; else that is an error.
+            live: go on without the server when it does not answer, or not now; else that is an error.
         """
-        self.dimension = dimension
+        self._made_with, self.dimension = made_with, made_with[1]
         self._store, self._live = store, live
         self._count = 0
-        self._memory = ExactIndex(dimension)
+        self._memory = ExactIndex(self.dimension)
         self._known: Ints = np.zeros(0, np.int64)  # what is in memory, ascending
 
     def __len__(self) -> int:
@@ -64,8 +65,8 @@ class ServerIndex:
             return self._memory.embeddings(ids)
         parts = [(ids[known], self._memory.embeddings(ids[known]))] if known.any() else []
         try:
-            parts += [(found, rows) for found, _, rows in self._store().embeddings(ids[~known])]
-        except LostError:
+            parts.append(self._store().under(ids[~known], self._made_with))
+        except UnusableError:
             if not self._live:
                 raise
         # Others may have removed some in this moment.
@@ -76,14 +77,20 @@ class ServerIndex:
         return rows[order]
 
     def search(self, embeddings: Floats, k: int) -> tuple[Floats, Ints]:
-        """As `ExactIndex.search`; ids are those of the k nearest, save for what the server's index lacks."""
+        """As `ExactIndex.search`; ids are those of the k nearest, save for what the server's index lacks.
+
+        Of those in memory where the server has none: another model took the gallery over this moment.
+        """
         if not self.remote:
             return self._memory.search(embeddings, k)
         try:
-            candidates = self._store().nearest(embeddings, min(MOST, max(SHORTLIST, _SPARE * k)))
-        except LostError:
+            wanted = min(MOST, max(SHORTLIST, _SPARE * k))
+            candidates = self._store().nearest(embeddings, wanted, self._made_with)
+        except UnusableError:
             if not self._live:
                 raise
+            candidates = []
+        if not candidates or not all(len(found) for found, _ in candidates):
             return self._memory.search(embeddings, k)
         distances = np.full((len(embeddings), k), np.inf, np.float32)
         ids = np.full((len(embeddings), k), -1, np.int64)

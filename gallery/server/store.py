@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from gallery.types import Floats, Ints
 _ALWAYS = Signature(0, 0, 0, 0, 0)  # nothing can be put in the place of a database unseen
 _ONE_WRITER = 0x7265636F  # the advisory lock of whoever writes
 _STANDBY_PAUSE = 0.5  # seconds between two looks at a server that tells nothing by itself
+_OF_MODEL = "(SELECT value FROM meta WHERE key = 'fingerprint') = ?"  # asked in the same moment
 _EF_SEARCH = 400  # neighbours that the index keeps in sight, at least; see benchmarks/postgres.py
 MOST = 1000  # of them, for pgvector
 
@@ -185,8 +187,11 @@ class ServerStore(Records):
         keep = ids > after if wanted is None else np.isin(ids, wanted)
         yield ids[keep], people[keep], None
 
-    def nearest(self, embeddings: Floats, k: int) -> list[tuple[Ints, Floats]]:
+    def nearest(self, embeddings: Floats, k: int, made_with: tuple[str, int]) -> list[tuple[Ints, Floats]]:
         """For each of `embeddings` (m, d) ids (n,) and embeddings (n, d) of about the k nearest.
+
+        None where the gallery is not `made_with` this fingerprint and dimension any more: embeddings of
+        another model cannot be compared with these.
 
         Raises:
             LostError: the server is not heard of any more.
@@ -196,17 +201,36 @@ class ServerStore(Records):
             if self._db.extension >= (0, 8):  # goes on looking where too few are found
                 self._db.execute("SET hnsw.iterative_scan = relaxed_order")
             self._wide = wide
-        d = self.dimension
+        fingerprint, d = made_with
         sql = (
-            f"SELECT id, embedding FROM templates WHERE {searchable(d)} "
+            f"SELECT id, embedding FROM templates WHERE {searchable(d)} AND {_OF_MODEL} "
             f"ORDER BY embedding::vector({d}) <+> ?::vector({d}) LIMIT {int(k)}"
         )
         found = []
         for row in embeddings:
-            rows = self._db.execute(sql, (encoding.embedding_to_bytes(row),)).fetchall()
-            ids = np.array([each[0] for each in rows], np.int64)
-            found.append((ids, self._embeddings([each[1] for each in rows])))
+            parameters = (fingerprint, encoding.embedding_to_bytes(row))
+            found.append(self._told(self._db.execute(sql, parameters).fetchall(), d))
         return found
+
+    def under(self, ids: Ints, made_with: tuple[str, int]) -> tuple[Ints, Floats]:
+        """Of templates `ids` (w,) those that are searched, ascending (n,), and their embeddings (n, d).
+
+        None where the gallery is not `made_with` this fingerprint and dimension any more.
+
+        Raises:
+            LostError: the server is not heard of any more.
+        """
+        fingerprint, d = made_with
+        rows = self._db.execute(
+            "SELECT id, embedding FROM templates WHERE id IN (SELECT value FROM json_each(?)) "
+            f"AND {searchable(d)} AND {_OF_MODEL} ORDER BY id",
+            (json.dumps(ids.tolist()), fingerprint),
+        ).fetchall()
+        return self._told(rows, d)
+
+    def _told(self, rows: list[tuple[int, bytes]], dimension: int) -> tuple[Ints, Floats]:
+        ids = np.array([each[0] for each in rows], np.int64)
+        return ids, encoding.embeddings_from_bytes([each[1] for each in rows], dimension)
 
     def _lacks(self) -> str:
         """Why its user may only read, "" where they may write."""

@@ -151,6 +151,7 @@ def test_the_index_of_the_server_is_what_searches(where: Path, postgres: Server,
     plan = postgres.execute(
         "SET search_path TO recog, public; SET enable_seqscan = off; "
         "EXPLAIN SELECT id, embedding FROM templates WHERE aside = 0 AND vector_dims(embedding) = 16 "
+        "AND (SELECT value FROM meta WHERE key = 'fingerprint') = 'model' "
         f"ORDER BY embedding::vector(16) <+> '{probe}'::vector(16) LIMIT 9"
     )
     assert "templates_l1" in str(plan)
@@ -187,6 +188,53 @@ def test_a_server_may_know_of_more_than_a_run_and_of_less(
         assert "Edith" not in names(mine, template(4)), "before it was told"
         mine.refresh()
         assert sorted(names(mine, template(4))) == ["Ada", "Edith"]
+
+
+def test_whose_photos_cannot_be_had_this_moment_is_nobody(
+    filled: Path, template: Templates, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = template(9)
+    stranger.embedding[:] *= 1e-3  # as near as can be to what is of no length
+
+    def gone(*given: object) -> None:
+        raise LostError("just now")
+
+    with closing(Enrolled(filled, "model", 16)) as run:
+        with monkeypatch.context() as now:
+            now.setattr(server_store.ServerStore, "under", gone)
+            assert names(run, stranger) == []
+            assert names(run, template(1)) == []
+        assert names(run, template(1)) == ["Ada", "Grace"], "nothing was kept of that moment"
+
+
+@pytest.mark.parametrize("length", [16, 8])
+def test_another_model_of_a_large_gallery_is_compared_with_nobody(
+    filled: Path, template: Templates, large: None, length: int
+) -> None:
+    said: list[str] = []
+    with closing(Enrolled(filled, "model", 16, said.append)) as run:
+        assert names(run, template(1)) == ["Ada", "Grace"]
+        before = run.search(template(1).embedding[None], 1, pooled=True).distances
+        with Gallery.open(filled, None, None) as other:
+            ids, _, _ = other.embeddings()
+            other.migrate({int(i): template(9).embedding[:length] for i in ids}, "other", length)
+        for _ in ("before it was told", "and afterwards"):
+            probes = np.stack([template(1).embedding, template(9).embedding])
+            found = run.search(probes, 1, pooled=True)
+            assert found.names[0] == ("Ada",)
+            assert found.distances[0, 0] == before[0, 0], "those found lately are known as they were"
+            assert found.distances[1, 0] > 1, "and nobody by the new embeddings"
+            until(lambda: run.refresh() or bool(said))
+        assert "went over to the model other" in said[0]
+
+
+def test_a_run_goes_on_while_the_table_is_locked(filled: Path, template: Templates, large: None) -> None:
+    with closing(Enrolled(filled, "model", 16)) as run, Gallery.open(filled, "model", 16) as other:
+        assert names(run, template(1)) == ["Ada", "Grace"]
+        run._gallery._store._db.execute("SET lock_timeout = '50ms'")  # type: ignore[union-attr, attr-defined]
+        with other._changing() as (_, db):
+            db.execute("LOCK TABLE templates")
+            assert names(run, template(1)) == ["Ada", "Grace"]
 
 
 def test_another_model_of_another_length_has_an_index_again(filled: Path, postgres: Server) -> None:
@@ -345,10 +393,10 @@ def test_what_is_in_memory_is_bounded_and_people_are_in_it_wholly(monkeypatch: p
     rows = np.arange(40 * 4).reshape(40, 4).astype(np.float32)
 
     class Server:
-        def embeddings(self, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-            yield wanted, wanted, rows[wanted]
+        def under(self, ids: np.ndarray, made_with: tuple[str, int]) -> tuple[np.ndarray, np.ndarray]:
+            return ids, rows[ids]
 
-    made = server_index.ServerIndex(4, Server, live=True)  # type: ignore[arg-type]
+    made = server_index.ServerIndex(("model", 4), Server, live=True)  # type: ignore[arg-type]
     made.add(np.arange(40), None)
     for first in range(0, 40, 4):
         person = np.arange(first, first + 4)
