@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import quote, unquote
 
 from gallery.errors import GalleryError
 
@@ -50,7 +50,7 @@ def place(text: str | Path) -> Path:
     user, at, host = where.rpartition("@")
     user, _, password = user.partition(":")
     pairs = query.split("&") if query else []
-    if "@" in database or not _HOSTS.fullmatch(host) or not all("=" in pair for pair in pairs):
+    if "@" in database + query or not _HOSTS.fullmatch(host) or not all("=" in pair for pair in pairs):
         # Not quoted: it may be a password with a sign in it that ends the password.
         raise GalleryError(
             "the address of the gallery's server cannot be read; it is postgresql://USER@HOST:PORT/DATABASE, "
@@ -58,14 +58,15 @@ def place(text: str | Path) -> Path:
         )
     secrets = {"password": unquote(password)} if password else {}
     shown = []
-    for key, value in parse_qsl(query, keep_blank_values=True):
+    for pair in pairs:  # as libpq reads it, to which a + is a +
+        key, _, value = (unquote(part) for part in pair.partition("="))
         if key in _SECRET:
             secrets[key] = value
         else:
-            shown.append((key, value))
+            shown.append(f"{quote(key)}={quote(value, safe='/:,')}")
     # Without a host a path would lose one of the three slashes; an empty user says the same.
     who = f"{user}{at}" if host or user else "@"
-    parameters = f"?{urlencode(shown, safe='/:,')}" if shown else ""
+    parameters = f"?{'&'.join(shown)}" if shown else ""
     made = Address(f"postgresql://{who}{host}{slash}{database}{parameters}")
     if secrets:
         _given[address(made)] = secrets
