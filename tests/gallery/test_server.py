@@ -231,7 +231,8 @@ def test_another_model_of_a_large_gallery_is_compared_with_nobody(
 def test_a_run_goes_on_while_the_table_is_locked(filled: Path, template: Templates, large: None) -> None:
     with closing(Enrolled(filled, "model", 16)) as run, Gallery.open(filled, "model", 16) as other:
         assert names(run, template(1)) == ["Ada", "Grace"]
-        run._gallery._store._db.execute("SET lock_timeout = '50ms'")  # type: ignore[union-attr, attr-defined]
+        assert run._gallery is not None
+        run._gallery._store._db.execute("SET lock_timeout = '50ms'")
         with other._changing() as (_, db):
             db.execute("LOCK TABLE templates")
             assert names(run, template(1)) == ["Ada", "Grace"]
@@ -333,7 +334,7 @@ def test_who_writes_waits_for_who_does_and_says_so_in_the_end(
     filled: Path, template: Templates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Gallery.open(filled, "model", 16) as one, Gallery.open(filled, "model", 16) as other:
-        other._store._db.execute("SET lock_timeout = '50ms'")  # type: ignore[attr-defined]
+        other._store._db.execute("SET lock_timeout = '50ms'")
         with one._changing():
             with pytest.raises(GalleryError, match="locked by another program"):
                 other.add("Edith", [template(4)])
