@@ -54,11 +54,14 @@ class Records:
             )
         self._of: dict[str, Record] = {}
         self._films: dict[str, str] = {}  # by key
-        for line in self._path.read_text("utf-8", errors="surrogateescape").splitlines():
+        text = self._path.read_text("utf-8", errors="surrogateescape")
+        if text and not text.endswith("\n"):
+            self._write(b"\n")  # a crash has cut the last line short: the next one is not to be part of it
+        for line in text.split("\n"):  # and not at U+2028, which JSON keeps as it is
             try:
                 record = Record(**json.loads(line))
             except (ValueError, TypeError):
-                continue  # a crash has cut it short: that film is looked at again
+                continue  # cut short: that film is looked at again
             self._take(record)
 
     def of(self, film: str) -> Record | None:
@@ -77,9 +80,12 @@ class Records:
             SinkError: the disk is full.
         """
         self._take(record)
-        line = json.dumps(asdict(record), ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+        self._write(json.dumps(asdict(record), ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
+
+    def _write(self, line: bytes) -> None:
         try:
-            os.write(self._file, line)
+            while line:
+                line = line[os.write(self._file, line) :]
             os.fsync(self._file)
         except OSError as error:
             raise SinkError(f"cannot write {self._path}: {error.strerror}") from error

@@ -75,7 +75,7 @@ class Ledger:
             SinkError: the list cannot be read.
         """
         try:
-            lines = self.path.read_text("utf-8", errors="surrogateescape").splitlines()
+            lines = self.path.read_text("utf-8", errors="surrogateescape").split("\n")  # JSON keeps U+2028
         except FileNotFoundError:
             return []
         except OSError as error:

@@ -66,7 +66,7 @@ def find_event(path: Path, wanted: str) -> dict[str, Any]:
         SourceError: the file cannot be read, or has no such event.
     """
     try:
-        lines = path.read_text("utf-8", errors="replace").splitlines()
+        lines = path.read_text("utf-8", errors="replace").split("\n")  # JSON keeps U+2028
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
     for line in lines:
