@@ -20,6 +20,7 @@ from typing import Any
 from pipeline.errors import SinkError
 from pipeline.fleet.crew import Crew, Died
 from pipeline.fleet.jobs import (
+    WHOLE,
     Failed,
     Join,
     Joined,
@@ -230,10 +231,10 @@ class Archive:
     def _whole(self, film: str) -> None:
         """A film whose parts are not what they should be is recognised as one."""
         one = self._films.get(film)
-        if one is None or one.names == ["whole"]:
+        if one is None or one.names == [WHOLE]:
             return
         self._todo = deque(each for each in self._todo if each.film != film)
-        one.names, one.found = ["whole"], {}
+        one.names, one.found = [WHOLE], {}
         self._todo.appendleft(self._attempt(film, one.key, None))
 
     def _join(self, film: str) -> None:

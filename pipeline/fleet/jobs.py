@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.config import Settings
 from pipeline.sources.part import Part
 
+WHOLE = "whole"  # what a film that is not cut is called among parts
 STATE = ".recog-archive"  # folder below the output that holds what is not finished, and the list of what is
 
 
@@ -63,7 +64,7 @@ class Recognise:
     @property
     def name(self) -> str:
         """Of what is written of it."""
-        return "whole" if self.part is None else f"{self.part.first}-{self.part.end}"
+        return WHOLE if self.part is None else f"{self.part.first}-{self.part.end}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,14 @@ from pipeline.outputs.events import PATIENCE
 from pipeline.outputs.private import private_file
 
 
-def join_events(parts: Sequence[Path], times: Sequence[float], run: str, out: Path) -> list[int]:
+def join_events(
+    parts: Sequence[Path], last: Sequence[int], times: Sequence[float], run: str, out: Path
+) -> list[int]:
     """Write the events of a film, and tell by how much the tracks of each part are to be moved on.
 
     Args:
         parts: events of each part, in order.
+        last: the highest number of a track on the tape of each: somebody may be gone from its events.
         times: seconds of every frame of the film.
         run: its id.
 
@@ -28,10 +31,10 @@ def join_events(parts: Sequence[Path], times: Sequence[float], run: str, out: Pa
         SinkError: `out` cannot be written.
     """
     moved, told = [0], list[dict[str, Any]]()
-    for path in parts:
-        events = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    for path, taped in zip(parts, last, strict=True):
+        events = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
         told += [event | {"track": event["track"] + moved[-1]} for event in events]
-        moved.append(max([moved[-1], *(event["track"] + moved[-1] + 1 for event in events)]))
+        moved.append(moved[-1] + 1 + max([taped, *(event["track"] for event in events)]))
     told.sort(key=lambda event: _noticed(event, times))  # stable: those of a frame stay in their order
     with private_file(out) as file:
         for number, event in enumerate(told, 1):

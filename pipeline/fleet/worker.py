@@ -24,6 +24,7 @@ from pipeline import build
 from pipeline.config import Settings
 from pipeline.errors import PipelineError, SinkError, SourceError
 from pipeline.fleet.jobs import (
+    WHOLE,
     Failed,
     Join,
     Joined,
@@ -45,7 +46,7 @@ from pipeline.recognition.engine import Models, Stream, models
 from pipeline.sources.base import Source
 from pipeline.sources.open import open_source
 from pipeline.sources.part import index_of, open_part
-from pipeline.tapes.join import join_tapes
+from pipeline.tapes.join import join_tapes, last_track
 from siamese.errors import SiameseError
 
 _OF_RESULTS = ("det", "track", "quality", "attention", "evidence", "blur")  # settings that have a say in them
@@ -140,7 +141,7 @@ class Worker:
         else:
             source = open_part(path, task.part, threads)
         with source:
-            outputs = Outputs(events=work / events, tape=work / tape, run=task.key[:12])
+            outputs = Outputs(events=work / events, tape=work / tape, run=_run_of(task.key, task.name))
             stream = Stream(str(path), source, self._made, recipe.settings, None, False, _never, taped=True)
             with Opened(outputs, stream.about, None, unheard) as opened, stream.run() as runner:
                 for result, _ in runner:
@@ -167,10 +168,12 @@ class Worker:
             joined = [(work / "joined.tape", tape), (work / "joined.events", events)]
             if not (work / PLACING).exists():
                 told = [work / each.events for each in task.parts]
-                moved = join_events(told, task.times, task.key[:12], joined[1][0])
+                last = [last_track(work / each.tape) for each in task.parts]
+                run = _run_of(task.key, WHOLE)
+                moved = join_events(told, last, task.times, run, joined[1][0])
                 with private_file(joined[0][0]) as new, (work / first.tape).open("rb") as old:
                     shutil.copyfileobj(old, new)
-                join_tapes(joined[0][0], [work / each.tape for each in others], moved[1:])
+                join_tapes(joined[0][0], [work / each.tape for each in others], moved[1:], run)
             ready = joined
         try:
             tape.parent.mkdir(parents=True, exist_ok=True)
@@ -210,6 +213,11 @@ def _made(folder: Path) -> Path:
     except OSError as error:
         raise SinkError(f"cannot write {folder}: {error.strerror}") from error
     return folder
+
+
+def _run_of(key: str, name: str) -> str:
+    """The id of the run over a film or a part. Parts have their own: each numbers its tracks from 0."""
+    return key[:12] if name == WHOLE else hashlib.sha256(f"{key} {name}".encode()).hexdigest()[:12]
 
 
 def _never() -> bool:

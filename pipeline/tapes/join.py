@@ -10,11 +10,12 @@ from pipeline.errors import SinkError
 from pipeline.tapes.tape import OF_TRACKS, connect, explained, made_with
 
 
-def join_tapes(first: Path, others: Sequence[Path], moved: Sequence[int]) -> None:
-    """Append the tracks and looks of other tapes to `first`; each holds a part of the same run.
+def join_tapes(first: Path, others: Sequence[Path], moved: Sequence[int], run: str) -> None:
+    """Append the tracks and looks of other tapes to `first`; each holds a run over a part of one source.
 
     Args:
         moved: what is added to the track numbers of each of the others.
+        run: the id of what all of them are then.
 
     Raises:
         SinkError: another model made one of them, or the disk is full.
@@ -23,6 +24,10 @@ def join_tapes(first: Path, others: Sequence[Path], moved: Sequence[int]) -> Non
         connection = connect(first)
         try:
             model = made_with(connection, first, SinkError)
+            tables = (*OF_TRACKS, "looks")
+            with connection:
+                for table in ("runs", *tables):
+                    connection.execute(f"UPDATE {table} SET run = ?", (run,))  # noqa: S608 (no values)
             for number, other in enumerate(others):
                 connection.execute("ATTACH ? AS part", (os.fspath(other),))
                 try:
@@ -30,14 +35,27 @@ def join_tapes(first: Path, others: Sequence[Path], moved: Sequence[int]) -> Non
                         raise SinkError(f"the tape {other} was made with another model than {first}")
                     by = moved[number]
                     with connection:
-                        for table in (*OF_TRACKS, "looks"):
+                        for table in tables:
                             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-                            taken = ", ".join(f"track + {by:d}" if c == "track" else c for c in columns)
+                            taken = {"run": "?", "track": f"track + {by:d}"}
+                            chosen = ", ".join(taken.get(each, each) for each in columns)
                             connection.execute(
                                 f"INSERT INTO main.{table} ({', '.join(columns)}) "  # noqa: S608 (no values)
-                                f"SELECT {taken} FROM part.{table} ORDER BY rowid"
+                                f"SELECT {chosen} FROM part.{table} ORDER BY rowid",
+                                (run,),
                             )
                 finally:
                     connection.execute("DETACH part")
         finally:
             connection.close()
+
+
+def last_track(path: Path) -> int:
+    """The highest number of a track on a tape; -1 if there is none. Raises SinkError: it cannot be read."""
+    with explained(path, SinkError):
+        connection = connect(path)
+        try:
+            (found,) = connection.execute("SELECT max(track) FROM tracks").fetchone()
+        finally:
+            connection.close()
+    return -1 if found is None else int(found)

@@ -353,6 +353,41 @@ def test_who_is_forgotten_is_forgotten_in_archives_also_where_a_film_is_not_fini
         assert opened.tracks(opened.runs()[0].run) == []
 
 
+def test_who_is_forgotten_in_a_piece_takes_nobody_along_who_has_the_same_number_in_another(
+    tmp_path: Path, long_film: Path, gallery: Path, run: Callable[..., Archived], recog: Any
+) -> None:
+    asked = iter(range(100))
+    run(long_film, longest=4.0, stopped=lambda: next(asked) == 3)  # after the look and two pieces
+    Ledger(gallery).note("archive", tmp_path / "out")
+    assert recog("forget", "Rosa", "--gallery", gallery, "--json").code == 0
+    assert run(long_film, longest=4.0).done == ["long.mp4"]
+    tape, events = places_of(tmp_path / "out", "long.mp4")
+    kinds = [(each["track"], each["event"]) for each in told(events)]
+    assert [each for each in kinds if each[1] == "entered"] == [(0, "entered"), (1, "entered")]
+    assert [(each[0], each[1]) for each in rows(tape)[1]] == [
+        (taped, n) for (taped, *_) in rows(tape)[0] for n in (0, 1)
+    ]
+
+
+def test_a_name_of_a_film_may_hold_what_looks_like_the_end_of_a_line(
+    films: Path, run: Callable[..., Archived]
+) -> None:
+    (films / "red.mp4").rename(films / "r\u2028e\u0085d.mp4")
+    assert len(run(films).done) == 2
+    assert len(run(films).before) == 2
+
+
+def test_a_line_that_a_crash_has_cut_short_costs_no_line_but_itself(
+    tmp_path: Path, films: Path, run: Callable[..., Archived]
+) -> None:
+    with Records(tmp_path / "out"):
+        pass
+    (tmp_path / "out" / STATE / "done.jsonl").write_bytes(b'{"film": "go')
+    assert len(run(films).done) == 2
+    again = run(films)
+    assert (len(again.before), again.failed) == (2, {})
+
+
 def test_the_archive_is_noted_once_beside_the_gallery(
     tmp_path: Path, films: Path, gallery: Path, recog: Any, crews: list[Any]
 ) -> None:
