@@ -23,6 +23,7 @@ from gallery.errors import GalleryError
 from pipeline import build
 from pipeline.config import Settings
 from pipeline.errors import PipelineError, SinkError, SourceError
+from pipeline.faces.quality import least
 from pipeline.fleet.jobs import (
     WHOLE,
     Failed,
@@ -58,7 +59,8 @@ def made_with(embedder: Embedder, detector: Detector, settings: Settings) -> str
     values = settings.model_dump(mode="json", include=set(_OF_RESULTS))
     for model in ("model", "person_faces"):  # a path; what counts is what is in the file
         values["det"].pop(model)
-    chosen = [build.fingerprint(embedder), detector.digest, values]
+    good = least(settings.enroll)  # a look of less does not part a track (`identity.another`)
+    chosen = [build.fingerprint(embedder), detector.digest, values, good]
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from gallery import Gallery
 from pipeline import build
-from pipeline.config import Settings
+from pipeline.config import EnrollSettings, Settings
 from pipeline.fleet.archive import Archive, Archived
 from pipeline.fleet.jobs import STATE, Join, Look, Recognise, Task
 from pipeline.fleet.prepare import films_below, recipe_of
 from pipeline.fleet.records import Records
-from pipeline.fleet.worker import Worker, places_of
+from pipeline.fleet.worker import Worker, made_with, places_of
 from pipeline.outputs.ledger import Ledger
 from pipeline.tapes.tape import Tape
 
@@ -153,6 +153,13 @@ def test_with_other_settings_nothing_is_replaced_unless_that_is_meant(
     assert (tmp_path / "out" / "red.mp4.tape").read_bytes() == before
     assert recog(*words, "--overwrite").code == 0
     assert (tmp_path / "out" / "red.mp4.tape").read_bytes() != before
+
+
+def test_what_a_good_look_is_has_a_say_in_where_tracks_part(detector: Any, embedder: Any) -> None:
+    keys = {
+        made_with(embedder, detector, Settings(enroll=EnrollSettings(min_face=side))) for side in (48, 48, 60)
+    }
+    assert len(keys) == 2
 
 
 def test_what_others_have_put_there_is_not_replaced(
