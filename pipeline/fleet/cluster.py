@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import time
 import warnings
 from types import TracebackType
 from typing import Any, Self
@@ -113,6 +114,9 @@ class Actors:
     def wait(self, seconds: float) -> list[tuple[Task, Outcome | Died]]:
         self._grow()
         waiting = [*self._coming, *self._busy]
+        if not waiting:  # all machines are lost: others may come
+            time.sleep(seconds)
+            return []
         ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=seconds if not self._busy else 0)
         if not ready:
             ready, _ = self._ray.wait(waiting, num_returns=1, timeout=seconds)
@@ -167,6 +171,7 @@ class Actors:
                 raise PipelineError(f"a worker cannot begin: {reason(error)}") from error
             return  # its machine was lost meanwhile
         except self._ray.exceptions.RayError:
+            self._ray.kill(actor)  # it may only be out of reach, and would keep its processors
             return
         if theirs != ours:
             raise PipelineError(
