@@ -24,6 +24,7 @@ def pytest_configure() -> None:
 
 # Files whose tests train, start programs or watch a film to its end; measured, the longest first.
 LONG = (
+    "pipeline/fleet/test_ray.py",
     "pipeline/service/browser/test_views.py",
     "test_calls_home.py",
     "pipeline/service/browser/test_story.py",
