@@ -267,6 +267,11 @@ def _explain(path: Path, error: Any, lost: bool) -> Exception | None:
             return UnusableError(
                 f"the user of {path} lacks a right ({_first_line(error)}); have the owner GRANT it"
             )
+        case "42P01":  # PostgreSQL passes over a schema to which the user has no right
+            return UnusableError(
+                f"no tables of a gallery are to be seen in {path}; have the owner GRANT USAGE ON SCHEMA "
+                f"{SCHEMA}, or, where they are gone, copy a backup into an empty database"
+            )
         case "25006":
             return UnusableError(f"the gallery {path} can only be read here; name its primary server")
         case "53100":

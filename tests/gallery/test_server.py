@@ -315,6 +315,14 @@ def test_a_user_who_may_only_read_recognises_and_changes_nothing(
         assert reader.knows("Edith")
 
 
+def test_a_user_without_a_right_to_the_schema_is_told_so(filled: Path, postgres: Server) -> None:
+    if not postgres.execute("SELECT 1 FROM pg_roles WHERE rolname = 'guest'"):
+        postgres.execute("CREATE ROLE guest LOGIN")
+    postgres.execute("DROP OWNED BY guest")
+    with pytest.raises(GalleryError, match="GRANT USAGE ON SCHEMA recog"):
+        Gallery.open(place(postgres.url.replace("recog@", "guest@")), None, None)
+
+
 def test_a_database_without_pgvector_says_how_to_get_it(filled: Path, postgres: Server) -> None:
     if not postgres.execute("SELECT 1 FROM pg_database WHERE datname = 'bare'"):
         postgres.execute("CREATE DATABASE bare")
