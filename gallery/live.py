@@ -181,8 +181,23 @@ class Reopening(_Aside[Records]):
     """Opening a gallery again whose server was lost: it may not answer for seconds."""
 
     def __init__(self, path: Path) -> None:
+        self._lock, self._unwanted = threading.Lock(), False
+        self._opened: Records | None = None
+
         def again() -> Records:
             with explained(path):
-                return opened(path, erase=False)
+                store = opened(path, erase=False)
+            with self._lock:
+                self._opened = store
+                if self._unwanted:
+                    store.close()
+            return store
 
         super().__init__(again)
+
+    def give_up(self) -> None:
+        """Close what was opened, or will be: nobody takes it any more."""
+        with self._lock:
+            self._unwanted = True
+            if self._opened is not None:
+                self._opened.close()

@@ -356,6 +356,7 @@ class Reader:
         """Close the file; a second call does nothing."""
         with self._lock, explained(self.path):
             self._matcher = None
+            self._reopen_no_more()
             self._store.close()
 
     def __enter__(self) -> Self:
@@ -400,8 +401,14 @@ class Reader:
 
     def _take(self, again: Records) -> None:
         """Go on with a new connection to the server; what it may have missed is looked for."""
+        self._reopen_no_more()
         self._store.close()
         self._store, self._seen = again, None
+
+    def _reopen_no_more(self) -> None:
+        if self._reopening is not None:
+            self._reopening.give_up()
+            self._reopening = None
 
     def _catch_up(self) -> bool:
         """Bring the index, if there is one, to what the file holds; whether anything has changed."""

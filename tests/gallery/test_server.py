@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery import Gallery, GalleryError, NewTemplate, followed
+from gallery import Gallery, GalleryError, NewTemplate, followed, live
 from gallery.address import place
 from gallery.errors import LostError, MissingError
 from gallery.followed import Enrolled
@@ -114,6 +114,25 @@ def test_a_change_is_refused_without_a_server_and_made_once_it_is_back(
         stopped.start()
         gallery.add("Edith", [template(4)])
         assert [person.name for person in gallery.people()] == ["Ada", "Edith", "Grace"]
+
+
+def test_what_was_opened_again_and_not_taken_is_closed(
+    filled: Path, stopped: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PATIENCE", 0)
+    connections = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'recog'"
+    for taken in (False, True):
+        gallery = Gallery.open(filled, "model", 16)
+        stopped.stop()
+        with pytest.raises(LostError):
+            gallery.people()
+        stopped.start()
+        with pytest.raises(LostError, match="not answered yet"):
+            gallery.refresh(wait=False)
+        if taken:  # by a call that opened it itself
+            assert len(gallery.people()) == 2
+        gallery.close()
+        until(lambda: stopped.execute(connections) == [(0,)])
 
 
 @pytest.fixture
