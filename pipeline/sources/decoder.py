@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 from pipeline.errors import SourceError
 from pipeline.sources.deinterlace import Deinterlacer
 from pipeline.sources.hdr import is_hdr, tone_mapped
+from pipeline.sources.memory import keep_what_pictures_give_back
 from pipeline.sources.shape import squared, upright
 from pipeline.types import Image
 
@@ -73,6 +74,7 @@ class Decoder:
         except SourceError:
             container.close()
             raise
+        keep_what_pictures_give_back()
         # Threads that each decode a frame hold back as many frames as there are threads.
         self._stream.thread_type = "SLICE" if live else "AUTO"
         self._stream.codec_context.thread_count = threads
