@@ -98,7 +98,8 @@ def test_of_an_archive_no_film_is_lost_or_done_twice_when_a_node_is_killed(
         crew.give = give_and_kill  # type: ignore[method-assign]
         ended = Archive(recipe, films_below(films, out), records).run(crew)
     assert sorted(ended.done) == ["20.mp4", "21.mp4", "22.mp4"]
-    assert (ended.failed, ended.died) == ({}, 1)
+    assert ended.failed == {}
+    assert ended.died <= 1  # a worker may end so short a film before it hears that its machine is gone
     lines = (out / ".recog-archive" / "done.jsonl").read_text().splitlines()
     assert sorted(json.loads(line)["frames"] for line in lines) == [20, 21, 22]
     assert all(place.exists() for film in ended.done for place in places_of(out, film))

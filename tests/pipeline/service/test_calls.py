@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import anyio
 import httpx
 import pytest
 
@@ -282,16 +281,6 @@ def test_the_name_of_a_file_opens_nothing_and_is_kept_without_its_folders(
     assert uploads.shown_name("C:\\x\\y\x00\u202e.jpg") == "y.jpg"
     assert uploads.shown_name(None) == uploads.shown_name("///") == "picture"
     assert len(uploads.shown_name("x" * 1000)) == uploads.NAME_MOST
-
-
-def test_whoever_waits_too_long_for_the_models_is_told_so(
-    running: Any, png: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(uploads, "PATIENCE", 0.05)
-    running.app.state.turns = anyio.Semaphore(0)  # all are taken
-    answer = running.viewer.post("/api/v1/identify", files={"image": png("x", RED)})
-    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
-    assert running.viewer.get("/api/v1/me").status_code == 200
 
 
 def test_tokens_are_made_on_the_command_line_beside_a_running_service(
