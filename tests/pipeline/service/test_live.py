@@ -204,7 +204,8 @@ def test_viewers_that_vanish_are_forgotten(watched: tuple[Any, str], until: Call
     page = Page(running, running.tokens["viewer"])
     page.say(type="watch", sources=[source])
     with running.viewer.stream("GET", f"api/v1/sources/{source}/stream.mjpeg") as stream:
-        next(stream.iter_raw())
+        parts = stream.iter_raw()  # kept: where it is dropped, the stream is closed
+        next(parts)
         until(lambda: running.service.board.readers == 2)
     page.socket.socket.close()  # the cable is cut
     until(lambda: running.service.board.readers == 0)
