@@ -34,7 +34,7 @@ from pipeline.recognition.held import given_out
 from pipeline.recognition.paint import ROOM, SETTLE, WHOLE, Painter, with_pictures
 from pipeline.recognition.recognise import Recogniser
 from pipeline.recognition.runner import Runner
-from pipeline.recognition.sparing import SparingDetector, once_in
+from pipeline.recognition.sparing import Sparing, once_in
 from pipeline.sources.base import Source
 from pipeline.sources.open import open_source
 from pipeline.sources.stills import Photo, Photos
@@ -264,13 +264,21 @@ class Stream:
         self.about = About(source, self.fps, fingerprint, dimension, settings.blur.who, once)
         linger = 0.0 if stills else settings.blur.linger  # the next picture is another one
         ahead = 0.0 if source.live and not held else min(linger, linger if self._again else AHEAD)
+        sparing = None
         if stills:
             made = made._replace(detector=UprightDetector(made.detector))
         elif isinstance(made.detector, WaryDetector) and not source.live:
             apart = min(CLOSELY, ahead, linger)
-            sparing = SparingDetector(made.detector, once_in(apart, source.fps, settings.det.every))
-            made = made._replace(detector=sparing)
-        self.recogniser = Recogniser(*made, own, live=source.live, keep_looks=taped, report=report, rule=rule)
+            sparing = Sparing(made.detector, once_in(apart, source.fps, settings.det.every), apart)
+        self.recogniser = Recogniser(
+            *made,
+            own,
+            live=source.live,
+            keep_looks=taped,
+            report=report,
+            rule=rule,
+            sparing=sparing,
+        )
         self._painter = Painter(
             held,
             settle=None if source.live else SETTLE,

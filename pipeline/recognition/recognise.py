@@ -17,6 +17,7 @@ from pipeline.identity.covered import Rule, check_names
 from pipeline.identity.guarantee import Guarantee
 from pipeline.identity.judge import Judge
 from pipeline.protocols import Detector, Embedder, People
+from pipeline.recognition.sparing import Sparing
 from pipeline.tracking.attention import Attention
 from pipeline.tracking.cadence import Cadence
 from pipeline.tracking.cuts import CutDetector, FaceCuts
@@ -57,6 +58,7 @@ class Recogniser:
         keep_looks: bool = False,
         report: Callable[[str], None] = lambda line: None,
         rule: Rule | None = None,
+        sparing: Sparing | None = None,
     ) -> None:
         """
         Args:
@@ -64,6 +66,7 @@ class Recogniser:
             keep_looks: embed faces even while nobody is enrolled, so that they can be searched later.
             report: is told in a line when the gallery's calibration lapses, or there is one.
             rule: whose faces are marked as covered.
+            sparing: looks with the detector, at a film in which what is seen is covered for a while.
 
         Raises:
             ConfigError: the rule names somebody who is not enrolled.
@@ -71,7 +74,7 @@ class Recogniser:
         check_names(rule, people)
         self._keep_looks, self._report = keep_looks, report
         self._people, self._rule = people, rule
-        self._detector, self._embedder = detector, embedder
+        self._detector, self._embedder, self._sparing = detector, embedder, sparing
         self._judge = Judge(people, embedder.calibration, settings.evidence)
         self._quality = settings.quality
         self._cuts, self._face_cuts = CutDetector(), FaceCuts()
@@ -97,10 +100,11 @@ class Recogniser:
         started = time.perf_counter()
         cut = self._cuts.is_cut(frame.image)
         detections = None
-        abrupt = frame.brief or self._cuts.jumped
-        if self._cadence.due(frame.seconds, cut or abrupt):
+        abrupt, sparing = frame.brief or self._cuts.jumped, self._sparing
+        overdue = sparing is not None and sparing.overdue(frame.seconds)
+        if self._cadence.due(frame.seconds, cut or abrupt or overdue):
             begun = time.perf_counter()
-            detections = self._detector.detect(frame.image)
+            detections = sparing.look(frame, cut) if sparing else self._detector.detect(frame.image)
             self._cadence.took(time.perf_counter() - begun)
         return Seen(frame, detections, time.perf_counter() - started, cut, abrupt)
 

@@ -6,25 +6,44 @@ import math
 
 from pipeline.detection.wary import WaryDetector
 from pipeline.tracking.cadence import PERIOD, Every
-from pipeline.tracking.cuts import CutDetector
-from pipeline.types import Detections, Image
+from pipeline.types import Detections, Frame
+
+_SLACK = 1.01  # times as far apart is no farther: containers round their times, to milliseconds at worst
 
 
-class SparingDetector:
-    """A wary detector that looks closely at the first frame of a shot, then once in so many. Of one film."""
+class Sparing:
+    """Has a wary detector look closely at the first frame of a shot, then now and then. Of one film."""
 
-    def __init__(self, wary: WaryDetector, once_in: int) -> None:
+    def __init__(self, wary: WaryDetector, once_in: int, apart: float) -> None:
+        """
+        Args:
+            once_in: looks, of which one is a close one at least.
+            apart: seconds between two close looks at most, also where the film's rate varies.
+        """
         self._wary, self._once_in = wary, once_in
-        self._cuts, self._since = CutDetector(), once_in
-        self.digest = wary.digest
+        self._apart = _SLACK * max(apart, PERIOD)
+        self._since = once_in  # looks since the last close one
+        self._before = self._close = math.nan  # seconds of the last frame, and of the last close look
+        self._overdue = False
 
-    def detect(self, image: Image) -> Detections:
-        """Find faces in a BGR frame; `faint` holds what else may be one."""
+    def overdue(self, seconds: float) -> bool:
+        """Whether a close look cannot wait for the next frame. To be asked for every frame, in order."""
+        interval = seconds - self._before
+        self._before = seconds
+        self._overdue = seconds + interval - self._close > self._apart
+        return self._overdue
+
+    def look(self, frame: Frame, cut: bool) -> Detections:
+        """Find faces in a frame; `faint` holds what else may be one.
+
+        Args:
+            cut: it begins another shot.
+        """
         self._since += 1
-        closely = self._cuts.is_cut(image) or self._since >= self._once_in
+        closely = cut or self._overdue or self._since >= self._once_in
         if closely:
-            self._since = 0
-        return self._wary.look(image, closely)
+            self._since, self._close = 0, frame.seconds
+        return self._wary.look(frame.image, closely)
 
 
 def once_in(apart: float, fps: float | None, every: Every) -> int:
@@ -32,7 +51,7 @@ def once_in(apart: float, fps: float | None, every: Every) -> int:
 
     Args:
         apart: seconds.
-        fps: frames a second of the film; None where it is not known.
+        fps: frames a second of the film, on average; None where it is not known.
         every: once in how many frames is looked at all.
     """
     if not fps:

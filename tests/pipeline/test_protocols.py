@@ -25,21 +25,12 @@ from pipeline.detection.wary import WaryDetector
 from pipeline.detection.yolo import YoloDetector
 from pipeline.protocols import Detector, Embedder, People
 from pipeline.recognition.shared_people import PeopleView, SharedPeople
-from pipeline.recognition.sparing import SparingDetector
 from siamese.runtime import Embedder as OnnxEmbedder
 
 TESTS = Path(__file__).parent
 PROTOCOLS: dict[str, type] = {"detect": Detector, "embed": Embedder, "search": People}  # by what a fake does
 REAL: dict[type, tuple[type, ...]] = {
-    Detector: (
-        YoloDetector,
-        TiledDetector,
-        RegionDetector,
-        PersonDetector,
-        WaryDetector,
-        SparingDetector,
-        YuNet,
-    ),
+    Detector: (YoloDetector, TiledDetector, RegionDetector, PersonDetector, WaryDetector, YuNet),
     Embedder: (OnnxEmbedder,),
     People: (Gallery, Enrolled, PeopleView),
 }

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
+from gallery.followed import Enrolled
+from pipeline.build import fingerprint
+from pipeline.config import DetectSettings, Settings
 from pipeline.detection.wary import WaryDetector
-from pipeline.recognition.sparing import SparingDetector, once_in
+from pipeline.recognition.engine import CLOSELY
+from pipeline.recognition.recognise import Recogniser
+from pipeline.recognition.sparing import Sparing, once_in
 from pipeline.tracking.cadence import Every
-from pipeline.types import Detections, Image
+from pipeline.types import Detections, Frame, Image
 
 
 class Sees:
@@ -21,32 +30,62 @@ class Sees:
         return Detections(box, np.array([0.9], np.float32), np.zeros((1, 5, 2), np.float32))
 
 
-def sparing(times: int) -> SparingDetector:
+def sparing(times: int, apart: float = 100.0) -> Sparing:
     """Over pictures that are larger than the input, so that a close look finds one box more."""
-    return SparingDetector(WaryDetector(Sees(), 0.15, 9, lambda size: Sees(), (64, 256), True, 0.05), times)
+    return Sparing(WaryDetector(Sees(), 0.15, 9, lambda size: Sees(), (64, 256), True, 0.05), times, apart)
 
 
-def closely(detector: SparingDetector, image: Image) -> bool:
-    faint = detector.detect(image).faint
-    assert faint is not None
-    return len(faint) > 0
+def is_close(found: Detections) -> bool:
+    assert found.faint is not None
+    return len(found.faint) > 0
+
+
+def frame(seconds: float) -> Frame:
+    return Frame(np.zeros((100, 200, 3), np.uint8), 0, seconds, "film")
 
 
 def test_it_looks_closely_first_and_then_once_in_so_many() -> None:
-    detector, image = sparing(3), np.zeros((100, 200, 3), np.uint8)
-    assert [closely(detector, image) for _ in range(7)] == [True, False, False, True, False, False, True]
+    each = sparing(3)
+    looks = [is_close(each.look(frame(i), cut=False)) for i in range(7)]
+    assert looks == [True, False, False, True, False, False, True]
 
 
 def test_another_shot_is_looked_at_closely_at_once() -> None:
-    detector = sparing(100)
-    dark = np.zeros((100, 200, 3), np.uint8)
-    bright = np.random.default_rng(0).integers(0, 256, dark.shape, np.uint8)
-    bright[:, :100] = 255
-    assert [closely(detector, each) for each in (dark, dark, bright, bright, dark)] == [
-        *(True, False),
-        *(True, False),
-        True,
-    ]
+    each = sparing(100)
+    looks = [is_close(each.look(frame(i), cut=i in (2, 4))) for i in range(5)]
+    assert looks == [True, False, True, False, True]
+
+
+def close_looks(times: list[float], fps: float, every: Every, embedder: Any, nowhere: Path) -> list[float]:
+    """When a recogniser looks closely at a film whose frames have these times, and `fps` on average."""
+    settings = Settings(det=DetectSettings(every=every))
+    with closing(Enrolled(nowhere, fingerprint(embedder), embedder.dimension)) as nobody:
+        looks = sparing(once_in(CLOSELY, fps, every), CLOSELY)
+        recogniser = Recogniser(Sees(), embedder, nobody, settings, sparing=looks)
+        seen = [recogniser.detect(frame(seconds)) for seconds in times]
+    return [each.frame.seconds for each in seen if each.detections is not None and is_close(each.detections)]
+
+
+@pytest.mark.parametrize("every", ["auto", 5])
+def test_where_the_frames_of_a_film_come_more_slowly_close_looks_do_not(
+    every: Every, embedder: Any, tmp_path: Path
+) -> None:
+    times = [*np.arange(0, 2, 1 / 30), *np.arange(2, 6, 1 / 5), *np.arange(6, 8, 1 / 30)]
+    looks = close_looks(times, 30.0, every, embedder, tmp_path / "none.db")
+    assert np.diff(looks).max() <= CLOSELY + 0.2  # the first of the slow frames could not be foreseen
+    slow = [each for each in looks if 2.4 < each < 6]
+    assert np.diff(slow).max() < CLOSELY
+    quick = [each for each in looks if each < 2]
+    assert np.diff(quick) == pytest.approx(CLOSELY)
+
+
+@pytest.mark.parametrize(("fps", "each"), [(24, 8), (25, 8), (30000 / 1001, 5), (30, 10), (60, 20)])
+def test_in_a_film_of_one_rate_no_look_is_made_that_would_not_be_anyway(
+    fps: float, each: int, embedder: Any, tmp_path: Path
+) -> None:
+    times = [round(i / fps, 3) for i in range(100)]  # as Matroska rounds
+    looks = close_looks(times, fps, "auto", embedder, tmp_path / "none.db")
+    assert looks == times[::each]
 
 
 @pytest.mark.parametrize(
