@@ -111,12 +111,12 @@ def serve(
     from pipeline.api import Recog
     from pipeline.commands.shared import settings_from, with_blur, with_mqtt
     from pipeline.errors import ServiceError
+    from pipeline.memory import share_memory
     from pipeline.outputs.home import check_home
     from pipeline.paths import beside
     from pipeline.service.access import Access, Bind
     from pipeline.service.addresses import given
     from pipeline.service.app import make_app
-    from pipeline.service.memory import share_memory
     from pipeline.service.options import Options
     from pipeline.service.server import listening, serve_app
     from pipeline.service.service import Service

@@ -21,9 +21,9 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from pipeline.errors import SourceError
+from pipeline.memory import keep_what_pictures_give_back
 from pipeline.sources.deinterlace import Deinterlacer
 from pipeline.sources.hdr import is_hdr, tone_mapped
-from pipeline.sources.memory import keep_what_pictures_give_back
 from pipeline.sources.shape import squared, upright
 from pipeline.types import Image
 
