@@ -51,11 +51,7 @@ def place(text: str | Path) -> Path:
     user, _, password = user.partition(":")
     pairs = query.split("&") if query else []
     if "@" in database + query or not _HOSTS.fullmatch(host) or not all("=" in pair for pair in pairs):
-        # Not quoted: it may be a password with a sign in it that ends the password.
-        raise GalleryError(
-            "the address of the gallery's server cannot be read; it is postgresql://USER@HOST:PORT/DATABASE, "
-            "with signs such as @, / and ? of a password written as %40, %2F and %3F"
-        )
+        raise unreadable()
     secrets = {"password": unquote(password)} if password else {}
     shown = []
     for pair in pairs:  # as libpq reads it, to which a + is a +
@@ -71,6 +67,14 @@ def place(text: str | Path) -> Path:
     if secrets:
         _given[address(made)] = secrets
     return made
+
+
+def unreadable() -> GalleryError:
+    """What is said of an address that is none. It is not quoted: a part of a password may be in it."""
+    return GalleryError(
+        "the address of the gallery's server cannot be read; it is postgresql://USER@HOST:PORT/DATABASE, "
+        "with signs such as @, / and ? of a password written as %40, %2F and %3F"
+    )
 
 
 def is_server(path: Path) -> bool:

@@ -43,9 +43,7 @@ class Held:
     people: int  # owners
     marks: Marks | None  # where the history was then; None for nothing held
     denied: Denied = NOBODY
-    by_owner: Ints | None = (
-        None  # the places of `templates` (t,) sorted by owner, where that was found already
-    )
+    by_owner: Ints | None = None  # the places of `templates` (t,) by owner, where they were found already
 
 
 NOTHING = Held(np.zeros(0, np.int64), np.zeros(0, np.int64), {}, 0, None)
@@ -56,9 +54,7 @@ class Difference:
     """What the file holds that an index does not, and the other way round."""
 
     removed: Ints  # templates (r,)
-    added: tuple[
-        tuple[Ints, Ints, Floats | None], ...
-    ]  # batches: templates (n,), owners (n,), embeddings (n, d)
+    added: tuple[tuple[Ints, Ints, Floats | None], ...]  # batches, each as `Records.searched` yields it
     held: Held  # afterwards
     anew: bool = False  # nothing of what was held is left: the file is another one
     migrated_to: str | None = None  # the model that the file has gone over to, if it has

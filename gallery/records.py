@@ -45,18 +45,21 @@ class Records(ABC):
         read_only: why it cannot be written, "" where it can.
         signature: what it looked like from outside when it was opened.
         remains: where bytes of what was erased may be nevertheless, and for how long.
-        lost: it was a server's, which is not heard of any more; open it again.
     """
 
     path: Path
     read_only: str
     remains = ""
     signature: Signature
-    lost = False
     _db: Database
 
     def __init__(self, made_with: tuple[str, int]) -> None:
         self.fingerprint, self.dimension = made_with
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is on a server that is not heard of any more; open it again then."""
+        return False
 
     @abstractmethod
     def close(self) -> None:
@@ -79,8 +82,8 @@ class Records(ABC):
         """How many bytes it takes."""
 
     @abstractmethod
-    def snapshot(self) -> AbstractContextManager[int]:
-        """Several reads that see one state of it; yields that state's `version`."""
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Several reads that see one state of it."""
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[Database]:

@@ -95,11 +95,11 @@ class Store(Records):
         self._db.execute("VACUUM INTO ?", (str(path.absolute()),))
 
     @contextmanager
-    def snapshot(self) -> Iterator[int]:
-        """Several reads that see one state of the file; yields that state's `version`."""
+    def snapshot(self) -> Iterator[None]:
+        """Several reads that see one state of the file."""
         self._db.execute("BEGIN")
         try:
-            yield self.version()
+            yield
         finally:
             self._db.execute("ROLLBACK")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gallery.address import secrets
+from gallery.address import secrets, unreadable
 from gallery.encoding import EmbeddingBytes
 from gallery.errors import BusyError, GalleryError, LostError, UnusableError
 
@@ -189,11 +189,7 @@ def _parameters(path: Path) -> dict[str, Any]:
     try:
         given: dict[str, Any] = conninfo_to_dict(str(path))
     except _psycopg().Error as error:
-        # libpq quotes what it cannot read, and that may be a password with an unescaped sign in it.
-        raise GalleryError(
-            "the address of the gallery's server cannot be read; it is postgresql://USER@HOST:PORT/DATABASE, "
-            "with signs such as @ and / in it written as %40 and %2F"
-        ) from error
+        raise unreadable() from error
     return usual | given | secrets(path) | {"client_encoding": "UTF8"}
 
 

@@ -49,9 +49,6 @@ SCHEMA = (
         RETURN 4 * vector_dims($1)""",
 )
 
-# From each earlier format to the next, once there is one.
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
-
 COUNTED = ("people", "templates", "changes", "denials")  # tables that give ids
 INDEX = "templates_l1"
 

@@ -20,7 +20,7 @@ from gallery.large import LARGE
 from gallery.records import Records
 from gallery.schema import FORMAT
 from gallery.server.connection import CHANNEL, SCHEMA, Connection
-from gallery.server.schema import COUNTED, INDEX, MIGRATIONS, index, searchable
+from gallery.server.schema import COUNTED, INDEX, index, searchable
 from gallery.server.schema import SCHEMA as TABLES
 from gallery.sql import Database
 from gallery.types import Floats, Ints
@@ -74,7 +74,7 @@ class ServerStore(Records):
             raise
 
     @property
-    def lost(self) -> bool:  # type: ignore[override]
+    def lost(self) -> bool:
         """Whether the server is not heard of any more."""
         return self._db.lost
 
@@ -110,11 +110,11 @@ class ServerStore(Records):
         )
 
     @contextmanager
-    def snapshot(self) -> Iterator[int]:
-        """Several reads that see one state of it; yields that state's `version`."""
+    def snapshot(self) -> Iterator[None]:
+        """Several reads that see one state of it."""
         self._db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            yield self.version()
+            yield
         finally:
             if not self._db.lost:
                 self._db.execute("ROLLBACK")
@@ -190,7 +190,7 @@ class ServerStore(Records):
     def nearest(self, embeddings: Floats, k: int, made_with: tuple[str, int]) -> list[tuple[Ints, Floats]]:
         """For each of `embeddings` (m, d) ids (n,) and embeddings (n, d) of about the k nearest.
 
-        None where the gallery is not `made_with` this fingerprint and dimension any more: embeddings of
+        n is 0 where the gallery is not `made_with` this fingerprint and dimension any more: embeddings of
         another model cannot be compared with these.
 
         Raises:
@@ -215,7 +215,7 @@ class ServerStore(Records):
     def under(self, ids: Ints, made_with: tuple[str, int]) -> tuple[Ints, Floats]:
         """Of templates `ids` (w,) those that are searched, ascending (n,), and their embeddings (n, d).
 
-        None where the gallery is not `made_with` this fingerprint and dimension any more.
+        n is 0 where the gallery is not `made_with` this fingerprint and dimension any more.
 
         Raises:
             LostError: the server is not heard of any more.
@@ -245,11 +245,8 @@ class ServerStore(Records):
         found = int(self._value("SELECT format FROM about"))
         if found > FORMAT:
             raise GalleryError(f"the gallery {self.path} was made by a newer version of recog; update recog")
-        if found < FORMAT:
-            with self.writing() as db:
-                while (found := int(db.execute("SELECT format FROM about").fetchone()[0])) < FORMAT:
-                    for statement in MIGRATIONS[found]:
-                        db.execute(statement)
+        if found != FORMAT:  # the first that there was on servers
+            raise damaged(self.path, f"format {found}")
 
     def _index_again(self) -> None:
         """Have the index fit the model, where that has changed in this transaction."""
