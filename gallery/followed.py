@@ -96,7 +96,7 @@ class Enrolled:
                 else str(error)
             )
             return False
-        self._missing = False
+        self._missing = self._lost = False
         model = self._gallery.migrated_to if self._gallery is not None else None
         if model is not None:
             self._say(
@@ -105,7 +105,7 @@ class Enrolled:
             )
         elif self._gallery is not None and self._said:
             self._report(f"the gallery {self._path} is followed again")
-            self._said, self._lost = "", False
+            self._said = ""
         return news
 
     def catch_up(self) -> tuple[bool, bool]:

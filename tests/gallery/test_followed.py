@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from gallery import Gallery, NewTemplate, followed
+from gallery.errors import LostError
 from gallery.followed import Enrolled
 
 BOTH = True
@@ -163,6 +164,26 @@ def test_a_migration_that_is_taken_back_is_followed_back(
         other.add("Edith", [template(5)])
     until(run, lambda: run.people_count == 3)
     assert names(run, template(5))[0] == "Edith"
+
+
+@pytest.mark.file
+def test_a_server_that_is_lost_twice_is_told_of_twice_whatever_model_has_it(
+    run: Enrolled, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> bool:
+        raise LostError("no server")
+
+    assert run._gallery is not None
+    run._gallery.migrated_to = "bigger"
+    for follow in (lost, lost, lambda: True, lost):
+        monkeypatch.setattr(run, "_follow", follow)
+        run._again = 0
+        run.refresh()
+    assert [line.partition(":")[0] for line in said] == [
+        "no server; until then, those known so far are recognised",
+        f"the gallery {run._path} went over to the model bigger",
+        "no server; until then, those known so far are recognised",
+    ]
 
 
 def test_a_writer_of_the_old_model_cannot_mix_its_embeddings_in(
