@@ -292,9 +292,15 @@ class Records(ABC):
         """The latest changes, newest first."""
         return history.log(self._db, most)
 
-    def owners(self) -> tuple[Ints, Ints]:
-        """All templates that are searched, ascending (t,) int64, and whose they are (t,) int64."""
-        rows = self._db.execute("SELECT id, person FROM templates WHERE aside = 0 ORDER BY id").fetchall()
+    def owners(self, after: int = 0) -> tuple[Ints, Ints]:
+        """All templates that are searched, ascending (t,) int64, and whose they are (t,) int64.
+
+        Args:
+            after: only those with a greater id.
+        """
+        rows = self._db.execute(
+            "SELECT id, person FROM templates WHERE aside = 0 AND id > ? ORDER BY id", (after,)
+        ).fetchall()
         table = np.array(rows, np.int64).reshape(-1, 2)
         return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
 

@@ -180,12 +180,16 @@ class ServerStore(Records):
         self, wanted: Ints | None = None, after: int = 0
     ) -> Iterator[tuple[Ints, Ints, Floats | None]]:
         """As `embeddings`; of more than a memory should hold, None in place of them."""
+        if wanted is not None and not len(wanted):
+            return
         if self.counts()[1] <= LARGE:
             yield from self.embeddings(wanted, after)
             return
-        ids, people = self.owners()
-        keep = ids > after if wanted is None else np.isin(ids, wanted)
-        yield ids[keep], people[keep], None
+        ids, people = self.owners(after)
+        if wanted is not None:
+            keep = np.isin(ids, wanted)
+            ids, people = ids[keep], people[keep]
+        yield ids, people, None
 
     def nearest(self, embeddings: Floats, k: int, made_with: tuple[str, int]) -> list[tuple[Ints, Floats]]:
         """For each of `embeddings` (m, d) ids (n,) and embeddings (n, d) of about the k nearest.

@@ -91,6 +91,27 @@ def test_a_server_may_know_of_more_than_a_run_and_of_less(
         assert sorted(names(mine, template(4))) == ["Ada", "Edith"]
 
 
+def test_of_a_large_gallery_no_more_is_read_than_is_new(
+    filled: Path, template: Templates, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, owners = [], server_store.ServerStore.owners
+
+    def counted(self: server_store.ServerStore, *given: int) -> tuple[np.ndarray, np.ndarray]:
+        found = owners(self, *given)
+        read.append(len(found[0]))
+        return found
+
+    with closing(Enrolled(filled, "model", 16)) as run, Gallery.open(filled, "model", 16) as other:
+        names(run, template(1))
+        monkeypatch.setattr(server_store.ServerStore, "owners", counted)
+        other.add("Edith", [template(4)])
+        until(run.refresh)
+        assert read == [1]
+        other.rename("Edith", "Zoe")
+        until(run.refresh)
+        assert read == [1, 4], "once, to see who is gone"
+
+
 def test_whose_photos_cannot_be_had_this_moment_is_nobody(
     filled: Path, template: Templates, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
