@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from pipeline.errors import ServiceError
 from pipeline.service.deps import ServiceDep, viewer
@@ -46,6 +44,13 @@ class FleetState(BaseModel):
     cameras: list[FleetCamera]
 
 
+class _Written(BaseModel):
+    """What the file holds."""
+
+    at: AwareDatetime
+    cameras: list[FleetCamera]
+
+
 @router.get("/fleet", operation_id="get_fleet")
 def get_fleet(service: ServiceDep) -> FleetState:
     """The cameras that `recog fleet` has other machines watch, where this service was told of one."""
@@ -53,12 +58,10 @@ def get_fleet(service: ServiceDep) -> FleetState:
     if folder is None:
         return FleetState(at=None, stale=False, cameras=[])
     try:
-        values: dict[str, Any] = json.loads((folder / FILE).read_bytes())
+        found = _Written.model_validate_json((folder / FILE).read_bytes())
     except FileNotFoundError:
         return FleetState(at=None, stale=False, cameras=[])
     except (OSError, ValueError) as error:
         raise ServiceError(f"the state of the fleet cannot be read ({type(error).__name__})") from error
-    stale = datetime.now(UTC) - datetime.fromisoformat(values["at"]) > STALE
-    return FleetState(
-        at=values["at"], stale=stale, cameras=[FleetCamera(**each) for each in values["cameras"]]
-    )
+    stale = datetime.now(UTC) - found.at > STALE
+    return FleetState(at=found.at.isoformat(), stale=stale, cameras=found.cameras)

@@ -39,6 +39,7 @@ def test_the_cameras_of_a_fleet_are_told_as_the_fleet_has_written_them(
     values = json.loads((out / STATE).read_text())
     (out / STATE).write_text(json.dumps(values | {"at": "2026-11-28T12:00:00+00:00"}))
     assert running.viewer.get("/api/v1/fleet").json()["stale"] is True
-    (out / STATE).write_text("{")
-    broken = running.viewer.get("/api/v1/fleet")
-    assert (broken.status_code, "cannot be read" in broken.text) == (503, True)
+    for damaged in ("{", "{}", json.dumps(values | {"at": "today"}), json.dumps(values | {"cameras": [{}]})):
+        (out / STATE).write_text(damaged)
+        broken = running.viewer.get("/api/v1/fleet")
+        assert (broken.status_code, "cannot be read" in broken.text) == (503, True), damaged
