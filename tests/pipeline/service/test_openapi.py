@@ -142,7 +142,11 @@ def test_the_page_about_it_tells_of_every_route_and_code(described: dict[str, An
     page = DOCS.read_text()
     for method, path, operation in operations(described):
         short = path.removeprefix("/api/v1")
-        assert f"`{method} {short}`" in page, (method, short, operation["operationId"])
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{method} {short}` |"))
+        role, given = (each.strip() for each in row.split("|")[2:4])
+        assert role == operation["x-role"], row
+        asked = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
+        assert re.findall("`([a-z]+)`", given.partition("query: ")[2]) == asked, row
     package = Path(__file__).parents[3] / "pipeline" / "service"
     codes = set()
     for file in package.rglob("*.py"):
