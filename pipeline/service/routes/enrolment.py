@@ -20,6 +20,7 @@ from pipeline.service.uploads import Uploads
 from pipeline.service.versions import etag
 
 router = APIRouter(tags=["people"])
+_Force = Annotated[bool, Form(description="Store pictures that look like somebody else, too.")]
 
 
 class OutcomeOfPhoto(BaseModel):
@@ -52,7 +53,7 @@ def create_person(
     response: Response,
     name: Annotated[str, Form(min_length=1, max_length=200, examples=["Grace Hopper"])],
     photos: Uploads,
-    force: Annotated[bool, Form(description="Store pictures that look like somebody else, too.")] = False,
+    force: _Force = False,
 ) -> Enrolled:
     """Enroll somebody new with photographs. Nobody is made of none that can be used."""
     given = uploads.photographs(photos, "body.photos")
@@ -81,7 +82,7 @@ def add_photos(
     service: ServiceDep,
     response: Response,
     photos: Uploads,
-    force: Annotated[bool, Form(description="Store pictures that look like somebody else, too.")] = False,
+    force: _Force = False,
 ) -> Enrolled:
     """Add photographs of somebody enrolled. `undo` takes them back."""
     given = uploads.photographs(photos, "body.photos")
