@@ -1,33 +1,28 @@
 """Faces of nobody enrolled, to be looked through: put together by person, named, or put aside for good.
 
 "Nobody" (a statue, a poster) and "ignore" (a neighbour) hold for later faces like those, until they are taken
-back. What is kept to look through goes when the setting says.
+back. What is kept to look through goes when the setting says (`sweeping`).
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.api import ERRORS, Candidate, Past, Recog
+from pipeline.api import Candidate, Past, Recog
 from pipeline.errors import SourceError
-from pipeline.service.corrections import Corrections
-from pipeline.service.ids import new_id, now, utc
+from pipeline.service.ids import new_id, now
 from pipeline.service.problems import Problem
 from pipeline.service.store import Store
 from pipeline.types import Floats
 
-_log = logging.getLogger(__name__)
 AT_ONCE, REST = 0.25, 10.0  # what takes longer, in seconds, stands for so many times as long
-EVERY = 600.0  # seconds between two looks for what is too old
 MOST = 2_000  # events, the newest, that are put together: the work grows with the square of their number
 PICTURES = 8  # of a cluster
 MOST_FACES = 64  # of a decision
@@ -67,24 +62,19 @@ class Review:
         recog: Recog,
         store: Store,
         past: Callable[[], Past],
-        corrections: Corrections,
         told: Callable[[Iterable[str]], None],
-        days: Callable[[], int],
     ) -> None:
         """
         Args:
             past: gives the service's tape.
             told: is told of events that were changed in the table.
-            days: for how many days faces are kept.
         """
         self._recog, self._store, self._past = recog, store, past
-        self._corrections, self._told, self._days = corrections, told, days
+        self._told = told
         self._turn = threading.RLock()
         self._faces: dict[str, tuple[int, Floats]] = {}  # by event: how many looks, and all of them as one
         self._answer: list[Cluster] | None = None
         self._stands = 0.0  # until when, by the monotonic clock
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def clusters(self) -> list[Cluster]:
         """What is to be looked through: the largest first. Events that were decided on are marked by it.
@@ -233,60 +223,11 @@ class Review:
                 faces.append(self._faces[best][1])
             return self._recog.add_strangers(faces)
 
-    def sweep(self) -> None:
-        """Delete what is kept longer than the settings say: pictures of faces, looks on the tape, people.
-
-        Raises:
-            GalleryError, ServiceError, SourceError: something cannot be written now.
-        """
-        self._recog.expire()
-        self._corrections.reconcile()
-        self._corrections.forget()
-        before = datetime.now(UTC) - timedelta(days=self._days())
-        with self._store.writing() as connection:
-            gone = connection.execute("DELETE FROM portraits WHERE at < ?", (utc(before),)).rowcount
-            gone += connection.execute(
-                "UPDATE events SET thumbnail = NULL "
-                "WHERE state != 'named' AND until < ? AND thumbnail IS NOT NULL",
-                (utc(before),),
-            ).rowcount
-            gone += connection.execute(
-                "DELETE FROM clusters WHERE event NOT IN (SELECT id FROM events)"
-            ).rowcount
-            # Those of people who were removed: their events went with them.
-            gone += connection.execute(
-                "DELETE FROM portraits WHERE NOT EXISTS (SELECT 1 FROM events "
-                "WHERE events.run = portraits.run AND events.track = portraits.track) AND at < ?",
-                (utc(datetime.now(UTC) - timedelta(minutes=1)),),
-            ).rowcount
-        if gone:
-            self._store.forget()
-        self._past().forget(before)
+    def forget(self) -> None:
+        """After looks were deleted: no face stays in memory."""
         with self._turn:
             self._faces.clear()
             self.changed()
-
-    def start(self) -> None:
-        """Begin to delete what is too old, now and then."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._work, name="recog review", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End that. May be called again."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def _work(self) -> None:
-        wait = 5.0  # models and sources first
-        while not self._stopping.wait(wait):
-            wait = EVERY
-            try:
-                self.sweep()
-            except ERRORS as error:
-                _log.warning("what is too old cannot be deleted now: %s", error)
 
     def _unknown(self) -> list[Any]:
         """The events to look through, newest first."""

@@ -24,6 +24,7 @@ from pipeline.service.review import Review
 from pipeline.service.run import Desk, Watcher
 from pipeline.service.sightings import Sightings
 from pipeline.service.store import Store, tape_path
+from pipeline.service.sweeping import Sweeper
 from pipeline.service.warnings import Warnings
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Service:
         portraits: the best looks at every face.
         corrections: what somebody said of events.
         review: faces of nobody enrolled, to be looked through.
+        sweeper: deletes what is kept longer than the settings say.
         changes: held by requests that change the gallery, one at a time.
         warnings: what may be wrong with who is enrolled.
         merges: the events of people who were made one.
@@ -82,7 +84,8 @@ class Service:
         self.corrections = Corrections(
             recog, store, self.past, self.names, self.portraits, told, self.cameras.name_of
         )
-        self.review = Review(recog, store, self.past, self.corrections, told, days)
+        self.review = Review(recog, store, self.past, told)
+        self.sweeper = Sweeper(recog, store, self.past, self.corrections, self.review, days)
         self.changes = threading.RLock()
         self.warnings = Warnings(recog)
         self.merges = Merges(recog, store, self.tape, self.names)
@@ -109,7 +112,7 @@ class Service:
         self.answers.forget(unfinished=True)
         self.jobs.start()
         self.portraits.start()
-        self.review.start()
+        self.sweeper.start()
         self.cameras.start(self.options.sources)
         self._watch = threading.Thread(target=self._follow_gallery, name="recog gallery", daemon=True)
         self._watch.start()
@@ -130,7 +133,7 @@ class Service:
         self.jobs.stop()
         self.portraits.stop()
         self.sightings.stop()
-        self.review.stop()
+        self.sweeper.stop()
         if self._watch is not None:
             self._watch.join()
             self._watch = None

@@ -178,7 +178,7 @@ def test_what_is_too_old_is_deleted_for_good(queue: Watched, tmp_path: Path) -> 
     with service.store.reading() as connection:
         jpeg, face = connection.execute("SELECT jpeg, embedding FROM portraits LIMIT 1").fetchone()
         thumbnail = connection.execute("SELECT thumbnail FROM events LIMIT 1").fetchone()[0]
-    service.review.sweep()
+    service.sweeper.sweep()
     assert by_size(queue) == [2, 2, 1], "nothing is too old yet"
     with service.store.writing() as connection:
         connection.execute("UPDATE portraits SET at = ?", (old,))
@@ -188,7 +188,7 @@ def test_what_is_too_old_is_deleted_for_good(queue: Watched, tmp_path: Path) -> 
     tape.commit()
     tape.close()
 
-    service.review.sweep()
+    service.sweeper.sweep()
 
     assert by_size(queue) == []
     assert len(queue.events()) == 5, "the events themselves are kept by another setting"
