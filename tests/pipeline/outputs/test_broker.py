@@ -49,6 +49,8 @@ def test_no_event_is_lost_while_the_broker_is_killed_and_away(mosquitto: Mosquit
         for number in range(10):
             broker.send(event(number))
         wait_until(lambda: broker.delivered == 10)
+        # The broker acknowledges before it passes on, and what it has acknowledged dies with it.
+        wait_until(lambda: len(numbers(listener)) == 10)
         mosquitto.kill()
         wait_until(lambda: lines)
         for number in range(10, 30):
