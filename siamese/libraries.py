@@ -19,6 +19,9 @@ def restrain() -> None:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     # A Ray cluster reports its use from its first node, once an hour, unless told not to before it starts.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Under `uv run` it would send the current folder, whatever is in it, to the cluster, and begin workers in
+    # copies of it by `uv run`; with `--no-sync` none of them can.
+    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
     cache = os.environ.get("XDG_CACHE_HOME", "")
     # By the XDG base directory specification a relative path there is to be ignored.
     cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")

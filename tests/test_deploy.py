@@ -113,6 +113,8 @@ def test_the_containers_of_a_fleet_run_what_the_command_line_has() -> None:
     extras = services["head"]["build"]["args"]["EXTRAS"]
     assert {"ray", "postgres"} <= set(extras.split(","))  # a gallery may be on the server beside them
     for given in ours.values():
+        # `auto` finds no node of other containers.
+        assert any(each.startswith("--ray=ray://") for each in given)
         command: Any = typer.main.get_command(app)
         words = list(given)
         while hasattr(command, "commands"):

@@ -13,11 +13,15 @@ import warnings
 from types import TracebackType
 from typing import Any, Self
 
+from pipeline.api import ERRORS
 from pipeline.errors import PipelineError
 from pipeline.fleet.crew import Died
 from pipeline.fleet.jobs import Outcome, Recipe, Task
 from pipeline.fleet.worker import Worker
 from siamese import libraries
+
+_GONE = "its machine is gone, or cannot be reached"
+_STARTS = 3  # in a row that may fail
 
 
 def connect(address: str) -> Any:
@@ -58,15 +62,26 @@ def _init(ray: Any, address: str) -> None:
 
 
 class _Actor:
-    """A worker, as the cluster runs it: models and gallery are opened once."""
+    """A worker, as the cluster runs it."""
 
     def __init__(self, recipe: Recipe) -> None:
         libraries.restrain()
-        self._worker = Worker(recipe)
+        self._recipe = recipe
 
-    def version(self) -> str:
-        """Of recog, there."""
-        return importlib.metadata.version("recog")
+    def begin(self, asking: str) -> None:
+        """Open models and gallery.
+
+        Args:
+            asking: the version of recog on the machine that asks for the work.
+
+        Raises:
+            PipelineError: there is another one here.
+            PipelineError, SiameseError, GalleryError: as `Worker`.
+        """
+        here = importlib.metadata.version("recog")
+        if here != asking:
+            raise PipelineError(f"its machine has recog {here}, this one {asking}; have the same on all")
+        self._worker = Worker(self._recipe)
 
     def do(self, task: Task) -> Outcome:
         """See `Worker.do`."""
@@ -96,6 +111,7 @@ class Actors:
         self._recipe = self._ray.put(recipe)
         self._coming: dict[Any, Any] = {}  # actors that are not ready yet, by what will say so
         self._idle: list[Any] = []
+        self._stillborn = 0  # workers in a row that ended while they were starting, on machines that stay
         self._busy: dict[Any, tuple[Any, Task]] = {}
         if not self._room():
             self.close()
@@ -158,25 +174,24 @@ class Actors:
         """Have as many workers as there is room for."""
         for _ in range(self._room() - len(self._coming) - len(self._idle) - len(self._busy)):
             actor = self._kind.remote(self._recipe)
-            self._coming[actor.version.remote()] = actor
+            self._coming[actor.begin.remote(importlib.metadata.version("recog"))] = actor
 
     def _welcome(self, said: Any) -> None:
-        actor, ours = self._coming.pop(said), importlib.metadata.version("recog")
+        actor = self._coming.pop(said)
         try:
-            theirs = self._ray.get(said)
-        except self._ray.exceptions.ActorDiedError as error:
-            if isinstance(cause := getattr(error, "cause", None), Exception):
-                raise PipelineError(f"a worker cannot begin: {cause}") from error
-            if "creation task" in str(error):  # what it raised is in the text
-                raise PipelineError(f"a worker cannot begin: {reason(error)}") from error
-            return  # its machine was lost meanwhile
-        except self._ray.exceptions.RayError:
+            self._ray.get(said)
+        except self._ray.exceptions.RayTaskError as error:  # what it raised there; its text is the traceback
+            if isinstance(error.cause, ERRORS):
+                raise PipelineError(f"a worker cannot begin: {error.cause}") from error
+            raise
+        except self._ray.exceptions.RayError as error:
             self._ray.kill(actor)  # it may only be out of reach, and would keep its processors
+            why = reason(error)
+            self._stillborn += why != _GONE
+            if self._stillborn >= _STARTS:
+                raise PipelineError(f"workers end while they are starting ({why})") from error
             return
-        if theirs != ours:
-            raise PipelineError(
-                f"a machine of the cluster has recog {theirs}, this one {ours}; have the same on all"
-            )
+        self._stillborn = 0
         self._idle.append(actor)
 
 
@@ -184,6 +199,6 @@ def reason(error: Exception) -> str:
     """Why an actor does not answer, in one line."""
     text = str(error).lower()
     if "Unavailable" in type(error).__name__ or ("node" in text and "died" in text):
-        return "its machine is gone, or cannot be reached"
+        return _GONE
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[-1] if lines else type(error).__name__)[:200]

@@ -14,6 +14,7 @@ from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Protocol, Self
 
+from pipeline.api import ERRORS
 from pipeline.errors import PipelineError
 from pipeline.fleet.jobs import Outcome, Recipe, Task
 from pipeline.fleet.worker import Worker
@@ -119,7 +120,8 @@ class Processes:
         code = hand.process.exitcode or 0
         why = f"signal {-code}" if code < 0 else f"exit code {code}"
         if not hand.begun:
-            raise PipelineError(f"a worker ended while it was starting ({why}); try it with fewer: --workers")
+            hint = "try it with fewer: --workers" if code < 0 else "it has said why above"
+            raise PipelineError(f"a worker ended while it was starting ({why}); {hint}")
         self._hands[place] = self._hire()
         return [] if hand.task is None else [(hand.task, Died(why))]
 
@@ -138,7 +140,7 @@ def serve(line: Connection, recipe: Recipe) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         worker = Worker(recipe)
-    except Exception as error:
+    except ERRORS as error:  # a bug ends the process, with its traceback
         line.send(PipelineError(" ".join(str(error).split())))
         return
     with worker:

@@ -117,12 +117,12 @@ class Drive:
         except self._ray.exceptions.RayError as error:
             self._lost(place, told, reason(error))
             return
-        told.take(place.camera, news)
+        state = told.take(place.camera, news)
         if news.trace:
             trace(news.trace)
-        if news.state == "failed":
-            self._lost(place, told, news.detail)
-        elif news.state == "ended":
+        if state.state == "failed":
+            self._lost(place, told, state.detail)
+        elif state.state == "ended":
             told.gone(place.camera)
             self._end(place)
             place.due = float("inf")

@@ -1,8 +1,9 @@
 """Where a long film can be cut into parts that are recognised apart, with the result of the whole.
 
 Tracks end where the picture changes from one frame to the next (`tracking.cuts`), and nothing that was seen
-before has a say in what comes after. Such a frame that is a key frame, too, is a seam: encoders put one at
-most cuts. A film without any, such as that of a camera that stands still, stays whole.
+before has a say in what comes after, but for six frames in whether the picture jumps (`CutDetector.jumped`).
+Such a frame that is a key frame, too, is a seam: encoders put one at most cuts. A film without any, such as
+that of a camera that stands still, stays whole.
 """
 
 from __future__ import annotations

@@ -106,16 +106,16 @@ class Told:
             source = shown_source(each.source)
             self.states[each.name] = CameraState(each.name, source, "waiting", _now())
 
-    def take(self, camera: CameraPlan, news: News) -> None:
-        """Keep what a camera tells.
+    def take(self, camera: CameraPlan, news: News) -> CameraState:
+        """Keep what a camera tells, and say how it is then: failed, where it has other models than we.
 
         Raises:
             SinkError: events or tape cannot be written.
         """
         if news.begun is not None and camera.name not in self._runs:
             if news.begun.fingerprint != self.fingerprint:
-                self.change(camera, "failed", f"{news.host} has other models than this machine", news.host)
-                return
+                why = f"{news.host} has other models than this machine"
+                return self.change(camera, "failed", why, news.host)
             self._begin(camera, news.begun)
         run = self._runs.get(camera.name)
         if run is not None:
@@ -127,6 +127,7 @@ class Told:
         state.fps, state.dropped, state.untold = news.fps, news.dropped, news.untold
         if news.results:
             state.seen = _now()
+        return state
 
     def gone(self, camera: CameraPlan) -> None:
         """Its run is over: everybody in view has left."""
@@ -177,9 +178,10 @@ class Told:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for camera in self.fleet.camera:
-            self.gone(camera)
-        self.write()
+        with ExitStack() as stack:  # each of them, whatever becomes of the others
+            stack.callback(self.write)
+            for camera in reversed(self.fleet.camera):
+                stack.callback(self.gone, camera)
 
 
 def read_state(out: Path) -> dict[str, Any]:

@@ -18,7 +18,6 @@ import numpy as np
 
 from pipeline.api import ERRORS, Following, Recog
 from pipeline.config import Settings
-from pipeline.errors import UnreachableError
 from pipeline.types import Image, Result
 
 MOST = 5000  # results that wait: about three minutes of a camera
@@ -48,7 +47,6 @@ class News:
     fps: float | None  # frames a second that are looked at
     dropped: int  # frames that were not
     untold: int  # results that were dropped because nobody fetched them
-    again: bool = False  # it failed, and may go well later
     trace: str = ""  # of a bug
 
 
@@ -62,7 +60,7 @@ class Watch:
         self._times: deque[float] = deque(maxlen=60)
         self._begun: Begun | None = None
         self._frames: Following | None = None
-        self._state, self._detail, self._trace, self._again = "starting", "", "", False
+        self._state, self._detail, self._trace = "starting", "", ""
         self._untold, self._leave = 0, threading.Event()
         self._thread = threading.Thread(target=self._work, name="recog camera", daemon=True)
         self._thread.start()
@@ -88,7 +86,6 @@ class Watch:
             None if rate is None or state != "running" else round(rate, 1),
             0 if frames is None else frames.dropped,
             self._untold,
-            self._again,
             self._trace,
         )
 
@@ -108,7 +105,7 @@ class Watch:
         try:
             detail = self._follow() or ""
         except ERRORS as error:
-            state, detail, self._again = "failed", str(error), isinstance(error, UnreachableError)
+            state, detail = "failed", str(error)
         except Exception as error:
             state, detail, self._trace = "failed", f"{type(error).__name__}: {error}", traceback.format_exc()
         with self._changed:

@@ -179,7 +179,6 @@ class FilmPart(Source):
 
 def _packets(container: InputContainer) -> list[tuple[float, bool]] | None:
     """When each frame is shown, and whether decoding can begin there; None if the container does not say."""
-
     stream, found = video_of(container), []
     for packet in container.demux(stream):
         if not packet.size:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pipeline.config import RuntimeSettings, Settings
+from pipeline.errors import PipelineError
 from pipeline.fleet.cluster import Actors
 
 
@@ -16,20 +18,22 @@ class LostError(Exception):
 
 
 class LostRay:
-    """A cluster of one machine that is lost as soon as it has been given a worker."""
+    """A cluster of one machine that is lost, unless it stays, as soon as it has been given a worker."""
 
-    exceptions = SimpleNamespace(RayError=LostError, ActorDiedError=type("Died", (LostError,), {}))
+    exceptions = SimpleNamespace(RayError=LostError, RayTaskError=type("Raised", (LostError,), {}))
 
-    def __init__(self) -> None:
+    def __init__(self, stays: bool = False) -> None:
+        self._stays = stays
         self.killed: list[Any] = []
-        self._actor = SimpleNamespace(version=SimpleNamespace(remote=lambda: "version"))
+        self._actor = SimpleNamespace(begin=SimpleNamespace(remote=lambda asking: "begun"))
         self._machines = [{"Alive": True, "Resources": {"CPU": 1.0}}]
 
     def remote(self, **options: Any) -> Any:
         return lambda kind: SimpleNamespace(remote=self._begin)
 
     def _begin(self, recipe: Any) -> Any:
-        self._machines.clear()
+        if not self._stays:
+            self._machines.clear()
         return self._actor
 
     def put(self, value: Any) -> Any:
@@ -64,3 +68,45 @@ def test_with_all_machines_lost_it_waits_for_others_and_keeps_no_worker_that_is_
         assert len(ray.killed) == 1
         assert crew.wait(0.0) == []
         assert crew.free() == 0
+
+
+class ReadyRay(LostRay):
+    """A cluster whose worker cannot begin, and says why with Ray's own errors."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+        self.exceptions: Any = importlib.import_module("ray.exceptions")
+
+    def get(self, asked: Any) -> Any:
+        raise self.exceptions.RayTaskError("begin", "Traceback", self._error).as_instanceof_cause()
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "words"),
+    [
+        (PipelineError("this worker has other models"), PipelineError, "^a worker cannot begin: this worker"),
+        (ZeroDivisionError("a bug"), ZeroDivisionError, "Traceback"),
+    ],
+)
+def test_why_a_worker_cannot_begin_is_one_line_and_a_bug_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, raised: type[Exception], words: str
+) -> None:
+    pytest.importorskip("ray", reason="needs Ray: install recog[ray]")
+    ray = ReadyRay(error)
+    monkeypatch.setattr("pipeline.fleet.cluster.connect", lambda address: ray)
+    recipe: Any = SimpleNamespace(settings=Settings(runtime=RuntimeSettings(threads=1)))
+    with Actors(recipe, "auto", None) as crew, pytest.raises(raised, match=words):
+        crew.wait(0.0)
+
+
+def test_workers_that_always_end_while_they_are_starting_are_not_begun_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ray = LostRay(stays=True)
+    monkeypatch.setattr("pipeline.fleet.cluster.connect", lambda address: ray)
+    recipe: Any = SimpleNamespace(settings=Settings(runtime=RuntimeSettings(threads=1)))
+    with Actors(recipe, "auto", None) as crew:
+        assert crew.wait(0.0) == crew.wait(0.0) == []
+        with pytest.raises(PipelineError, match="workers end while they are starting"):
+            crew.wait(0.0)

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from pipeline import build
 from pipeline.config import Settings
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, SinkError
 from pipeline.fleet.plan import CameraPlan, Fleet, read_fleet
 from pipeline.fleet.told import EVENTS, STATE, TAPE, Told, read_state
 from pipeline.fleet.watch import News, Watch
@@ -114,6 +115,24 @@ def test_of_a_camera_whose_machine_is_lost_everybody_has_left_and_a_new_run_begi
     events = told_of(fleet)
     assert [each["event"] for each in events] == ["entered", "recognised", "left"] * 2
     assert len({each["id"].partition("-")[0] for each in events}) == 2
+
+
+def test_at_the_end_a_camera_that_cannot_be_finished_keeps_no_other_from_it(
+    fleet: Fleet, heard: list[News], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise SinkError("the disk is full")
+
+    with ExitStack() as stack:
+        told = stack.enter_context(Told(fleet, Settings(), lambda line: None))
+        for camera in fleet.camera:
+            for news in heard:
+                told.take(camera, replace(news, state="running"))
+        monkeypatch.setattr(told._runs["door"].opened, "finish", full)
+        with pytest.raises(SinkError, match="full"):
+            stack.close()
+    assert [each["event"] for each in told_of(fleet) if each["source"] == "yard"][-1] == "left"
+    assert (fleet.out / STATE).exists()
 
 
 def test_a_machine_with_other_models_is_not_listened_to(fleet: Fleet, heard: list[News]) -> None:
