@@ -51,8 +51,8 @@ LONG = (
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """One process more than processors: while a test waits for a server or a film, another works."""
-    return (yield) + 1
+    """Twice as many processes as processors: while a test waits for a server or a film, another works."""
+    return 2 * (yield)
 
 
 @pytest.hookimpl(optionalhook=True)

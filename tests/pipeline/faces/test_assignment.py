@@ -35,7 +35,7 @@ def test_who_wants_the_same_shares_so_that_all_gain_most() -> None:
     assert sorted(pairs(np.array([[0.9, 0.8], [0.7, 0.1]]))) == [(0, 1), (1, 0)]
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=150)
 @given(
     arrays.arrays(
         float,

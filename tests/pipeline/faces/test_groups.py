@@ -22,7 +22,7 @@ def by_scipy(embeddings: np.ndarray, distance: float) -> set[frozenset[int]]:
     return members(fcluster(joined, distance, "distance"))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(
     arrays.arrays(
         np.float32,

@@ -62,6 +62,8 @@ def nodes() -> Iterator[Nodes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_worker_niceness", "0")  # else workers get nothing on a machine that is busy
         patch.setenv("RAY_raylet_start_wait_time_s", "120")
+        patch.setenv("RAY_health_check_period_ms", "500")  # lost is who does not answer five times
+        patch.setenv("RAY_health_check_initial_delay_ms", "500")
         libraries.restrain()  # as the other two, before Ray is imported
         pytest.importorskip("ray", reason="needs Ray: install recog[ray]")
         from ray.cluster_utils import Cluster

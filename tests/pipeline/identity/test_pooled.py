@@ -97,5 +97,5 @@ def test_fewer_strangers_are_named_than_the_target_allows(enrolled: int) -> None
     judge = strangers.fitted(np.random.default_rng(0))
     known = strangers.share_recognised(enrolled, (3, 10), 0.8, judge, settings)
     assert min(known) > 0.5  # so that the world is not too hard for names
-    named = strangers.share_named(5000, enrolled, (3, 10), 0.8, judge, settings)
+    named = strangers.share_named(2000, enrolled, (3, 10), 0.8, judge, settings)
     assert max(named) <= settings.target_fpir

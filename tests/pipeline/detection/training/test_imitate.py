@@ -155,7 +155,7 @@ def test_a_training_comes_nearer_to_its_teacher(
     )
     data = face_set(tmp_path)
     labels = train(data, tmp_path / "labels", settings)
-    taught = settings.model_copy(update={"model": str(labels), "teacher": teacher, "share": 1.0, "epochs": 8})
+    taught = settings.model_copy(update={"model": str(labels), "teacher": teacher, "share": 1.0, "epochs": 4})
     assert away(train(data, tmp_path / "taught", taught)) < 0.9 * away(labels)
 
 
