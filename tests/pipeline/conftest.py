@@ -37,11 +37,14 @@ class FakeDetector:
 
     def __init__(self) -> None:
         self.frames = 0
+        self._counting = threading.Lock()  # cameras that run beside each other share it
         self.before: Callable[[int], None] = lambda frame: None  # called with the number of each frame
 
     def detect(self, image: Image) -> Detections:
-        self.before(self.frames)
-        self.frames += 1
+        with self._counting:
+            number = self.frames
+            self.frames += 1
+        self.before(number)
         blue, green, red = cv2.split(image)
         spread = cv2.subtract(cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red))
         vivid = cv2.compare(spread, 50, cv2.CMP_GT)
