@@ -174,7 +174,7 @@ def test_interrupted_it_goes_on_and_ends_with_the_same_model(
     detector.before = stop
     adopt = ("models", "adopt", backbone, "--root", root, "--json")
     assert recog(*adopt).code == 130
-    assert 0 < detector.frames <= 101
+    assert 100 < detector.frames < 120  # whoever helps may have begun another one
     detector.before = lambda frame: None
 
     plain, seen = Backbone.embed, [0]
