@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import tomllib
@@ -26,10 +27,15 @@ DOCUMENTS = [
 ]
 
 
+@functools.cache
+def program() -> Any:
+    """`recog`, with its commands as they are built for the first of many lines."""
+    return typer.main.get_command(app)
+
+
 def commands() -> list[str]:
-    group = typer.main.get_command(app)
     names = []
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name, command in program().commands.items():
         below = getattr(command, "commands", None)
         names += [f"{name} {each}" for each in below] if below else [name]
     return names
@@ -55,7 +61,7 @@ def parse(line: str, mentioned: bool = False) -> list[str]:
     What is only mentioned may lack what it needs: `recog enroll`, `recog evaluate --protocol`.
     """
     words = shlex.split(line)
-    command: Any = typer.main.get_command(app)
+    command: Any = program()
     context, path = None, []
     while True:
         name, *rest = words
@@ -103,7 +109,7 @@ def test_command_lines_are_found_in_blocks_and_sentences_and_wrong_ones_are_noti
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_help_and_is_in_the_readme(command: str) -> None:
-    found: Any = typer.main.get_command(app)
+    found: Any = program()
     for part in command.split():
         found = found.commands[part]
     assert found.help
