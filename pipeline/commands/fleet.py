@@ -48,8 +48,12 @@ def run(
     def say(line: str) -> None:
         print(line, flush=True)
 
-    with stop_requested() as asked, Told(plan, settings, say) as told:
-        Drive(plan, settings, ray).run(told, say, asked.is_set, lambda text: print(text, file=sys.stderr))
+    with (
+        stop_requested() as asked,
+        Drive(plan, settings, ray) as drive,
+        Told(plan, settings, say) as told,
+    ):
+        drive.run(told, asked.is_set, lambda text: print(text, file=sys.stderr))
     if asked.exit_code:
         raise typer.Exit(asked.exit_code)
 
@@ -59,14 +63,19 @@ def status(fleet: FleetFile, as_json: AsJson = False) -> None:
     """How each camera of a fleet is: where, since when, how fast, and how often it was begun again."""
     from pipeline.commands.shared import print_json, print_table
     from pipeline.fleet.plan import read_fleet
-    from pipeline.fleet.told import read_state
+    from pipeline.fleet.told import is_stale, read_state
 
     values = read_state(read_fleet(fleet).out)
     if as_json:
         print_json(values)
         return
     columns = ("name", "state", "machine", "since", "fps", "dropped", "restarts", "detail")
-    print_table(
-        columns, [["" if each[c] is None else each[c] for c in columns] for each in values["cameras"]]
+    rows = [
+        each | {"since": each["since"].removesuffix("+00:00").replace("T", " ")} for each in values["cameras"]
+    ]
+    print_table(columns, [["" if each[c] is None else each[c] for c in columns] for each in rows])
+    ended = any(each["state"] != "ended" for each in values["cameras"]) and is_stale(values)
+    print(
+        f"as of {values['at']}"
+        + (": nothing was heard since, recog fleet run may have ended" if ended else "")
     )
-    print(f"as of {values['at']}")

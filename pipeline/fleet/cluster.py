@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import os
+import re
+import signal
+import socket
+import threading
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,7 +27,12 @@ from pipeline.fleet.crew import Died
 from pipeline.fleet.jobs import Outcome, Recipe, Task
 from pipeline.fleet.worker import Worker
 from siamese import libraries
+from siamese.interrupt import SIGNALS
 
+_PORT = re.compile(r"(?P<client>ray://)?\[?(?P<host>[^/\[\]]+?)\]?(:(?P<port>\d{1,5}))?/?")
+_CLIENT_PORT = 10001  # of ray://HOST
+_ANSWER = 5.0  # seconds in which a machine has to take a connection
+_START = "begin one with: ray start --head --disable-usage-stats"
 _GONE = "its machine is gone, or cannot be reached"
 _STARTS = 3  # in a row that may fail
 
@@ -36,9 +49,14 @@ def connect(address: str) -> Any:
         ModuleNotFoundError: Ray is not installed.
     """
     libraries.restrain()  # before it is imported: it would report its use
+    if address.startswith("ray://") and _has_token():  # without ray:// Ray does so by itself
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
-    with warnings.catch_warnings():
+    _answers(address)
+    # A file in /tmp/ray may name a cluster that is long gone: a try takes 40 seconds, and there would be 20.
+    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")
+    with warnings.catch_warnings(), _signals_kept():
         warnings.simplefilter("ignore")  # what they say of a cluster that does not answer, the error says
         _init(ray, address)
     return ray
@@ -54,11 +72,46 @@ def _init(ray: Any, address: str) -> None:
             ignore_reinit_error=True,
         )
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-        line = " ".join(str(error).split())
+        line = " ".join(str(error).split())[:200]
+        if "version" in line.lower():  # of Ray or Python; both are in the line
+            raise PipelineError(f"--ray {address}: {line}; have the same on all machines") from error
+        if "any running Ray instance" in line:
+            raise PipelineError(f"--ray {address}: no cluster runs on this machine; {_START}") from error
         raise PipelineError(
-            f"--ray {address}: no cluster answers there ({line[:200]}); begin one with: ray start --head "
-            "--disable-usage-stats"
+            f"--ray {address}: no cluster answers there, or it asks for a token that is not here ({line}); "
+            f"{_START}"
         ) from error
+
+
+def _has_token() -> bool:
+    named = any(os.environ.get(each) for each in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    return named or (Path.home() / ".ray" / "auth_token").exists()  # where `ray start` makes one
+
+
+def _answers(address: str) -> None:
+    """Whether somebody takes connections there. Ray itself asks for minutes, and says so in many lines."""
+    named = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
+    found = _PORT.fullmatch(named)
+    if found is None or not (found["client"] or found["port"]):
+        return  # a word that Ray knows, or refuses
+    try:
+        socket.create_connection((found["host"], int(found["port"] or _CLIENT_PORT)), _ANSWER).close()
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise PipelineError(f"--ray {named}: no cluster answers there ({why}); {_START}") from error
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """What is done at Ctrl-C and SIGTERM stays what it was: Ray would print a stack and end the process."""
+    here = threading.current_thread() is threading.main_thread()  # signals belong to it
+    before = {each: signal.getsignal(each) for each in SIGNALS} if here else {}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            if handler is not None:
+                signal.signal(each, handler)
 
 
 class _Actor:

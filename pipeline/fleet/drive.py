@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from gallery.address import is_server, remember, secrets
 from pipeline.config import Settings
@@ -52,7 +53,7 @@ class _Place:
 
 
 class Drive:
-    """The fleet at work."""
+    """The fleet at work. Use it in a `with` statement."""
 
     def __init__(self, fleet: Fleet, settings: Settings, address: str) -> None:
         """
@@ -67,11 +68,10 @@ class Drive:
         self._ray = connect(address)
         self._places = [_Place(each) for each in fleet.camera]
 
-    def run(self, told: Told, report: Report, stopped: Callable[[], bool], trace: Report) -> None:
+    def run(self, told: Told, stopped: Callable[[], bool], trace: Report) -> None:
         """Watch all cameras until somebody says to stop, or all of them are films that have ended.
 
         Args:
-            report: is told in a line what happens to a camera.
             trace: is told the traceback of a bug in a worker.
         """
         try:
@@ -92,7 +92,17 @@ class Drive:
         finally:
             for place in self._places:
                 self._end(place)
-            self._ray.shutdown()
+                if place.due != float("inf"):
+                    machine = told.states[place.camera.name].machine
+                    told.change(place.camera, "ended", "recog fleet run has ended", machine)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ray.shutdown()
 
     def _begin(self, place: _Place, told: Told) -> None:
         camera, runtime = place.camera, self._settings.runtime
@@ -109,7 +119,14 @@ class Drive:
         )(_Actor)
         place.actor = kind.remote(camera.source, self._people, self._given, settings)
         place.asked, place.begun = place.actor.news.remote(ASK), time.monotonic()
-        told.change(camera, "waiting", "for a machine with room for it")
+        told.change(camera, "waiting", self._waits_for(camera))
+
+    def _waits_for(self, camera: CameraPlan) -> str:
+        machines = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        enough = {"CPU": camera.processors, "memory": camera.megabytes * 2**20}
+        if any(all(each.get(what, 0) >= least for what, least in enough.items()) for each in machines):
+            return "for a machine with room for it"
+        return f"no machine has {camera.processors:g} processors and {camera.megabytes:g} MB in all"
 
     def _hear(self, place: _Place, told: Told, trace: Report) -> None:
         try:
@@ -137,8 +154,9 @@ class Drive:
         place.pause = FIRST_PAUSE if ran > LONGEST_PAUSE else place.pause
         place.due = time.monotonic() + place.pause
         place.pause = min(2 * place.pause, LONGEST_PAUSE)
-        told.change(place.camera, "failed", f"{why}; it is begun again")
-        told.states[place.camera.name].restarts += 1
+        state = told.states[place.camera.name]
+        told.change(place.camera, "failed", f"{why}; it is begun again", state.machine)
+        state.restarts += 1
 
     def _end(self, place: _Place) -> None:
         if place.actor is not None:

@@ -14,6 +14,7 @@ from typing import Self
 
 from pipeline.errors import SinkError
 from pipeline.fleet.jobs import STATE
+from pipeline.fleet.lock import locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Records:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise SinkError(f"cannot write {self._path}: {error.strerror}") from error
-        if not _locked(self._file):
+        if not locked(self._file):
             os.close(self._file)
             raise SinkError(
                 f"{out}: another recog archive is at work there; wait for it, or choose another --out"
@@ -105,18 +106,3 @@ class Records:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _locked(file: int) -> bool:
-    """Whether this program now has the file for itself; yes where the file system has no locks."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +17,7 @@ from pipeline import build
 from pipeline.api import shown_source
 from pipeline.config import Settings
 from pipeline.errors import SinkError, SourceError
+from pipeline.fleet.lock import locked
 from pipeline.fleet.plan import CameraPlan, Fleet
 from pipeline.fleet.watch import Begun, News
 from pipeline.outputs.home import camera_ids
@@ -27,7 +29,7 @@ from pipeline.sources.base import Source
 from pipeline.sources.watchdog import Condition
 from pipeline.types import Frame
 
-EVENTS, TAPE, STATE = "events.jsonl", "looks.tape", "fleet.json"
+EVENTS, TAPE, STATE, LOCK = "events.jsonl", "looks.tape", "fleet.json", "fleet.lock"
 FRESH = 10.0  # seconds after which the state is written again, for others to see that the fleet is at work
 
 
@@ -86,6 +88,7 @@ class Told:
     _ids: dict[str, str] = field(default_factory=dict)
     _written: str = ""
     _at: float = float("-inf")  # on the monotonic clock, when it was written
+    _lock: int = -1  # file that is held
 
     def __post_init__(self) -> None:
         """Make the folder, and open the model that looks are embedded with.
@@ -139,7 +142,8 @@ class Told:
     def change(self, camera: CameraPlan, state: str, detail: str = "", machine: str = "") -> CameraState:
         """Note how a camera is now."""
         now = self.states[camera.name]
-        if (now.state, now.machine) != (state, machine):
+        waits = state == "waiting" and now.detail != detail  # for what, has to be said, however long it takes
+        if (now.state, now.machine) != (state, machine) or waits:
             now.since = _now()
             where = f" on {machine}" if machine else ""
             self.report(f"{camera.name}: {state}{where}" + (f" ({detail})" if detail else ""))
@@ -173,12 +177,22 @@ class Told:
             self._runs[camera.name] = _Run(source, opened, stack.pop_all())
 
     def __enter__(self) -> Self:
+        """Raises SinkError: the folder cannot be written, or another fleet writes there."""
+        out = self.fleet.out
+        try:
+            self._lock = os.open(out / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise SinkError(f"cannot write {out}: {error.strerror}") from error
+        if not locked(self._lock):
+            os.close(self._lock)
+            raise SinkError(f"{out}: another recog fleet run is at work there; end it, or choose another out")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with ExitStack() as stack:  # each of them, whatever becomes of the others
+            stack.callback(os.close, self._lock)
             stack.callback(self.write)
             for camera in reversed(self.fleet.camera):
                 stack.callback(self.gone, camera)
@@ -197,6 +211,11 @@ def read_state(out: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot read {out / STATE}: {error}") from error
     return values
+
+
+def is_stale(values: dict[str, Any]) -> bool:
+    """Whether the fleet has not written its state for so long that it may have ended without saying so."""
+    return datetime.now(UTC) - datetime.fromisoformat(values["at"]) > 3 * timedelta(seconds=FRESH)
 
 
 def _now() -> str:

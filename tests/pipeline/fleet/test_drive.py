@@ -30,6 +30,9 @@ class OneCamera:
     def wait(self, waiting: list[Any], num_returns: int, timeout: float) -> tuple[list[Any], list[Any]]:
         return waiting[:num_returns], waiting[num_returns:]
 
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"Alive": True, "Resources": {"CPU": 2.0, "memory": 2.0**31}}]
+
     def get(self, asked: Any) -> News:
         return self._news
 
@@ -49,9 +52,38 @@ def test_a_camera_on_a_machine_with_other_models_is_ended_there_and_begun_again(
     camera, rounds = CameraPlan(name="door", source="rtsp://host/live"), iter(range(10))
     fleet = Fleet(gallery=str(tmp_path / "people.db"), out=tmp_path / "seen", camera=(camera,))
     lines: list[str] = []
-    with Told(fleet, Settings(), lines.append) as told:
-        stopped = lambda: bool(ray.killed) or next(rounds) == 9  # noqa: E731
-        Drive(fleet, Settings(), "auto").run(told, lines.append, stopped, lines.append)
+    seen: list[tuple[str, str]] = []
+
+    def stopped() -> bool:
+        seen.append((told.states["door"].state, told.states["door"].detail))
+        return bool(ray.killed) or next(rounds) == 9
+
+    with Drive(fleet, Settings(), "auto") as drive, Told(fleet, Settings(), lines.append) as told:
+        drive.run(told, stopped, lines.append)
         state = told.states["door"]
-    assert (state.state, state.restarts, len(ray.killed)) == ("failed", 1, 1)
-    assert state.detail == "box has other models than this machine; it is begun again"
+    assert seen[-1] == ("failed", "box has other models than this machine; it is begun again")
+    assert (state.state, state.restarts, len(ray.killed)) == ("ended", 1, 1)
+    assert lines == [
+        "door: waiting (for a machine with room for it)",
+        "door: failed on box (box has other models than this machine)",
+        "door: ended on box (recog fleet run has ended)",
+    ]
+
+
+def test_a_camera_that_no_machine_has_room_for_is_said_at_once(
+    tmp_path: Path, embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = OneCamera(News("starting", "", "box", None, (), None, 0, 0))
+    monkeypatch.setattr("pipeline.fleet.drive.connect", lambda address: ray)
+    monkeypatch.setattr(ray, "wait", lambda waiting, num_returns, timeout: ([], waiting))
+    cameras = tuple(
+        CameraPlan(name=name, source="0", processors=processors, megabytes=megabytes)
+        for name, processors, megabytes in (("door", 4, 100), ("yard", 1, 4000))
+    )
+    fleet, lines, rounds = Fleet(out=tmp_path / "seen", camera=cameras), list[str](), iter([False, True])
+    with Drive(fleet, Settings(), "auto") as drive, Told(fleet, Settings(), lines.append) as told:
+        drive.run(told, lambda: next(rounds), lines.append)
+    assert lines[:2] == [
+        "door: waiting (no machine has 4 processors and 100 MB in all)",
+        "yard: waiting (no machine has 1 processors and 4000 MB in all)",
+    ]

@@ -155,10 +155,14 @@ def test_how_each_camera_is_can_be_asked(tmp_path: Path, recog: Any, embedder: A
     assert ended.code == 0
     assert "running" in ended.out
     assert "box" in ended.out
+    assert "may have ended" not in ended.out
     values = json.loads(recog("fleet", "status", path, "--json").out)
     assert values == read_state(tmp_path / "seen")
     assert [each["state"] for each in values["cameras"]] == ["running", "waiting"]
     assert values["cameras"][0]["source"] == "rtsp://***@door/live"
+    state = tmp_path / "seen" / STATE
+    state.write_text(json.dumps(values | {"at": "2026-11-28T12:00:00+00:00"}))
+    assert "recog fleet run may have ended" in recog("fleet", "status", path).out
 
 
 WRONG: list[tuple[Callable[[str], str], str]] = [

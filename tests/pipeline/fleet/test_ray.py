@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,16 @@ import pytest
 
 from pipeline import build
 from pipeline.config import Settings
+from pipeline.errors import SinkError
 from pipeline.fleet.archive import Archive
 from pipeline.fleet.drive import Drive
 from pipeline.fleet.jobs import Recognise, Task
-from pipeline.fleet.plan import CameraPlan, Fleet
+from pipeline.fleet.plan import CameraPlan, Fleet, read_fleet
 from pipeline.fleet.prepare import films_below, recipe_of
 from pipeline.fleet.records import Records
-from pipeline.fleet.told import Told
+from pipeline.fleet.told import STATE, TAPE, Told, read_state
 from pipeline.fleet.worker import places_of
+from pipeline.tapes.tape import Tape
 from siamese import libraries
 from siamese.runtime import Embedder
 
@@ -133,7 +136,7 @@ def test_a_camera_whose_node_is_killed_is_watched_on_another(
         ),
     )
     lines: list[str] = []
-    with Told(fleet, Settings(), lines.append) as told:
+    with Drive(fleet, Settings(), nodes.address) as drive, Told(fleet, Settings(), lines.append) as told:
 
         def both_run() -> bool:
             return all(each.state == "running" and each.seen for each in told.states.values())
@@ -152,7 +155,7 @@ def test_a_camera_whose_node_is_killed_is_watched_on_another(
                 step = following
             return False
 
-        Drive(fleet, Settings(), nodes.address).run(told, lines.append, stopped, lines.append)
+        drive.run(told, stopped, lines.append)
     values = json.loads((fleet.out / "fleet.json").read_text())
     assert [each["name"] for each in values["cameras"]] == ["door", "yard"]
     assert sum(each["restarts"] for each in values["cameras"]) >= 1
@@ -169,3 +172,54 @@ def _killing(nodes: Nodes) -> Callable[[], bool]:
 
 def told_again(told: Told) -> bool:
     return any(each.restarts for each in told.states.values())
+
+
+FLEET = """
+gallery = "{gallery}"
+out = "{out}"
+[[camera]]
+name = "door"
+source = "{film}"
+processors = 0.5
+megabytes = 500
+[[camera]]
+name = "yard"
+source = "{film}"
+processors = 0.5
+megabytes = 500
+"""
+
+
+def test_the_whole_command_watches_until_it_is_told_to_end_and_says_so(
+    tmp_path: Path, nodes: Nodes, cut_film: Any, empty_gallery: Path, recog: Any, until: Any
+) -> None:
+    film, out, plan = (
+        cut_film(tmp_path / "a.mp4", (120, 240, ()), fps=2),
+        tmp_path / "seen",
+        tmp_path / "f.toml",
+    )
+    plan.write_text(FLEET.format(gallery=empty_gallery, out=out, film=film))
+    others: list[str] = []
+
+    def end() -> None:
+        states = lambda: [each["state"] for each in read_state(out)["cameras"]]  # noqa: E731
+        try:
+            until(lambda: (out / STATE).exists() and states() == ["running", "running"], 120)
+            second = Told(read_fleet(plan), Settings(), others.append)
+            with pytest.raises(SinkError, match="another recog fleet run is at work there"):
+                second.__enter__()
+        except Exception as error:
+            others.append(repr(error))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    ended = recog("fleet", "run", plan, "--ray", nodes.address)
+    thread.join()
+    assert (ended.code, others, ended.err) == (128 + signal.SIGTERM, [], "")
+    for name in ("door", "yard"):
+        mine = [line.partition(": ")[2] for line in ended.out.splitlines() if line.startswith(name)]
+        assert [line.split()[0] for line in mine if "starting" not in line] == ["waiting", "running", "ended"]
+    assert [each["state"] for each in read_state(out)["cameras"]] == ["ended", "ended"]
+    with Tape(out / TAPE, build.fingerprint(Embedder(build.embedder_path(Settings())))) as tape:
+        assert sorted(run.source for run in tape.runs()) == ["door", "yard"]
