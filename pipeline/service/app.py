@@ -98,7 +98,7 @@ def make_app(service: Service, access: Access) -> FastAPI:
     app.state.service, app.state.access, app.state.page = service, access, PAGE
     app.state.turns = turns = Turns()
     service.metrics.watch("recog_pictures_waiting", "Requests that wait for a look.", lambda: turns.waiting)
-    service.metrics.watch("recog_pictures_refused", "Requests refused while busy.", lambda: turns.refused)
+    service.metrics.total("recog_pictures_refused", "Requests refused while busy.", lambda: turns.refused)
     MultiPartParser.spool_max_size = uploads.MOST_TOTAL  # no pictures of faces in a temporary folder
     problems.install(app)
     # Each for itself: FastAPI looks through routes once for each router that they are in.

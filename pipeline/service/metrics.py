@@ -30,6 +30,16 @@ class _Counts(Collector):
         yield told
 
 
+class _Count(Collector):
+    """A count that somebody else keeps."""
+
+    def __init__(self, name: str, help_text: str, read: Callable[[], int]) -> None:
+        self._name, self._help, self._read = name, help_text, read
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(self._name, self._help, value=self._read())
+
+
 class Metrics:
     """The metrics of one service, in a registry of its own."""
 
@@ -76,6 +86,10 @@ class Metrics:
     def count(self, name: str, help_text: str, read: Callable[[], Mapping[str, int]]) -> None:
         """Tell counts by their result that are read when Prometheus asks."""
         self._registry.register(_Counts(name, help_text, read))
+
+    def total(self, name: str, help_text: str, read: Callable[[], int]) -> None:
+        """Tell a count that is read when Prometheus asks; `_total` is added to its name."""
+        self._registry.register(_Count(name, help_text, read))
 
     def frame(self, source: str, result: Result, delay: float | None) -> None:
         """Count a result.

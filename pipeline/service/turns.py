@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import anyio
 from fastapi import Depends, Request
@@ -33,11 +34,12 @@ class Turns:
         self.refused = 0
 
     @asynccontextmanager
-    async def one(self, room: int) -> AsyncIterator[None]:
+    async def one(self, room: int, request: Request) -> AsyncIterator[None]:
         """A turn, once it has come.
 
         Args:
             room: of so many that wait, none more may come.
+            request: whose turn it is, its body read. When its caller hangs up, its place is free.
 
         Raises:
             Problem: 503 `busy`: too many wait, or it has waited for too long.
@@ -46,11 +48,12 @@ class Turns:
             raise self._busy()
         self.waiting += 1
         try:
-            with anyio.move_on_after(PATIENCE) as waited:
-                await self._free.acquire()
+            ended = await self._wait(request)
         finally:
             self.waiting -= 1
-        if waited.cancelled_caught:
+        if ended == "gone":
+            raise Problem(503, "busy", "the caller has hung up")  # which nobody reads
+        if ended == "late":
             raise self._busy()
         begun = time.monotonic()
         try:
@@ -58,6 +61,36 @@ class Turns:
         finally:
             self._free.release()
             self._took += _LATEST * (time.monotonic() - begun - self._took)
+
+    async def _wait(self, request: Request) -> Literal["had", "gone", "late"]:
+        """Wait for the turn, for as long as the caller does."""
+        ended: Literal["had", "gone", "late"] = "late"
+
+        async def listen(waiting: anyio.CancelScope) -> None:
+            nonlocal ended
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            if ended != "had":
+                ended = "gone"
+                waiting.cancel()
+
+        try:
+            self._free.acquire_nowait()
+            return "had"
+        except anyio.WouldBlock:
+            pass
+        try:
+            with anyio.move_on_after(PATIENCE):
+                async with anyio.create_task_group() as group:
+                    group.start_soon(listen, group.cancel_scope)
+                    await self._free.acquire()
+                    ended = "had"
+                    group.cancel_scope.cancel()
+        except BaseException:
+            if ended == "had":  # cancelled from elsewhere with the turn in hand
+                self._free.release()
+            raise
+        return ended
 
     def _busy(self) -> Problem:
         self.refused += 1
@@ -72,13 +105,13 @@ class Turns:
 
 async def _asking(request: Request) -> AsyncIterator[None]:
     turns: Turns = request.app.state.turns
-    async with turns.one(ASKING):
+    async with turns.one(ASKING, request):
         yield
 
 
 async def _changing(request: Request) -> AsyncIterator[None]:
     turns: Turns = request.app.state.turns
-    async with turns.one(CHANGING):
+    async with turns.one(CHANGING, request):
         yield
 
 

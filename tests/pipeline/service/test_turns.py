@@ -8,6 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
+import pytest
+
 from pipeline.service import turns
 
 
@@ -51,7 +54,8 @@ def test_when_many_wait_the_next_is_refused_at_once_and_who_enrolls_still_comes_
     assert [each.status_code for each in answers] == [200] * (1 + turns.ASKING)
     assert enrolled.result().status_code == 201
     assert f"recog_pictures_waiting {turns.ASKING + 1:.1f}" in metrics
-    assert "recog_pictures_refused 1.0" in metrics
+    assert "# TYPE recog_pictures_refused_total counter" in metrics
+    assert "recog_pictures_refused_total 1.0" in metrics
     assert identify().status_code == 200
 
 
@@ -74,6 +78,29 @@ def test_who_has_waited_for_too_long_is_refused_as_well(
         go.set()
         assert first.result().status_code == 200
     assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+
+
+def test_who_has_gone_while_waiting_keeps_no_place(
+    running: Any, png: Callable[..., Any], world: Any, detector: Any, until: Callable[..., Any]
+) -> None:
+    looking, go = threading.Event(), threading.Event()
+
+    def slowly(frame: int) -> None:
+        looking.set()
+        assert go.wait(20)
+
+    detector.before = slowly
+    photo, order = png("rosa", world.RED), running.app.state.turns
+    with ThreadPoolExecutor(1) as callers:
+        first = callers.submit(lambda: running.viewer.post("api/v1/identify", files={"image": photo}))
+        assert looking.wait(10)
+        with pytest.raises(httpx.ReadTimeout):
+            running.viewer.post("api/v1/identify", files={"image": photo}, timeout=0.2)
+        until(lambda: order.waiting == 0, turns.PATIENCE / 2)
+        go.set()
+        assert first.result().status_code == 200
+    assert order.refused == 0
+    assert running.viewer.post("api/v1/identify", files={"image": photo}).status_code == 200
 
 
 def test_the_description_says_that_busy_comes_with_a_time_to_wait(running: Any) -> None:
