@@ -54,9 +54,7 @@ def connect(address: str) -> Any:
     import ray
 
     _answers(address)
-    # A file in /tmp/ray may name a cluster that is long gone: a try takes 40 seconds, and there would be 20.
-    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")
-    with warnings.catch_warnings(), _signals_kept():
+    with warnings.catch_warnings(), _signals_kept(), _one_try(address):
         warnings.simplefilter("ignore")  # what they say of a cluster that does not answer, the error says
         _init(ray, address)
     return ray
@@ -99,6 +97,20 @@ def _answers(address: str) -> None:
     except (OSError, OverflowError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise PipelineError(f"--ray {named}: no cluster answers there ({why}); {_START}") from error
+
+
+@contextmanager
+def _one_try(address: str) -> Iterator[None]:
+    """Of a cluster that /tmp/ray still names but is gone: a try takes 40 seconds, and there would be 20."""
+    name = "RAY_gcs_server_port_wait_time_s"  # which a cluster that is begun here would wait for, too
+    if address == "local" or name in os.environ:
+        yield
+        return
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from pipeline.errors import PipelineError
 from pipeline.fleet.cluster import Actors, connect
 from siamese import libraries
 
+TRIES = "RAY_gcs_server_port_wait_time_s"
+
 
 class LostError(Exception):
     """As Ray's own errors, of an actor whose machine does not answer."""
@@ -125,9 +127,8 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Ray, as it is imported, which is not asked to connect."""
     found = SimpleNamespace(init=lambda *given, **more: None)
     monkeypatch.setitem(sys.modules, "ray", found)
-    for name in ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+    for name in ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", TRIES):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RAY_gcs_server_port_wait_time_s", "1")
     return found
 
 
@@ -165,6 +166,17 @@ def test_why_a_cluster_cannot_be_used_is_one_line(ray: Any, error: Exception, wo
     with pytest.raises(PipelineError, match=words) as raised:
         connect("auto")
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("address", "tries"), [("auto", "1"), ("local", None)])
+def test_a_cluster_that_is_long_gone_is_tried_once_and_one_that_is_begun_here_has_its_time(
+    ray: Any, address: str, tries: str | None
+) -> None:
+    seen: list[str | None] = []
+    ray.init = lambda *given, **more: seen.append(os.environ.get(TRIES))
+    connect(address)
+    assert seen == [tries]
+    assert TRIES not in os.environ
 
 
 def test_ray_does_not_change_what_is_done_when_the_process_is_asked_to_end(ray: Any) -> None:
