@@ -28,7 +28,7 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
     }
     source = "".join((ROOT / f"pipeline/service/{each}.py").read_text() for each in ("service", "app"))
     gauges = set(re.findall(r'watch\(\s*"(recog_[a-z_]+)"', source))
-    counts = {f"{name}_total" for name in re.findall(r'\.count\(\s*"(recog_[a-z_]+)"', source)}
+    counts = {f"{name}_total" for name in re.findall(r'\.(?:count|total)\(\s*"(recog_[a-z_]+)"', source)}
     collected = {sample for metric in Metrics()._registry.collect() for sample in _names(metric)}
     assert asked - gauges - counts <= collected
     assert counts <= asked
