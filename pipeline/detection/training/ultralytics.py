@@ -33,8 +33,13 @@ def unusable(weights: Path, what: str, error: Exception) -> DetectorError:
     return DetectorError(f"{weights}: ultralytics cannot {what} these weights ({reason})")
 
 
+# Services for experiments that ultralytics tells of each training as soon as their packages are installed,
+# whatever for; most send it elsewhere. Ray, which `recog archive` needs, is one.
+TOLD = ("clearml", "comet", "dvc", "mlflow", "raytune", "wandb")
+
+
 def quiet_ultralytics(folder: Path) -> None:
-    """Keep ultralytics from installing packages, asking the network or writing outside `folder`.
+    """Keep ultralytics from installing packages, asking or telling the network or writing outside `folder`.
 
     Raises:
         DetectorError: it is not installed.
@@ -45,3 +50,8 @@ def quiet_ultralytics(folder: Path) -> None:
     os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_OFFLINE"] = "true"
+    from ultralytics.utils import SETTINGS
+
+    dict.update(
+        SETTINGS, dict.fromkeys((*TOLD, "sync"), False)
+    )  # its own `update` would write them to a file
