@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from pipeline.errors import SourceError
 from pipeline.memory import keep_what_pictures_give_back
+from pipeline.sources.ahead import look_ahead
 from pipeline.sources.deinterlace import Deinterlacer
 from pipeline.sources.hdr import is_hdr, tone_mapped
 from pipeline.sources.shape import squared, upright
@@ -48,7 +49,7 @@ class Decoder:
     Attributes:
         fps: nominal frames a second; None where there is no sane rate.
         length: seconds that the container claims to hold; None where it does not say, or says nonsense.
-        frame_count: how many pictures that should be.
+        frame_count: how many pictures that should be; without a length, only if they are over in a moment.
         jumps: the clock of this kind of container may jump.
         reached: seconds of the container that were read so far, whatever they held.
         damaged: places that were concealed or skipped so far.
@@ -91,6 +92,9 @@ class Decoder:
         self.fps = float(rate) if rate and 0 < rate <= FASTEST else None
         self.length = _length_of(container, self._stream)
         self.frame_count = self._count()
+        if self.frame_count is None and not live:
+            step = 1 / (self.fps or 25.0)
+            self.frame_count, self._packets = look_ahead(self._packets, self._stream.index, step)
         self.reached, self.damaged, self.broken, self.last = 0.0, 0, False, last
         self._fed, self._silent = 0, 0  # packets that were decoded, and those of them since a picture came
         self._hurt = -_ONE_PLACE  # the packet at which something was damaged last
@@ -235,8 +239,9 @@ class Decoder:
 
     def _count(self) -> int | None:
         rate = self._stream.average_rate
-        if self.length is not None and rate and 0 < rate <= FASTEST:
-            return max(1, round(self.length * float(rate)))
+        fps = float(rate) if rate and 0 < rate <= FASTEST else self.fps  # Matroska has no average at 1,000
+        if self.length is not None and fps is not None:
+            return max(1, round(self.length * fps))
         return self._stream.frames or None
 
 

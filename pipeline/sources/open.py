@@ -71,10 +71,10 @@ def open_source(
         return Live(f"camera {index}", lambda: Camera(index, camera_size), settings, say, waiting)
     if spec == "-":
         return _open_film("standard input", 0, None, hardware, say, threads)
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", spec)
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://(?:localhost(?=/))?", spec)
     if scheme and scheme[1].lower() != "file":
         return open_stream(spec, scheme[1].lower(), settings, say, waiting, reach)
-    path = expanded(unquote(spec[len("file://") :]) if scheme else spec)
+    path = expanded(unquote(spec[scheme.end() :]) if scheme else spec)
     kind = _kind_of(path)
     if kind == "folder":
         return Photos(path, max_pixels)

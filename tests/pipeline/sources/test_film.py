@@ -107,6 +107,32 @@ def test_every_frame_of_a_film_is_given_with_or_without_a_length(
     assert (source.live, source.complaint, source.remark) == (False, None, None)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [("a.webm", "libvpx", {"live": "1"}), ("a.h264", "libx264", {}), ("a.mkv", "libx264", {"live": "1"})],
+)
+def test_a_film_without_a_length_that_is_over_in_a_moment_says_how_many_frames_it_has(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str]
+) -> None:
+    frames, source = read(write(tmp_path / name, 8, codec=codec, **options))
+    assert [number_of(frame) for frame in frames] == list(range(8))
+    assert (source.frame_count, source.complaint, source.remark) == (8, None, None)
+
+
+def test_a_thousand_frames_a_second_are_counted_where_the_film_states_no_rate(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as film:
+        stream = film.add_stream("libx264", rate=1000, width=64, height=48, pix_fmt="yuv420p")
+        for number in range(40):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(number), format="bgr24")))
+        film.mux(stream.encode())
+    stored = (tmp_path / "a.mkv").read_bytes()
+    rate = bytes.fromhex("23e383 83 0f4240")  # Matroska's DefaultDuration: a million nanoseconds
+    assert stored.count(rate) == 1
+    (tmp_path / "a.mkv").write_bytes(stored.replace(rate, bytes.fromhex("ec 85") + bytes(5)))  # empty space
+    frames, source = read(tmp_path / "a.mkv")
+    assert (len(frames), source.frame_count, frames[-1].seconds) == (40, 40, pytest.approx(0.039))
+
+
 def test_a_file_is_what_its_bytes_are_whatever_it_is_called(tmp_path: Path) -> None:
     film, photo = tmp_path / "holiday.jpg", tmp_path / "photo.mp4"
     write(tmp_path / "a.mp4").rename(film)

@@ -77,9 +77,10 @@ def test_a_name_that_ffmpeg_would_take_for_an_address_is_read(
         assert len(list(source)) == 40
 
 
-def test_a_file_address_is_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["", "localhost"])
+def test_a_file_address_is_a_file(tmp_path: Path, host: str) -> None:
     path = write_video(tmp_path / "a b.mp4", frames=3)
-    with open_source(f"file://{str(path).replace(' ', '%20')}") as source:
+    with open_source(f"file://{host}{str(path).replace(' ', '%20')}") as source:
         assert len(list(source)) == 3
 
 
