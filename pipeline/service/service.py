@@ -196,6 +196,6 @@ class Service:
         watch = self.metrics.watch
         watch("recog_gallery_people", "People enrolled.", lambda: len(self.names))
         watch("recog_events_waiting", "Visits that are yet to be written.", lambda: self.sightings.waiting)
-        watch("recog_events_lost", "Events that could not be kept.", lambda: self.sightings.lost)
+        self.metrics.total("recog_events_lost", "Events that could not be kept.", lambda: self.sightings.lost)
         watch("recog_viewers", "Pages and programs that watch.", lambda: self.board.readers)
         watch("recog_troubles", "What does not work at present.", lambda: len(self.troubles()))
