@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import av
 import av.error
-from av.codec.hwaccel import HWAccel
+from av.codec import Codec
+from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from pipeline.errors import SourceError
 from pipeline.sources.decoder import Decoder
@@ -33,20 +34,32 @@ def open_file(
     Raises:
         SourceError: there is no video in it; the text is `failure`.
     """
-    if hardware:
-        try:
-            wanted = HWAccel(device_type=hardware, allow_software_fallback=True)
-            decoder = _decoder(file, wanted, threads)
-        except (av.error.FFmpegError, OSError, RuntimeError, ValueError, SourceError):
-            report(f"{name}: there is no {hardware} that can decode it here; the CPU does")
-        else:
-            if not decoder.uses_hardware:
-                report(f"{name}: {hardware} cannot decode this kind of video; the CPU does")
-            return decoder
+    wanted = _accelerator(hardware) if hardware else None
+    if hardware and wanted is None:
+        report(f"{name}: there is no {hardware} that can decode it here; the CPU does")
     try:
-        return _decoder(file, None, threads)
+        decoder = _decoder(file, wanted, threads)
     except (av.error.FFmpegError, OSError, SourceError) as error:
         raise SourceError(failure) from error
+    if wanted is not None and not decoder.uses_hardware:
+        report(f"{name}: {hardware} cannot decode this kind of video; the CPU does")
+    return decoder
+
+
+def _accelerator(hardware: str) -> HWAccel | None:
+    """What decodes by hardware; None where this machine has none of that name.
+
+    It is tried before the film is opened: what an attempt has read of a pipe cannot be read again.
+    """
+    if hardware not in hwdevices_available():  # PyAV would take any device instead of one it does not know
+        return None
+    try:
+        HWAccel(hardware, allow_software_fallback=True).create(Codec("h264", "r"))
+    except NotImplementedError:
+        pass  # another kind of video, perhaps: the decoder says so itself
+    except (av.error.FFmpegError, OSError, RuntimeError, ValueError):
+        return None
+    return HWAccel(hardware, allow_software_fallback=True)
 
 
 def _decoder(file: int, hardware: HWAccel | None, threads: int) -> Decoder:

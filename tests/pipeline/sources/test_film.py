@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import SourceError
+from pipeline.sources.files import open_file
 from pipeline.sources.open import open_source
 from pipeline.types import Frame, Image
 
@@ -355,9 +356,26 @@ def test_a_playlist_cannot_send_us_to_the_network(tmp_path: Path) -> None:
         open_source(str(playlist))
 
 
-def test_hardware_that_is_not_there_is_said_and_the_cpu_takes_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hardware", ["vdpau", "amf", "nonsense"])  # what no machine has that tests run on
+def test_hardware_that_is_not_there_is_said_and_the_cpu_takes_over(tmp_path: Path, hardware: str) -> None:
     lines: list[str] = []
-    with open_source(str(write(tmp_path / "a.mp4")), hardware="vdpau", report=lines.append) as source:
+    with open_source(str(write(tmp_path / "a.mp4")), hardware=hardware, report=lines.append) as source:
         assert len(list(source)) == 40
     assert len(lines) == 1
     assert "the CPU does" in lines[0]
+
+
+def test_a_device_that_does_not_start_costs_nothing_of_a_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # where there is a GPU
+    lines: list[str] = []
+    reading, writing = os.pipe()
+    os.write(writing, write(tmp_path / "a.mkv", 5).read_bytes())
+    os.close(writing)
+    decoder = open_file(reading, "pipe", "no film", "cuda", lines.append)
+    os.close(reading)
+    found = list(iter(decoder.read, None))
+    decoder.close()
+    assert len(found) == 5
+    assert lines == ["pipe: there is no cuda that can decode it here; the CPU does"]
