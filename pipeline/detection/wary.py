@@ -21,7 +21,8 @@ class WaryDetector:
     """Another detector, whose unsure faces, and those beyond the most that are followed, are told apart."""
 
     SMALL = 48  # pixels, the longer side: detectors are unsure of small faces, and small boxes cover little
-    FAINTER = 0.2  # share of the score from which those count
+    FAINTER = 0.1  # share of the score from which those count
+    NEAR = 1.5  # times the input up to which its own size shows a frame's faces hardly larger
     ROOM = 10  # times as many faces are asked for as are followed, so that a crowd's rest is covered, too
 
     def __init__(
@@ -53,7 +54,12 @@ class WaryDetector:
         return self.look(image, closely=True)
 
     def look(self, image: Image, closely: bool) -> Detections:
-        """The same; unless `closely`, without the look at its own size, which costs four times the other."""
+        """The same; unless `closely`, without the look at its own size, which is dear.
+
+        Both are made then: each sees faces that the other misses.
+        """
+        height, width = image.shape[:2]
+        size = self._size_for((width, height))
         seen = self._found.detect(image)
         faint = []
         if self._whole:
@@ -61,14 +67,20 @@ class WaryDetector:
             sure &= np.cumsum(sure) <= self._most  # best first
             faint.append(self._maybe(seen[~sure]))
             seen = seen[sure]
-        own, most = self._sizes
-        size = min(most, math.ceil(max(image.shape[:2]) / STRIDE) * STRIDE)
-        if (closely and size > own) or not self._whole:
-            size = max(size, own)
+        if (closely and size > self._sizes[0]) or not self._whole:
+            size = max(size, self._sizes[0])
             if size not in self._made:
                 self._made[size] = self._faces(size)
             faint.append(self._maybe(self._made[size].detect(image)))
         return replace(seen, faint=np.concatenate([np.zeros((0, 4), np.float32), *faint]))
+
+    def is_near(self, size: tuple[int, int]) -> bool:
+        """Whether frames of this width and height are hardly larger than what they are looked at with."""
+        return self._whole and self._size_for(size) <= self.NEAR * self._sizes[0]
+
+    def _size_for(self, size: tuple[int, int]) -> int:
+        """The input at which a frame of this width and height is as large as it is, or as large as may be."""
+        return min(self._sizes[1], math.ceil(max(size) / STRIDE) * STRIDE)
 
     def _maybe(self, found: Detections) -> Floats:
         """The boxes (n, 4) of what may be a face."""

@@ -26,8 +26,17 @@ class _Place:
 
     seconds: float
     shot: int
-    key: int | None  # of the track; None for what belongs to none
+    key: int  # of the track
     box: Floats  # (4,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Faint:
+    """What one look saw that has to be covered, too, and belongs to no track."""
+
+    seconds: float
+    shot: int
+    boxes: Floats  # (k, 4)
 
 
 class Covering:
@@ -43,6 +52,7 @@ class Covering:
         self._ahead = ahead
         self._held: deque[tuple[Result, int]] = deque()  # with the number of its shot
         self._places: deque[_Place] = deque()
+        self._faint: deque[_Faint] = deque()
         self._shot = 0
 
     def take(self, result: Result) -> Iterator[Result]:
@@ -52,8 +62,8 @@ class Covering:
         for face in result.faces:
             if face.covered and face.found:
                 self._places.append(_Place(now, self._shot, face.key, head(face)))
-        for box in result.faint if result.faint is not None else ():
-            self._places.append(_Place(now, self._shot, None, box))
+        if result.faint is not None and len(result.faint):
+            self._faint.append(_Faint(now, self._shot, result.faint))
         self._held.append((result, self._shot))
         while self._held and now - self._held[0][0].frame.seconds >= self._ahead:
             yield self._give_out()
@@ -66,26 +76,32 @@ class Covering:
     def _give_out(self) -> Result:
         result, shot = self._held.popleft()
         now = result.frame.seconds
-        while self._places and now - self._places[0].seconds > self._linger:
-            self._places.popleft()
-        covers = [_grown(head(face), self._margin) for face in result.faces if face.covered]
+        for old in (self._places, self._faint):
+            while old and now - old[0].seconds > self._linger:
+                old.popleft()
+        covers = [_grown(_rows([head(face) for face in result.faces if face.covered]), self._margin)]
+        near = [*self._nearest(now, shot, {face.key: face for face in result.faces})]
+        away = np.array([abs(place.seconds - now) for place in near], np.float32)
+        covers.append(_grown(_rows([place.box for place in near]), self._margin + SPREAD * away))
         covers += [
-            _grown(place.box, self._margin + SPREAD * abs(place.seconds - now))
-            for place in self._nearest(now, shot, {face.key: face for face in result.faces})
+            _grown(faint.boxes, self._margin + SPREAD * abs(faint.seconds - now))
+            for faint in self._faint
+            if self._counts(faint.seconds, faint.shot, now, shot)
         ]
         # What is not finite cannot be covered, and is no place in the picture either.
-        rows = np.array(covers, np.float32).reshape(-1, 4)
+        rows = np.concatenate(covers)
         return replace(result, covers=rows[np.isfinite(rows).all(axis=1)])
 
+    def _counts(self, then: float, its_shot: int, now: float, shot: int) -> bool:
+        """Whether what was seen in a frame is covered in another one."""
+        away = abs(then - now)
+        return away <= max(self._linger, self._ahead) and (its_shot == shot or away <= ACROSS)
+
     def _nearest(self, now: float, shot: int, present: dict[int, TrackedFace]) -> Iterator[_Place]:
-        """The places around a frame that count in it: of each track the last one and the next one."""
+        """The places of tracks around a frame that count in it: of each the last one and the next one."""
         before, after = dict[int, _Place](), dict[int, _Place]()
         for place in self._places:
-            away = abs(place.seconds - now)
-            if away > max(self._linger, self._ahead) or (place.shot != shot and away > ACROSS):
-                continue
-            if place.key is None:
-                yield place
+            if not self._counts(place.seconds, place.shot, now, shot):
                 continue
             face = present.get(place.key)
             if face is not None and (face.found or not face.covered):
@@ -103,7 +119,12 @@ def head(face: TrackedFace) -> Floats:
     return face.box if face.face is None else face.face
 
 
-def _grown(box: Floats, share: float) -> Floats:
-    """A box (4,) grown at each edge by a share of its longer side."""
-    more = share * float(max(box[2] - box[0], box[3] - box[1]))
-    return box + np.array([-more, -more, more, more], np.float32)
+def _rows(boxes: list[Floats]) -> Floats:
+    """Boxes (4,) as one array (n, 4), of none too."""
+    return np.array(boxes, np.float32).reshape(-1, 4)
+
+
+def _grown(boxes: Floats, share: float | Floats) -> Floats:
+    """Boxes (n, 4) grown at each edge by a share of their longer side, or each by one of its own, (n,)."""
+    more = share * (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=-np.inf)
+    return np.asarray(boxes + more[:, None] * np.array([-1, -1, 1, 1], np.float32), np.float32)

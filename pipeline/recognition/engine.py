@@ -47,7 +47,8 @@ _log = logging.getLogger(__name__)
 MOMENT = 0.75  # seconds of a film in which a face is not looked at often enough to be decided
 # Seconds between two close looks at a film: what they see is covered for longer around them.
 CLOSELY = 1 / 3
-AHEAD = 0.25  # seconds for which pictures are held for what is found after them to be covered in them
+NEARLY = 1 / 2  # the same where frames are hardly larger than what they are looked at with anyway
+AHEAD = 1 / 3  # seconds for which pictures are held for what is found after them to be covered in them
 PIPED = 3.0  # seconds for which the pictures of a pipe are held at most; a second of 1080p takes 190 MB
 
 
@@ -268,7 +269,8 @@ class Stream:
         if stills:
             made = made._replace(detector=UprightDetector(made.detector))
         elif isinstance(made.detector, WaryDetector) and not source.live:
-            apart = min(CLOSELY, ahead, linger)
+            near = source.size is not None and made.detector.is_near(source.size)
+            apart = min(NEARLY if near else CLOSELY, ahead, linger)
             sparing = Sparing(made.detector, once_in(apart, source.fps, settings.det.every), apart)
         self.recogniser = Recogniser(
             *made,

@@ -57,4 +57,4 @@ def once_in(apart: float, fps: float | None, every: Every) -> int:
     if not fps:
         return 1
     period = max(1, round(PERIOD * fps)) if every == "auto" else every
-    return max(1, math.floor(apart * fps / period))
+    return max(1, math.floor(_SLACK * apart * fps / period))

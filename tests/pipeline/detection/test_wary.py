@@ -67,6 +67,13 @@ def test_a_larger_frame_is_looked_at_once_more_in_its_own_size_up_to_a_limit() -
     assert asked == [224, 256]
 
 
+def test_frames_that_are_hardly_larger_than_the_input_are_near() -> None:
+    detector, _ = wary(Finds(0.9), 9, whole=True, limit=256)
+    assert [detector.is_near((width, 50)) for width in (64, 96, 97, 9000)] == [True, True, False, False]
+    beside_people, _ = wary(Finds(0.9), 9, whole=False, limit=256)
+    assert not beside_people.is_near((64, 50))  # nobody else looks for faces in the whole frame
+
+
 def test_nobody_pays_for_it_who_covers_nothing() -> None:
     assert not isinstance(build.tracking_detector(Settings()), WaryDetector)
 
@@ -85,16 +92,16 @@ def test_a_region_does_not_keep_faces_outside_from_being_covered(monkeypatch: py
     assert seen.faint is not None
     assert (len(seen), len(seen.faint)) == (2, 2)
     region, whole = asked
-    assert whole.confidence == pytest.approx(0.01)
+    assert whole.confidence == pytest.approx(0.005)
     assert (whole.roi, whole.max_faces, whole.size) == (None, 1000, 608)
     assert (region.roi, region.confidence, region.max_faces) == ((0.5, 0, 1, 1), 0.15, 100)
 
 
-def test_small_ones_are_told_from_a_fifth_of_the_score_on_and_large_ones_are_not() -> None:
+def test_small_ones_are_told_from_a_tenth_of_the_score_on_and_large_ones_are_not() -> None:
     class Mixed(Finds):
         def detect(self, image: Image) -> Detections:
             boxes = np.array([[0, 0, 47, 20], [0, 0, 48, 20], [0, 0, 47, 20], [0, 0, 200, 200]], np.float32)
-            return Detections(boxes, np.array([0.011, 0.04, 0.009, 0.06]), np.zeros((4, 5, 2), np.float32))
+            return Detections(boxes, np.array([0.0051, 0.04, 0.0049, 0.06]), np.zeros((4, 5, 2), np.float32))
 
     detector, _ = wary(Mixed(), 9, whole=True)
     faint = detector.detect(PICTURE).faint

@@ -44,6 +44,16 @@ def test_pixelated_keeps_a_few_colours_in_steps(noise: Image) -> None:
     assert set(np.unique(part % STEPS)) == {STEPS // 2}
 
 
+@pytest.mark.parametrize("side", [61, 63, 90])
+def test_cells_are_means_of_nearly_all_that_they_cover(side: int) -> None:
+    slope = np.repeat(np.linspace(0, 255, side).astype(np.uint8)[None, :, None], side, axis=0).repeat(
+        3, axis=2
+    )
+    shown = cover(slope, boxes((0, 0, side, side)), "pixelated")
+    assert np.abs(shown.astype(float) - slope).mean() < STEPS
+    assert len(np.unique(shown)) == CELLS
+
+
 def test_what_differs_by_less_than_a_step_looks_alike(noise: Image) -> None:
     base = np.full((64, 64, 3), 130, np.uint8)
     other = base.copy()

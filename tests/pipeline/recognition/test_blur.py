@@ -17,6 +17,7 @@ from gallery.types import NewTemplate
 from pipeline import build
 from pipeline.api import Recog
 from pipeline.config import BlurSettings, DetectSettings, Settings
+from pipeline.detection.wary import WaryDetector
 from pipeline.errors import ConfigError
 from pipeline.outputs.outputs import Outputs
 from pipeline.recognition.engine import Ended, for_covering, recognise
@@ -147,6 +148,31 @@ def test_what_only_low_scores_see_is_covered(
     out = tmp_path / "out.mp4"
     run(film, gallery, settings("name:Rosa"), video=out)
     assert not any(shows(each, "green") for each in frames_of(out))
+
+
+@pytest.mark.parametrize(("size", "delay", "once_in"), [(64, None, 2), (224, None, 3), (224, 0.0, 2)])
+def test_a_film_is_looked_at_closely_less_often_the_less_there_is_to_see_beside_the_common_looks(
+    tmp_path: Path,
+    film: Path,
+    gallery: Path,
+    detector: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    delay: float | None,
+    once_in: int,
+) -> None:
+    noted: list[bool] = []
+    look = WaryDetector.look
+
+    def noting(self: WaryDetector, image: Image, closely: bool) -> Detections:
+        noted.append(closely)
+        return look(self, image, closely)
+
+    monkeypatch.setattr(WaryDetector, "look", noting)
+    wanted = Settings(det=DetectSettings(size=size), blur=BlurSettings(who=("all",)))
+    recognise(str(film), Outputs(window=False, video=tmp_path / "out.mp4"), gallery, wanted, delay)
+    assert len(noted) == 14  # six times a second
+    assert noted == [i % once_in == 0 for i in range(14)]
 
 
 def test_a_face_that_is_missed_for_some_frames_stays_covered(

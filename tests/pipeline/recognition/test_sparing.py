@@ -79,7 +79,9 @@ def test_where_the_frames_of_a_film_come_more_slowly_close_looks_do_not(
     assert np.diff(quick) == pytest.approx(CLOSELY)
 
 
-@pytest.mark.parametrize(("fps", "each"), [(24, 8), (25, 8), (30000 / 1001, 5), (30, 10), (60, 20)])
+@pytest.mark.parametrize(
+    ("fps", "each"), [(24000 / 1001, 8), (24, 8), (25, 8), (30000 / 1001, 10), (30, 10), (60, 20)]
+)
 def test_in_a_film_of_one_rate_no_look_is_made_that_would_not_be_anyway(
     fps: float, each: int, embedder: Any, tmp_path: Path
 ) -> None:
