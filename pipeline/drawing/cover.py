@@ -37,11 +37,10 @@ def cover(image: Image, boxes: Floats, style: Style) -> Image:
     ]
     # The largest first, each on what is covered already: a small one must not show more of a large one.
     for left, top, right, bottom in sorted(places, key=_area, reverse=True):
-        part = canvas[top:bottom, left:right]
         if style == "filled":
-            part[:] = INK
+            cv2.rectangle(canvas, (left, top), (right - 1, bottom - 1), INK, cv2.FILLED)
         else:
-            _coarsen(part, style)
+            _coarsen(canvas[top:bottom, left:right], style)
     return canvas
 
 
@@ -83,7 +82,8 @@ def _coarsen(part: Image, style: Style) -> None:
     # Cells of whole pixels are four times as fast; what is left over at the edges has no say in the means.
     few = part[: height // rows * rows, : width // columns * columns]
     if cell > 2 * _POINTS:  # so many pixels of a cell say as much of its colour as all do
-        few = cv2.resize(part, (_POINTS * columns, _POINTS * rows), interpolation=cv2.INTER_NEAREST)
+        points = _POINTS * columns, _POINTS * rows
+        few = np.asarray(cv2.resize(part, points, interpolation=cv2.INTER_NEAREST), np.uint8)
     means = cv2.LUT(cv2.resize(few, (columns, rows), interpolation=cv2.INTER_AREA), _LEVELS)
     if style == "blurred":
         cv2.resize(means, (width, height), dst=part, interpolation=cv2.INTER_CUBIC)
