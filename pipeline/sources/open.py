@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
@@ -115,9 +116,31 @@ def _open_film(
         failure = (
             f"{path} is not a video or picture that can be read, or it is damaged; try playing it elsewhere"
         )
-    film = Film(name, open_file(file, name, failure, hardware, report, threads), failure)
+
+    def opened() -> Film:
+        return Film(name, open_file(file, name, failure, hardware, report, threads), failure)
+
+    film = _while_signals_are_heard(opened) if path is None else opened()
     film.file, film.repeatable = path, path is not None
     return film
+
+
+def _while_signals_are_heard(opened: Callable[[], Film]) -> Film:
+    """Open a pipe in another thread: FFmpeg, while it waits for data, swallows what a signal raises."""
+    found: list[Film | Exception] = []
+
+    def attempt() -> None:
+        try:
+            found.append(opened())
+        except Exception as error:
+            found.append(error)
+
+    thread = threading.Thread(target=attempt, name="recog-open", daemon=True)  # a process may end without it
+    thread.start()
+    thread.join()
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]
 
 
 def _kind_of(path: Path) -> str:

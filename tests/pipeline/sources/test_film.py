@@ -337,6 +337,24 @@ with open_source("-") as film:
     assert (len(frames), source.repeatable) == (40, False)
 
 
+def test_sigterm_ends_who_waits_for_a_pipe_that_gives_nothing() -> None:
+    program = (
+        "import os, signal, threading\n"
+        "from pipeline.sources.open import open_source\n"
+        "from siamese.interrupt import unwound\n"
+        "with unwound():\n"
+        "    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()\n"
+        "    open_source('-')\n"
+    )
+    reading, writing = os.pipe()
+    try:
+        ended = subprocess.run([sys.executable, "-c", program], stdin=reading, timeout=60)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert ended.returncode == 143
+
+
 def test_a_pipe_without_a_film_is_one_line(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
