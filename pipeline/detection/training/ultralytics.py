@@ -52,6 +52,5 @@ def quiet_ultralytics(folder: Path) -> None:
     os.environ["YOLO_OFFLINE"] = "true"
     from ultralytics.utils import SETTINGS
 
-    dict.update(
-        SETTINGS, dict.fromkeys((*TOLD, "sync"), False)
-    )  # its own `update` would write them to a file
+    # Its own `update` would write them to a file, which may be the user's.
+    dict.update(SETTINGS, dict.fromkeys((*TOLD, "sync"), False))
