@@ -33,6 +33,7 @@ LONG = (
     "siamese/training/test_train.py",
     "pipeline/training/test_triplets.py",
     "pipeline/detection/training/test_export.py",
+    "pipeline/recognition/test_ending.py",
     "pipeline/recognition/test_engine.py",
     "pipeline/detection/test_yolo.py",
     "pipeline/detection/training/test_fade.py",

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import stat
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -32,7 +27,7 @@ from pipeline.recognition import engine
 from pipeline.recognition.engine import recognise
 from pipeline.sources.open import open_source
 from pipeline.types import State
-from siamese.interrupt import stop_requested
+from tests.pipeline.videos import about
 
 FAR = 0.1  # seconds; no clock of a film here is finer
 
@@ -77,17 +72,6 @@ def run(source: Path, gallery: Path | None, delay: float | None = None, **output
     outputs = {"video": None, "events": None, "window": False} | outputs
     settings = Settings(det=DetectSettings(every=1))
     return recognise(str(source), Outputs(**outputs), gallery, settings, delay=delay)
-
-
-def about(path: Path) -> tuple[int, float, tuple[int, int]]:
-    """Frames that can be read, frame rate, width and height of a video."""
-    capture = cv2.VideoCapture(str(path))
-    fps, size = capture.get(cv2.CAP_PROP_FPS), (0, 0)
-    count = 0
-    while (read := capture.read())[0]:
-        count, size = count + 1, read[1].shape[1::-1]
-    capture.release()
-    return count, fps, size
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -368,106 +352,6 @@ def test_events_never_go_into_a_file_of_another_kind(
     with pytest.raises(SinkError, match="the video goes there"):
         run(film, gallery, video=out, events=tmp_path / "." / "out.mp4")
     assert not out.exists()
-
-
-@pytest.fixture
-def long_run(tmp_path: Path, world: Any) -> Iterator[subprocess.Popen[str]]:
-    """A run over a film that is longer than anyone waits, which has begun to write `out.mp4`."""
-    film, out = tmp_path / "film.avi", tmp_path / "out.mp4"
-    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    picture = world.empty(64, 48)
-    for _ in range(20_000):
-        writer.write(picture)
-    writer.release()
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()"]
-    options = ["--source", str(film), "--out", str(out), "--delay", "0", "--json"]
-    options += ["--set", "det.size=64", "--set", "det.every=50", "--events", str(tmp_path / "e.jsonl")]
-    with subprocess.Popen(
-        [*command, "run", *options],
-        env=os.environ | {"HOME": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as child:  # fmt: skip
-        try:
-            deadline = time.monotonic() + 300
-            while not any(path.stat().st_size > 2500 for path in tmp_path.glob(".out-*.part.mp4")):
-                assert child.poll() is None, child.communicate()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            yield child
-        finally:
-            child.kill()
-    film.unlink()  # some megabytes
-
-
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
-def test_a_signal_leaves_a_film_that_plays_and_the_exit_code_that_is_its_own(
-    tmp_path: Path, long_run: subprocess.Popen[str], number: int, code: int
-) -> None:
-    long_run.send_signal(number)
-    stdout, stderr = long_run.communicate(timeout=60)
-    assert (long_run.returncode, stderr) == (code, "")
-    written = json.loads(stdout)["frames"]
-    assert 0 < written < 20_000
-    assert about(tmp_path / "out.mp4")[0] == pytest.approx(written, abs=1)
-    data = (tmp_path / "out.mp4").read_bytes()
-    assert data.find(b"moov") < data.find(b"mdat")  # the index is in front again
-    assert b"moof" not in data
-    assert not list(tmp_path.glob(".out-*"))
-
-
-def test_a_killed_run_leaves_a_film_that_plays_and_the_next_run_names_it(
-    tmp_path: Path, long_run: subprocess.Popen[str], world: Any, detector: Any, gallery: Path, recog: Any
-) -> None:
-    photo, out = world.picture(tmp_path / "a.png", world.RED), tmp_path / "out.jpg"
-    ended = recog("run", "--source", photo, "--gallery", gallery, "--out", out)
-    assert (ended.code, ended.err) == (0, "")  # it is still being written
-    long_run.kill()
-    long_run.wait()
-    (part,) = tmp_path.glob(".out-*.part.mp4")
-    frames, fps, size = about(part)
-    assert frames >= 25
-    assert (fps, size) == (pytest.approx(25, abs=0.1), (64, 48))
-    ended = recog("run", "--source", photo, "--gallery", gallery, "--out", out, "--overwrite")
-    assert ended.code == 0
-    assert ended.err.startswith(
-        f"{part} was left behind by a run that was killed: it plays as far as it goes"
-    )
-
-
-def test_a_second_signal_ends_at_once() -> None:
-    script = """
-import time
-from siamese.interrupt import stop_requested
-with stop_requested() as asked:
-    print("ready", flush=True)
-    while not asked.wait(0.1):
-        pass
-    print("asked", flush=True)
-    try:
-        time.sleep(60)
-    finally:
-        print("unwound")
-"""
-    command = [sys.executable, "-c", script]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        child.send_signal(signal.SIGTERM)
-        assert child.stdout.readline() == "asked\n"
-        child.send_signal(signal.SIGTERM)
-        assert child.stdout.read() == ""
-        assert child.wait(10) == 143
-
-
-def test_what_nohup_ignores_stays_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with stop_requested() as asked:
-            os.kill(os.getpid(), signal.SIGHUP)
-            assert not asked.wait(0.1)
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 def test_json_of_one_source_and_of_several_tell_the_same_of_each(
