@@ -13,10 +13,12 @@ import pytest
 
 from pipeline.service import turns
 
+Held = tuple[threading.Event, threading.Event]
 
-def test_when_many_wait_the_next_is_refused_at_once_and_who_enrolls_still_comes_in_turn(
-    running: Any, png: Callable[..., Any], world: Any, detector: Any, until: Callable[..., Any]
-) -> None:
+
+@pytest.fixture
+def held(detector: Any) -> Held:
+    """Every look begins with the first event set, and waits for the second one."""
     looking, go = threading.Event(), threading.Event()
 
     def slowly(frame: int) -> None:
@@ -24,6 +26,13 @@ def test_when_many_wait_the_next_is_refused_at_once_and_who_enrolls_still_comes_
         assert go.wait(20)
 
     detector.before = slowly
+    return looking, go
+
+
+def test_when_many_wait_the_next_is_refused_at_once_and_who_enrolls_still_comes_in_turn(
+    running: Any, png: Callable[..., Any], world: Any, held: Held, until: Callable[..., Any]
+) -> None:
+    looking, go = held
     photo = png("both", world.RED, world.GREEN)
     order = running.app.state.turns
 
@@ -60,16 +69,10 @@ def test_when_many_wait_the_next_is_refused_at_once_and_who_enrolls_still_comes_
 
 
 def test_who_has_waited_for_too_long_is_refused_as_well(
-    running: Any, png: Callable[..., Any], world: Any, detector: Any, monkeypatch: Any
+    running: Any, png: Callable[..., Any], world: Any, held: Held, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(turns, "PATIENCE", 0.05)
-    looking, go = threading.Event(), threading.Event()
-
-    def slowly(frame: int) -> None:
-        looking.set()
-        assert go.wait(20)
-
-    detector.before = slowly
+    looking, go = held
     photo = png("rosa", world.RED)
     with ThreadPoolExecutor(1) as callers:
         first = callers.submit(lambda: running.viewer.post("api/v1/identify", files={"image": photo}))
@@ -81,15 +84,9 @@ def test_who_has_waited_for_too_long_is_refused_as_well(
 
 
 def test_who_has_gone_while_waiting_keeps_no_place(
-    running: Any, png: Callable[..., Any], world: Any, detector: Any, until: Callable[..., Any]
+    running: Any, png: Callable[..., Any], world: Any, held: Held, until: Callable[..., Any]
 ) -> None:
-    looking, go = threading.Event(), threading.Event()
-
-    def slowly(frame: int) -> None:
-        looking.set()
-        assert go.wait(20)
-
-    detector.before = slowly
+    looking, go = held
     photo, order = png("rosa", world.RED), running.app.state.turns
     with ThreadPoolExecutor(1) as callers:
         first = callers.submit(lambda: running.viewer.post("api/v1/identify", files={"image": photo}))
