@@ -37,11 +37,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=output_file, default="benchmarks/results/archive.json")
     given = parser.parse_args()
-    ways = {
-        "1 on one core": (1, 1),
-        "1": (1, None),
-        "2": (2, None),
-    }  # workers, and the cores they are kept to
+    # Workers, and the cores they are kept to.
+    ways = {"1 on one core": (1, 1), "1": (1, None), "2": (2, None)}
     rows: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(given.rounds + 1):
