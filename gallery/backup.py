@@ -10,15 +10,19 @@ from pathlib import Path
 from gallery.database import connect, publish
 from gallery.errors import GalleryError
 from gallery.failures import damaged, explained
+from gallery.progress import Progress, silent
 from gallery.records import Records
 from gallery.store import Store
 
 
-def back_up(store: Records, path: Path) -> tuple[int, int]:
+def back_up(store: Records, path: Path, progress: Progress = silent) -> tuple[int, int]:
     """Write what a gallery holds at this moment to a new file, of mode 0600; how many people and templates.
 
     Others neither wait nor are waited for. Only what is stored is copied, no remains of what was deleted. The
     copy is read from end to end before it gets its name.
+
+    Args:
+        progress: as that of `Records.copy_into`.
 
     Raises:
         GalleryError: there is something at `path`, it cannot be written, or the copy is not whole; then
@@ -33,7 +37,7 @@ def back_up(store: Records, path: Path) -> tuple[int, int]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)  # of mode 0600
         os.close(handle)
         made = Path(name)
-        store.copy_into(made)
+        store.copy_into(made, progress)
         counts = _checked(made, store.path)
         _to_disk(made)
         if not publish(made, path):

@@ -9,6 +9,7 @@ from typing import Any
 
 from gallery.database import connect, lay_out
 from gallery.encoding import EmbeddingBytes
+from gallery.progress import Progress, silent
 from gallery.records import Records
 from gallery.sql import Database
 
@@ -36,10 +37,15 @@ TABLES: dict[str, tuple[int, str]] = {
 }
 
 
-def copy_rows(source: Records, target: Database) -> None:
-    """Put all that a gallery holds into empty tables; `meta` of the target is replaced."""
+def copy_rows(source: Records, target: Database, progress: Progress = silent) -> None:
+    """Put all that a gallery holds into empty tables; `meta` of the target is replaced.
+
+    Args:
+        progress: is told how many rows of how many are copied.
+    """
     target.execute("DELETE FROM meta")
     with source.snapshot():
+        done, total = 0, sum(source.rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES)
         for table, (keys, columns) in TABLES.items():
             names = columns.split(", ")
             vector = names.index("embedding") if "embedding" in names else None
@@ -47,16 +53,18 @@ def copy_rows(source: Records, target: Database) -> None:
             for rows in _batches(source, table, keys, columns):
                 given = rows if vector is None else [_with_vector(row, vector) for row in rows]
                 target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", given)
+                done += len(rows)
+                progress("copying", done, total)
     target.execute("DELETE FROM meta WHERE key = 'unerased'")  # nothing that was deleted is in it
 
 
-def to_file(source: Records, path: Path) -> None:
-    """Write what a gallery holds at this moment to an empty file, as a gallery of SQLite."""
+def to_file(source: Records, path: Path, progress: Progress = silent) -> None:
+    """Write what a gallery holds at this moment to an empty file, as a gallery of SQLite; as `copy_rows`."""
     with closing(connect(path)) as db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("BEGIN")
         lay_out(db)
-        copy_rows(source, db)
+        copy_rows(source, db, progress)
         for table, last in source.ids_given().items():
             db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
             db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))

@@ -4,6 +4,7 @@ GalleryError
 ├── MissingError    there is none
 ├── UnusableError   the file: damaged, protected, on a full disk
 │   ├── BusyError   locked by another program for longer than it is waited for
+│   ├── FullError   the server's disk or memory is full
 │   └── LostError   on a server that is not heard of any more
 └── ChangedError    a change that was meant for another state of it
 """
@@ -19,6 +20,10 @@ class UnusableError(GalleryError):
 
 class BusyError(UnusableError):
     """A gallery that another program has locked for longer than it is waited for."""
+
+
+class FullError(UnusableError):
+    """A server that has no room for what was asked of it, on its disk or in its memory."""
 
 
 class ChangedError(GalleryError):

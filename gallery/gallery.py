@@ -11,6 +11,7 @@ from typing import Any
 from gallery import denials, edits, encoding, history
 from gallery.errors import ChangedError, GalleryError
 from gallery.names import check_new_name
+from gallery.progress import Say, unheard
 from gallery.reader import Reader
 from gallery.records import Marks, Records
 from gallery.rows import Row
@@ -148,12 +149,15 @@ class Gallery(Reader):
                 removed, crops = edits.remove_templates(db, person, sorted(set(templates)))
         return Removed(removed, crops, self._erase(), self._store.remains)
 
-    def undo(self) -> Change | None:
+    def undo(self, say: Say = unheard) -> Change | None:
         """Take back the last change that is no removal; None where there is none.
 
         What an undone enrolment had stored is erased as by `remove`.
+
+        Args:
+            say: is told in a line what takes long on a server.
         """
-        with self._changing() as (_, db):
+        with self._changing(say) as (_, db):
             change = history.last_undoable(db)
             if change is None:
                 return None
@@ -188,6 +192,7 @@ class Gallery(Reader):
         dimension: int,
         leave_out: bool = False,
         denied: Mapping[int, Floats] | None = None,
+        say: Say = unheard,
     ) -> int:
         """Go over to another model: every template gets a new embedding, in one transaction.
 
@@ -195,13 +200,14 @@ class Gallery(Reader):
             embeddings: by template, (dimension,) float32; of every template that has a crop.
             leave_out: delete the templates that have none; how many is returned. Undoing brings them back.
             denied: likewise, by the id of the look of a `Denial`.
+            say: is told in a line what takes long on a server.
 
         Raises:
             GalleryError: templates came or went meanwhile, or some have no embedding and may not be left out.
         """
         blobs = {template: encoding.embedding_to_bytes(row) for template, row in embeddings.items()}
         against = {denial: encoding.embedding_to_bytes(row) for denial, row in (denied or {}).items()}
-        with self._changing() as (opened, db):
+        with self._changing(say) as (opened, db):
             everything = {each for ids in opened.crop_ids() for each in ids}
             missing = sorted(everything - blobs.keys())
             every = {denial.look.id for denial in opened.denials()}
@@ -243,10 +249,10 @@ class Gallery(Reader):
                 self._expected = None
 
     @contextmanager
-    def _changing(self) -> Iterator[tuple[Records, Database]]:
+    def _changing(self, say: Say = unheard) -> Iterator[tuple[Records, Database]]:
         """One change to the file, all or nothing; the index follows."""
         with self._using() as opened:
-            with opened.writing() as db:
+            with opened.writing(say) as db:
                 if self._with_model and opened.made_with() != self._made:
                     raise GalleryError(
                         f"the gallery {self.path} was migrated to the model {opened.made_with()[0]} "

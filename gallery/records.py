@@ -19,6 +19,7 @@ from gallery import edits, encoding, history
 from gallery.database import Signature
 from gallery.errors import UnusableError
 from gallery.failures import damaged
+from gallery.progress import Progress, Say, silent, unheard
 from gallery.sql import Database
 from gallery.types import Card, Change, Denial, Floats, Ints, Merger, Person, Stats, StoredTemplate
 
@@ -86,15 +87,22 @@ class Records(ABC):
         """Several reads that see one state of it."""
 
     @abstractmethod
-    def writing(self) -> AbstractContextManager[Database]:
+    def writing(self, say: Say = unheard) -> AbstractContextManager[Database]:
         """One transaction, for the functions of `edits` and `history`: all of it or nothing.
+
+        Args:
+            say: is told in a line what takes long.
 
         Raises GalleryError where it can only be read.
         """
 
     @abstractmethod
-    def copy_into(self, path: Path) -> None:
-        """Write one state of it, without what was deleted, to `path`, an empty file: a gallery of SQLite."""
+    def copy_into(self, path: Path, progress: Progress = silent) -> None:
+        """Write one state of it, without what was deleted, to `path`, an empty file: a gallery of SQLite.
+
+        Args:
+            progress: is told how many rows are copied, where that is known.
+        """
 
     @abstractmethod
     def ids_given(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from gallery.database import APPLICATION_ID, Signature, drop_shortlist, open_file, signature
 from gallery.errors import GalleryError
 from gallery.failures import damaged
+from gallery.progress import Progress, Say, silent, unheard
 from gallery.records import Records
 from gallery.schema import AS_READ, FORMAT, MIGRATIONS, migrate
 
@@ -90,7 +91,7 @@ class Store(Records):
         """The last id that each table has given."""
         return {name: int(last) for name, last in self._db.execute("SELECT name, seq FROM sqlite_sequence")}
 
-    def copy_into(self, path: Path) -> None:
+    def copy_into(self, path: Path, progress: Progress = silent) -> None:
         """Write one state of the file, without what was deleted, to `path`, an empty file."""
         self._db.execute("VACUUM INTO ?", (str(path.absolute()),))
 
@@ -104,7 +105,7 @@ class Store(Records):
             self._db.execute("ROLLBACK")
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, say: Say = unheard) -> Iterator[sqlite3.Connection]:
         """One transaction, for the functions of `edits` and `history`: all of it or nothing.
 
         Raises GalleryError where the file can only be read.

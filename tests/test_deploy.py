@@ -124,6 +124,51 @@ def test_the_containers_of_a_fleet_run_what_the_command_line_has() -> None:
     assert all(services[each]["environment"]["RAY_USAGE_STATS_ENABLED"] == "0" for each in ours)
 
 
+def test_at_the_broker_for_a_home_recog_tells_and_home_assistant_hears_and_nobody_else(
+    tmp_path: Path,
+) -> None:
+    import yaml
+
+    from pipeline.outputs.broker import Broker, Message, address_of
+    from tests.pipeline.outputs.mosquitto import Listener, Mosquitto, wait_until
+
+    plain, home = (
+        yaml.safe_load((DEPLOY / name).read_text())["services"]
+        for name in ("compose.yaml", "compose.home.yaml")
+    )
+    for_all = [each for each in home["recog"]["command"] if not each.startswith(("--mqtt", "--set=mqtt."))]
+    assert for_all == plain["recog"]["command"], "one takes the place of the other"
+    assert "mqtt" in home["recog"]["build"]["args"]["EXTRAS"]
+    conf = (DEPLOY / "mosquitto/mosquitto.conf").read_text()
+    assert "listener 1883" in conf
+    assert "allow_anonymous false" in conf
+    # Its other lines name places in the container.
+    (folder := tmp_path / "etc").mkdir()
+    (folder / "acl").write_text((DEPLOY / "mosquitto/acl").read_text())
+    (folder / "acl").chmod(0o600)
+    broker = Mosquitto(
+        tmp_path, ("recog", "s3cret"), ("homeassistant", "other"), ("guest", "third"),
+        settings=[f"acl_file {folder / 'acl'}"],
+    )  # fmt: skip
+    address = address_of(broker.url.replace("//", "//recog:s3cret@"))
+    topics = ("homeassistant/device/x/config", "recog/home/door/people")
+    try:
+        with (
+            Listener(broker, "recog/#", "homeassistant/#", login=("homeassistant", "other")) as heard,
+            Listener(broker, "recog/#", login=("guest", "third")) as guest,
+        ):
+            said: list[str] = []
+            sender = Broker(address, "recog", Message("recog/home/availability", b"offline"), said.append)
+            for topic in topics:
+                sender.send(Message(topic, b"x"))
+            wait_until(lambda: {topic for topic, _ in heard.heard} >= set(topics))
+            sender.close()
+            assert guest.heard == []
+            assert said == []
+    finally:
+        broker.kill()
+
+
 def test_the_image_for_cuda_is_the_other_one_with_another_onnxruntime() -> None:
     plain, cuda = ((DEPLOY / name).read_text() for name in ("Dockerfile", "Dockerfile.cuda"))
     for line in ("USER 10001", "STOPSIGNAL SIGTERM", "COPY pipeline pipeline", "WORKDIR /data"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from gallery.address import secrets, unreadable
 from gallery.encoding import EmbeddingBytes
-from gallery.errors import BusyError, GalleryError, LostError, UnusableError
+from gallery.errors import BusyError, FullError, GalleryError, LostError, UnusableError
 
 PATIENCE = 5  # seconds to wait for a server to answer, and for other writers
 SILENCE = 3000  # milliseconds after which a connection is given up on which nothing is acknowledged
@@ -38,6 +38,8 @@ class Connection:
     """An open connection to the database of one gallery. One thread at a time.
 
     Attributes:
+        path: what stands for the server.
+        pid: of the server's process for this connection.
         heard: how often other connections have said that they wrote.
         extension: the version of pgvector in this database, () without it.
         writable: why nothing can be written, "" where it can be.
@@ -48,7 +50,7 @@ class Connection:
         Raises:
             GalleryError: psycopg is not installed; no server, no such database or user, a wrong password.
         """
-        self._path, self.heard = path, 0
+        self.path, self.heard = path, 0
         self.extension: tuple[int, ...] = ()
         psycopg = _psycopg()
         parameters = _parameters(path)
@@ -57,7 +59,7 @@ class Connection:
         except psycopg.Error as error:
             raise _refused(path, error) from error
         try:
-            self._pid = self._raw.info.backend_pid
+            self.pid = self._raw.info.backend_pid
             self._raw.add_notify_handler(lambda told: self._hear(told.pid))
             with self._explained():
                 self._begin()
@@ -100,6 +102,19 @@ class Connection:
                 self._hear(told.be_pid)
         return self.heard
 
+    @contextmanager
+    def remarked(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Have `say` told in a line what the server remarks meanwhile, as soon as it does."""
+
+        def remark(diagnostic: Any) -> None:
+            say(_printable(diagnostic.message_primary or ""))
+
+        self._raw.add_notice_handler(remark)
+        try:
+            yield
+        finally:
+            self._raw.remove_notice_handler(remark)
+
     def know_vectors(self) -> None:
         """Have embeddings go in and out as vectors of pgvector.
 
@@ -112,14 +127,14 @@ class Connection:
         ).fetchone()
         if found is None:
             raise GalleryError(
-                f"the database {self._path} lacks the extension pgvector; install it on the server, then, as "
+                f"the database {self.path} lacks the extension pgvector; install it on the server, then, as "
                 "its superuser in this database: CREATE EXTENSION vector"
             )
         version, schema, number = found
         self.extension = tuple(int(part) for part in version.split(".")[:2])
         if self.extension < OLDEST:
             raise GalleryError(
-                f"pgvector {version} of {self._path} has no index for L1; update it to 0.7 or later, then: "
+                f"pgvector {version} of {self.path} has no index for L1; update it to 0.7 or later, then: "
                 "ALTER EXTENSION vector UPDATE"
             )
         self.execute(f'SET search_path TO {SCHEMA}, "{schema}"')
@@ -135,7 +150,7 @@ class Connection:
         self.execute(f"SET lock_timeout = '{PATIENCE}s'")
         if (encoding := self.execute("SHOW server_encoding").fetchone()[0]) != "UTF8":
             raise GalleryError(
-                f"the database {self._path} keeps text as {encoding}; make one for the gallery with: "
+                f"the database {self.path} keeps text as {encoding}; make one for the gallery with: "
                 "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
             )
         self.writable = self._why_not()
@@ -149,7 +164,7 @@ class Connection:
         return "its user is given read-only transactions" if only == "on" else ""
 
     def _hear(self, pid: int) -> None:
-        self.heard += pid != self._pid
+        self.heard += pid != self.pid
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -157,7 +172,7 @@ class Connection:
         try:
             yield
         except psycopg.Error as error:
-            known = _explain(self._path, error, self.lost)
+            known = _explain(self.path, error, self.lost)
             if known is None:
                 raise
             raise known from error
@@ -225,7 +240,11 @@ def _register(raw: Any, number: int) -> None:
 
 def _first_line(error: Any) -> str:
     said = (error.diag.message_primary or str(error)).strip().splitlines() or [type(error).__name__]
-    return "".join(c if c.isprintable() else "?" for c in said[0])
+    return _printable(said[0])
+
+
+def _printable(line: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 def _refused(path: Path, error: Any) -> GalleryError:
@@ -271,8 +290,14 @@ def _explain(path: Path, error: Any, lost: bool) -> Exception | None:
         case "25006":
             return UnusableError(f"the gallery {path} can only be read here; name its primary server")
         case "53100":
-            return UnusableError(
-                f"the server's disk is full, so the gallery {path} stays as it was; free some space there"
+            return FullError(
+                f"the server's disk is full ({_first_line(error)}), so the gallery {path} stays as it was; "
+                "free some space there"
+            )
+        case "53200":
+            return FullError(
+                f"the server's memory is full ({_first_line(error)}), so the gallery {path} stays as it was; "
+                "try again when less is done there"
             )
         case _ if code[:2] in ("53", "58", "XX", "57"):
             return UnusableError(f"the server of the gallery {path} cannot do it ({_first_line(error)})")

@@ -58,9 +58,9 @@ def searchable(dimension: int) -> str:
     return f"aside = 0 AND vector_dims(embedding) = {dimension}"
 
 
-def index(dimension: int) -> str:
+def index(dimension: int, name: str = INDEX) -> str:
     """The statement that makes what is searched quick to search, by L1."""
     return (
-        f"CREATE INDEX {INDEX} ON templates USING hnsw ((embedding::vector({dimension})) vector_l1_ops) "
+        f"CREATE INDEX {name} ON templates USING hnsw ((embedding::vector({dimension})) vector_l1_ops) "
         f"WHERE {searchable(dimension)}"
     )

@@ -17,10 +17,12 @@ from gallery.database import Signature
 from gallery.errors import GalleryError, LostError, MissingError, UnusableError
 from gallery.failures import damaged
 from gallery.large import LARGE
+from gallery.progress import Progress, Say, silent, unheard
 from gallery.records import Records
 from gallery.schema import FORMAT
+from gallery.server.building import build
 from gallery.server.connection import CHANNEL, SCHEMA, Connection
-from gallery.server.schema import COUNTED, INDEX, index, searchable
+from gallery.server.schema import COUNTED, INDEX, searchable
 from gallery.server.schema import SCHEMA as TABLES
 from gallery.sql import Database
 from gallery.types import Floats, Ints
@@ -120,7 +122,7 @@ class ServerStore(Records):
                 self._db.execute("ROLLBACK")
 
     @contextmanager
-    def writing(self) -> Iterator[Database]:
+    def writing(self, say: Say = unheard) -> Iterator[Database]:
         """One transaction, for the functions of `edits` and `history`: all of it or nothing.
 
         Writers take turns, as with a file: ids are seen in the order in which they are given. Whoever listens
@@ -133,7 +135,7 @@ class ServerStore(Records):
         try:
             self._db.execute(f"SELECT pg_advisory_xact_lock({_ONE_WRITER})")
             yield self._db
-            self._index_again()
+            self._index_again(say)
             self._db.execute(f"SELECT pg_notify('{CHANNEL}', '')")
             self._db.execute("COMMIT")
         except LostError as error:
@@ -163,9 +165,9 @@ class ServerStore(Records):
             return False
         return False
 
-    def copy_into(self, path: Path) -> None:
+    def copy_into(self, path: Path, progress: Progress = silent) -> None:
         """Write one state of it to `path`, an empty file: a gallery of SQLite."""
-        to_file(self, path)
+        to_file(self, path, progress)
 
     def ids_given(self) -> dict[str, int]:
         """The last id that each table has given."""
@@ -252,12 +254,14 @@ class ServerStore(Records):
         if found != FORMAT:  # the first that there was on servers
             raise damaged(self.path, f"format {found}")
 
-    def _index_again(self) -> None:
-        """Have the index fit the model, where that has changed in this transaction."""
+    def _index_again(self, say: Say) -> None:
+        """Have the index fit the model, where that has changed in this transaction.
+
+        Embeddings of another model that are as long came into it one by one, while others searched with it.
+        """
         dimension = self.made_with()[1]
         if dimension != self.dimension:
-            self._db.execute(f"DROP INDEX IF EXISTS {INDEX}")
-            self._db.execute(index(dimension))
+            build(self._db, dimension, say)
 
 
 def create(path: Path, fingerprint: str, dimension: int) -> None:
@@ -270,11 +274,15 @@ def create(path: Path, fingerprint: str, dimension: int) -> None:
             _lay_out(db)
             meta = [("fingerprint", fingerprint), ("dimension", str(dimension))]
             db.executemany("INSERT INTO meta VALUES (?, ?)", meta)
-            db.execute(index(dimension))
+            build(db, dimension)
 
 
-def fill(path: Path, source: Records) -> None:
+def fill(path: Path, source: Records, say: Say = unheard, progress: Progress = silent) -> None:
     """Put all of another gallery into a database that has none, or an empty one: wholly or not at all.
+
+    Args:
+        say: is told in a line what takes long.
+        progress: is told how many rows are copied, and how many photos are in the index.
 
     Raises GalleryError where there is something already, and where the server refuses it.
     """
@@ -289,12 +297,12 @@ def fill(path: Path, source: Records) -> None:
                         f"there is something in the gallery {path} already; copy into an empty database"
                     )
             db.execute(f"DROP INDEX IF EXISTS {INDEX}")  # quicker made at once, below
-        copy_rows(source, db)
+        copy_rows(source, db, progress)
         for table, last in source.ids_given().items():
             if last and table in COUNTED:
                 db.execute(f"SELECT setval('{table}_id_seq', ?)", (last,))
         db.execute("ANALYZE templates")
-        db.execute(index(source.dimension))
+        build(db, source.dimension, say, progress)
         db.execute(f"SELECT pg_notify('{CHANNEL}', '')")
 
 

@@ -57,5 +57,10 @@ def heard(as_json: bool = False) -> tuple[told.Report, told.Report]:
     Where stdout is for JSON, reports are left out; warnings go to stderr, for nobody should miss them.
     """
     if as_json:
-        return told.unheard, lambda line: print(line, file=sys.stderr)
+        return told.unheard, aside
     return print, print
+
+
+def aside(line: str) -> None:
+    """Say something on stderr that is no result: what takes long, and why."""
+    print(line, file=sys.stderr)

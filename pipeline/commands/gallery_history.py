@@ -41,10 +41,11 @@ def undo(gallery: GalleryFile = None, as_json: AsJson = False) -> None:
 
     from gallery import Gallery
     from pipeline.build import gallery_path
+    from pipeline.commands.display import aside
     from pipeline.commands.shared import print_json
 
     with Gallery.open(gallery_path(gallery), None, None) as opened:
-        change = opened.undo()
+        change = opened.undo(aside)
     if as_json:
         print_json(None if change is None else asdict(change))
     else:

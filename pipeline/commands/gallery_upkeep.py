@@ -66,7 +66,7 @@ def migrate(
     """Bring a gallery over to another model: embed the kept crops again, all in one step or not at all."""
     from gallery import Gallery
     from pipeline import build
-    from pipeline.commands.display import progress
+    from pipeline.commands.display import aside, progress
     from pipeline.commands.shared import print_json, settings_from
     from pipeline.enrolment import reembed
 
@@ -81,7 +81,7 @@ def migrate(
                 task = display.add_task("embedding", total=len(planned.embeddable))
                 reembed.migrate(
                     opened, planned, embedder, embedder.dimension, leave_out,
-                    lambda count: display.advance(task, count),
+                    lambda count: display.advance(task, count), aside,
                 )  # fmt: skip
     if as_json:
         print_json(
@@ -159,11 +159,13 @@ def copy(
     """
     from gallery.transfer import copy as transfer
     from pipeline.build import gallery_path
+    from pipeline.commands.display import aside, shown
     from pipeline.commands.shared import print_json
     from pipeline.outputs.ledger import Ledger
 
     one, other = gallery_path(source), gallery_path(target)
-    people, photos = transfer(one, other)
+    with shown(visible=not as_json) as progress:
+        people, photos = transfer(one, other, aside, progress)
     Ledger(one).note("backup", other)
     if as_json:
         print_json({"from": str(one), "to": str(other), "people": people, "photos": photos})

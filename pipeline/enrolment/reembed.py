@@ -10,6 +10,7 @@ import numpy as np
 from gallery import Denial, Gallery, GalleryError, StoredTemplate
 from gallery.types import Floats
 from pipeline.faces import align
+from pipeline.progress import Report, unheard
 from pipeline.protocols import Embedder
 
 BATCH = 32
@@ -58,8 +59,13 @@ def migrate(
     dimension: int,
     leave_out: bool,
     progress: Callable[[int], None] = lambda done: None,
+    say: Report = unheard,
 ) -> int:
     """Embed every kept crop again and replace all embeddings in one step; how many templates were left out.
+
+    Args:
+        progress: is told how many more are embedded.
+        say: is told in a line what takes long on a server.
 
     Raises:
         GalleryError: templates without a crop would be lost and `leave_out` does not allow it; the gallery
@@ -78,7 +84,7 @@ def migrate(
         embeddings |= _embedded(gallery, list(gallery.read(ids)), embedder)
         progress(len(ids))
     denied = _embedded(gallery, [each.look for each in planned.denied], embedder)
-    return gallery.migrate(embeddings, planned.after, dimension, leave_out, denied)
+    return gallery.migrate(embeddings, planned.after, dimension, leave_out, denied, say)
 
 
 def _embedded(gallery: Gallery, photos: Sequence[StoredTemplate], embedder: Embedder) -> dict[int, Floats]:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,21 +29,26 @@ def wait_until(condition: Callable[[], object], seconds: float = 40) -> None:
 class Mosquitto:
     """Debian's broker. It keeps nothing on disk: after `kill` it has forgotten everything."""
 
-    def __init__(self, folder: Path, login: tuple[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *logins: tuple[str, str], settings: Sequence[str] = ()) -> None:
+        """
+        Args:
+            logins: names and passwords; anybody is let in if there are none.
+            settings: further lines of its configuration.
+        """
         found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
         if found is None:
             pytest.skip("needs mosquitto: apt-get install mosquitto")
         self._program, self._config = found, folder / "mosquitto.conf"
         self.port, self._said = free_port(), folder / "mosquitto.log"
         lines = [f"listener {self.port} 127.0.0.1", "persistence false", "user root"]
-        lines.append("allow_anonymous true" if login is None else "allow_anonymous false")
-        if login is not None:
+        lines.append("allow_anonymous false" if logins else "allow_anonymous true")
+        if logins:
             passwords = folder / "passwords"
-            passwords.write_text(":".join(login) + "\n")
+            passwords.write_text("".join(f"{name}:{password}\n" for name, password in logins))
             passwords.chmod(0o600)
             subprocess.run(["mosquitto_passwd", "-U", passwords], check=True)
             lines.append(f"password_file {passwords}")
-        self._config.write_text("\n".join(lines) + "\n")
+        self._config.write_text("\n".join([*lines, *settings]) + "\n")
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"mqtt://127.0.0.1:{self.port}"
         self.start()
