@@ -90,11 +90,7 @@ class Enrolled:
                 self._lost = True
             if self._gallery is not None and (isinstance(error, MissingError) or not exists(self._path)):
                 return self._is_gone()
-            self._say(
-                f"{error}; until then, those known so far are recognised"
-                if self._gallery is not None
-                else str(error)
-            )
+            self._say(f"{error}; {self._meanwhile()}" if self._gallery is not None else str(error))
             return False
         self._missing = self._lost = False
         model = self._gallery.migrated_to if self._gallery is not None else None
@@ -106,6 +102,7 @@ class Enrolled:
         elif self._gallery is not None and self._said:
             self._report(f"the gallery {self._path} is followed again")
             self._said = ""
+            return news or self._gallery.remote  # some may have been unknown for want of the server
         return news
 
     def catch_up(self) -> tuple[bool, bool]:
@@ -147,6 +144,15 @@ class Enrolled:
             return True
         self._missing = True
         return False
+
+    def _meanwhile(self) -> str:
+        """Who is recognised as long as the gallery cannot be followed."""
+        if self._gallery is not None and self._gallery.remote and self._lost:
+            return (
+                "until then, those who were found lately are recognised, and everybody else is unknown, for "
+                "there are more enrolled than are kept here"
+            )
+        return "until then, those known so far are recognised"
 
     def _opened(self) -> Gallery | None:
         if not exists(self._path):

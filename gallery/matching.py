@@ -38,6 +38,11 @@ class Matcher:
         self.held = NOTHING
         self._by_owner = self._owners = NOTHING.owners
 
+    @property
+    def remote(self) -> bool:
+        """As `Index.remote`."""
+        return self._index.remote
+
     def apply(self, change: Difference) -> None:
         """Take in how the file differs from this index."""
         if len(change.removed):

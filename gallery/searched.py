@@ -177,6 +177,12 @@ class Searched:
             return self._catch_up()  # the index has moved on since, or there may be more by now
 
     @property
+    def remote(self) -> bool:
+        """Whether there are some whom only the server can find, as in large galleries there."""
+        with self._lock:
+            return self._matcher is not None and self._matcher.remote
+
+    @property
     def behind(self) -> bool:
         """Whether a `refresh` that does not wait has begun to read what it will take in later."""
         return self._background is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery import Gallery
+from gallery import Gallery, followed
 from gallery.errors import LostError
 from gallery.followed import Enrolled
 from gallery.server import index as server_index
@@ -72,6 +72,28 @@ def test_of_a_large_gallery_those_found_lately_are_known_while_the_server_is_gon
         stopped.stop()
         with pytest.raises(LostError):
             once.search(template(1).embedding[None])
+
+
+def test_who_is_unknown_for_want_of_the_server_is_said_and_judged_again_once_it_is_back(
+    filled: Path, stopped: Server, template: Templates, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "PAUSE", 0.05)
+    said: list[str] = []
+    with Gallery.open(filled, "model", 16) as other:
+        other.add_people({f"person {i}": [template(i), template(i + 100)] for i in range(10, 60)}, "enroll")
+    with closing(Enrolled(filled, "model", 16, said.append)) as run:
+        assert names(run, template(1))[0] == "Ada"
+        assert run.refresh() is False
+        stopped.stop()
+        until(lambda: run.refresh() or bool(said))
+        assert "not heard of any more; until then, those who were found lately are recognised, and" in said[0]
+        assert names(run, template(1))[0] == "Ada"
+        unknown = next(i for i in range(10, 60) if f"person {i}" not in names(run, template(i)))
+        stopped.start()
+        until(run.refresh)  # so that the looks at those in view are judged again
+        assert said[1:] == [f"the gallery {filled} is followed again"]
+        assert run.refresh() is False, "once"
+        assert names(run, template(unknown))[0] == f"person {unknown}"
 
 
 def start(server: Server, where: Path) -> Path:
