@@ -67,6 +67,7 @@ class Detections:
     # Boxes (k, 4) of what may be a face and is too unsure to be followed; no rows, so selecting rows drops
     # them. None where nobody asked for them: only who covers faces does.
     faint: Floats | None = None
+    rare: Floats | None = None  # the same, (k, 4), of what is looked for less often; besides those of `faint`
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -169,4 +170,5 @@ class Result:
     looks: tuple[Look, ...] = ()  # the embeddings that were made of this frame
     cut: bool = False  # this frame begins another shot
     faint: Floats | None = None  # (k, 4) what else may be a face; None where nobody looked for that
+    rare: Floats | None = None  # (k, 4) the same, of what is looked for less often
     covers: Floats | None = None  # (r, 4) what is covered in the picture; None where nothing is to be covered

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.detection.yolo import STRIDE
+from pipeline.faces.boxes import iou
 from pipeline.protocols import Detector
 from pipeline.types import Detections, Floats, Image
 
@@ -23,6 +24,7 @@ class WaryDetector:
     SMALL = 48  # pixels, the longer side: detectors are unsure of small faces, and small boxes cover little
     FAINTER = 0.1  # share of the score from which those count
     NEAR = 1.5  # times the input up to which its own size shows a frame's faces hardly larger
+    ALIKE = 0.5  # IoU from which two looks saw the same
     ROOM = 10  # times as many faces are asked for as are followed, so that a crowd's rest is covered, too
 
     def __init__(
@@ -51,17 +53,21 @@ class WaryDetector:
 
     def detect(self, image: Image) -> Detections:
         """Find faces in a BGR frame; `faint` holds what else may be one."""
-        return self.look(image, closely=True)
+        seen = self.look(image, closely=True)
+        assert seen.faint is not None
+        if seen.rare is None:
+            return seen
+        return replace(seen, faint=np.concatenate([seen.faint, seen.rare]), rare=None)
 
     def look(self, image: Image, closely: bool) -> Detections:
         """The same; unless `closely`, without the look at its own size, which is dear.
 
-        Both are made then: each sees faces that the other misses.
+        Both are made then: each sees faces that the other misses. `rare` holds what only the dear one saw.
         """
         height, width = image.shape[:2]
         size = self._size_for((width, height))
-        seen = self._found.detect(image)
-        faint = []
+        found = seen = self._found.detect(image)
+        faint, rare = [np.zeros((0, 4), np.float32)], None
         if self._whole:
             sure = seen.scores >= self._least
             sure &= np.cumsum(sure) <= self._most  # best first
@@ -71,8 +77,12 @@ class WaryDetector:
             size = max(size, self._sizes[0])
             if size not in self._made:
                 self._made[size] = self._faces(size)
-            faint.append(self._maybe(self._made[size].detect(image)))
-        return replace(seen, faint=np.concatenate([np.zeros((0, 4), np.float32), *faint]))
+            more = self._maybe(self._made[size].detect(image))
+            if self._whole:
+                both = iou(more, found.boxes).max(axis=1, initial=0) >= self.ALIKE
+                more, rare = more[both], more[~both]
+            faint.append(more)
+        return replace(seen, faint=np.concatenate(faint), rare=rare)
 
     def is_near(self, size: tuple[int, int]) -> bool:
         """Whether frames of this width and height are hardly larger than what they are looked at with."""

@@ -37,6 +37,7 @@ class _Faint:
     seconds: float
     shot: int
     boxes: Floats  # (k, 4)
+    reach: float  # seconds around it in which they are
 
 
 class Covering:
@@ -44,11 +45,16 @@ class Covering:
 
     Args:
         ahead: seconds for which results are held back, so that those after them have a say; 0 for none.
+        linger: seconds around a sighting in which its place is covered.
+        reach: the same for what is looked for less often; no shorter.
     """
 
-    def __init__(self, settings: BlurSettings, ahead: float, linger: float | None = None) -> None:
+    def __init__(
+        self, settings: BlurSettings, ahead: float, linger: float | None = None, reach: float = 0.0
+    ) -> None:
         self._margin = settings.margin
         self._linger = settings.linger if linger is None else linger
+        self._reach = max(reach, self._linger)
         self._ahead = ahead
         self._held: deque[tuple[Result, int]] = deque()  # with the number of its shot
         self._places: deque[_Place] = deque()
@@ -62,8 +68,9 @@ class Covering:
         for face in result.faces:
             if face.covered and face.found:
                 self._places.append(_Place(now, self._shot, face.key, head(face)))
-        if result.faint is not None and len(result.faint):
-            self._faint.append(_Faint(now, self._shot, result.faint))
+        for boxes, reach in ((result.faint, self._linger), (result.rare, self._reach)):
+            if boxes is not None and len(boxes):
+                self._faint.append(_Faint(now, self._shot, boxes, reach))
         self._held.append((result, self._shot))
         while self._held and now - self._held[0][0].frame.seconds >= self._ahead:
             yield self._give_out()
@@ -76,9 +83,10 @@ class Covering:
     def _give_out(self) -> Result:
         result, shot = self._held.popleft()
         now = result.frame.seconds
-        for old in (self._places, self._faint):
-            while old and now - old[0].seconds > self._linger:
-                old.popleft()
+        while self._places and now - self._places[0].seconds > self._linger:
+            self._places.popleft()
+        while self._faint and now - self._faint[0].seconds > self._reach:
+            self._faint.popleft()
         covers = [_grown(_rows([head(face) for face in result.faces if face.covered]), self._margin)]
         near = [*self._nearest(now, shot, {face.key: face for face in result.faces})]
         away = np.array([abs(place.seconds - now) for place in near], np.float32)
@@ -86,22 +94,23 @@ class Covering:
         covers += [
             _grown(faint.boxes, self._margin + SPREAD * abs(faint.seconds - now))
             for faint in self._faint
-            if self._counts(faint.seconds, faint.shot, now, shot)
+            if self._counts(faint.seconds, faint.shot, now, shot, faint.reach)
         ]
         # What is not finite cannot be covered, and is no place in the picture either.
         rows = np.concatenate(covers)
         return replace(result, covers=rows[np.isfinite(rows).all(axis=1)])
 
-    def _counts(self, then: float, its_shot: int, now: float, shot: int) -> bool:
+    @staticmethod
+    def _counts(then: float, its_shot: int, now: float, shot: int, reach: float) -> bool:
         """Whether what was seen in a frame is covered in another one."""
         away = abs(then - now)
-        return away <= max(self._linger, self._ahead) and (its_shot == shot or away <= ACROSS)
+        return away <= reach and (its_shot == shot or away <= ACROSS)
 
     def _nearest(self, now: float, shot: int, present: dict[int, TrackedFace]) -> Iterator[_Place]:
         """The places of tracks around a frame that count in it: of each the last one and the next one."""
         before, after = dict[int, _Place](), dict[int, _Place]()
         for place in self._places:
-            if not self._counts(place.seconds, place.shot, now, shot):
+            if not self._counts(place.seconds, place.shot, now, shot, self._linger):
                 continue
             face = present.get(place.key)
             if face is not None and (face.found or not face.covered):

@@ -48,6 +48,7 @@ MOMENT = 0.75  # seconds of a film in which a face is not looked at often enough
 # Seconds between two close looks at a film: what they see is covered for longer around them.
 CLOSELY = 1 / 3
 NEARLY = 1 / 2  # the same where frames are hardly larger than what they are looked at with anyway
+SELDOM = 2  # times as far apart they are where what only they see is covered for as much longer
 AHEAD = 1 / 3  # seconds for which pictures are held for what is found after them to be covered in them
 PIPED = 3.0  # seconds for which the pictures of a pipe are held at most; a second of 1080p takes 190 MB
 
@@ -265,12 +266,16 @@ class Stream:
         self.about = About(source, self.fps, fingerprint, dimension, settings.blur.who, once)
         linger = 0.0 if stills else settings.blur.linger  # the next picture is another one
         ahead = 0.0 if source.live and not held else min(linger, linger if self._again else AHEAD)
+        reach = linger
         sparing = None
         if stills:
             made = made._replace(detector=UprightDetector(made.detector))
         elif isinstance(made.detector, WaryDetector) and not source.live:
             near = source.size is not None and made.detector.is_near(source.size)
             apart = min(NEARLY if near else CLOSELY, ahead, linger)
+            if self._again:  # no pictures are held, so that what comes much later may have a say, too
+                apart, reach = SELDOM * apart, linger + min(linger, NEARLY)
+                ahead = reach
             sparing = Sparing(made.detector, once_in(apart, source.fps, settings.det.every), apart)
         self.recogniser = Recogniser(
             *made,
@@ -288,7 +293,7 @@ class Stream:
             pictures=not held or not source.repeatable,
             covers=None if rule is None else rule.covers,
         )
-        self._covering = Covering(settings.blur, ahead, linger)
+        self._covering = Covering(settings.blur, ahead, linger, reach)
         stages: list[Callable[[Any], Any]] = [self.recogniser.detect, self.recogniser.identify]
         self._analysis = Runner(self._frames(), stages, live=source.live)
 

@@ -139,7 +139,8 @@ class Recogniser:
             "decide": clock() - looked,
         }
         faces = self._named(tracks)
-        return Result(frame, faces, spent, looks, seen.cut, self._faint(seen.detections, faces))
+        faint, rare = self._unsure(seen.detections, faces)
+        return Result(frame, faces, spent, looks, seen.cut, faint, rare)
 
     def _due(self, tracks: Tracks, seen: Seen) -> tuple[list[int], Bools]:
         """Rows that deserve a look, and which of all (n,) show another picture than before."""
@@ -169,22 +170,20 @@ class Recogniser:
             named.append(face)
         return tuple(named)
 
-    def _faint(self, found: Detections | None, faces: tuple[TrackedFace, ...]) -> Floats | None:
-        """What may be a face in this frame besides those that are shown, boxes (k, 4)."""
+    def _unsure(
+        self, found: Detections | None, faces: tuple[TrackedFace, ...]
+    ) -> tuple[Floats | None, Floats | None]:
+        """What may be a face in this frame besides those that are shown, `faint` and `rare` boxes (k, 4)."""
         if self._rule is None or found is None:
-            return None
+            return None, None
         heads = found.as_faces().boxes
         tracked = [each.box if each.face is None else each.face for each in faces]
         maybe = heads[np.isfinite(heads).all(axis=1)]
         if tracked:
             maybe = maybe[iou(maybe, np.stack(tracked)).max(axis=1) < _ITSELF]
         maybe = maybe if found.faint is None else np.concatenate([maybe, found.faint])
-        open_to_see = [box for box, each in zip(tracked, faces, strict=True) if not each.covered]
-        if not open_to_see or not len(maybe):
-            return maybe
-        shown = np.stack(open_to_see)
-        smaller = np.minimum(area(maybe)[:, None], area(shown)[None, :])
-        return maybe[(intersection(maybe, shown) < _SAME * np.maximum(smaller, 1e-9)).all(axis=1)]
+        shown = [box for box, each in zip(tracked, faces, strict=True) if not each.covered]
+        return _apart(maybe, shown), None if found.rare is None else _apart(found.rare, shown)
 
     def _look(
         self, seen: Seen, tracks: Tracks, rows: Ints, changed: Bools
@@ -284,3 +283,12 @@ class Recogniser:
 
     def _is_blind(self) -> bool:
         return self._rule is not None and self._rule.blind(self._people, self._judge.nobody_why())
+
+
+def _apart(maybe: Floats, shown: list[Floats]) -> Floats:
+    """Those of boxes (k, 4) that are not one of the faces that are shown, boxes (4,)."""
+    if not shown or not len(maybe):
+        return maybe
+    boxes = np.stack(shown)
+    smaller = np.minimum(area(maybe)[:, None], area(boxes)[None, :])
+    return maybe[(intersection(maybe, boxes) < _SAME * np.maximum(smaller, 1e-9)).all(axis=1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,9 @@ def test_what_only_low_scores_see_is_covered(
     assert not any(shows(each, "green") for each in frames_of(out))
 
 
-@pytest.mark.parametrize(("size", "delay", "once_in"), [(64, None, 2), (224, None, 3), (224, 0.0, 2)])
+@pytest.mark.parametrize(
+    ("size", "delay", "once_in"), [(64, None, 4), (224, None, 6), (64, 0.0, 2), (224, 0.0, 2)]
+)
 def test_a_film_is_looked_at_closely_less_often_the_less_there_is_to_see_beside_the_common_looks(
     tmp_path: Path,
     film: Path,
@@ -173,6 +176,26 @@ def test_a_film_is_looked_at_closely_less_often_the_less_there_is_to_see_beside_
     recognise(str(film), Outputs(window=False, video=tmp_path / "out.mp4"), gallery, wanted, delay)
     assert len(noted) == 14  # six times a second
     assert noted == [i % once_in == 0 for i in range(14)]
+
+
+def test_what_only_a_close_look_saw_is_covered_until_the_next_one_and_as_long_before(
+    tmp_path: Path, film: Path, gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everywhere = np.array([[0, 0, 9999, 9999]], np.float32)
+    close: list[bool] = []
+
+    def look(self: WaryDetector, image: Image, closely: bool) -> Detections:
+        close.append(closely)
+        second = closely and close.count(True) == 2
+        return replace(Detections.empty(), faint=everywhere[:0], rare=everywhere if second else None)
+
+    monkeypatch.setattr(WaryDetector, "look", look)
+    out = tmp_path / "out.mp4"
+    run(film, gallery, settings("all", every=1, linger=0.25), video=out)
+    seen = [shows(each, "red") for each in frames_of(out)]
+    step = close.index(True, 1)  # frames between two close looks
+    assert seen.index(False) == 0
+    assert seen == [abs(i - step) > step for i in range(40)]
 
 
 def test_a_face_that_is_missed_for_some_frames_stays_covered(

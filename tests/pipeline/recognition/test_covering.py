@@ -32,12 +32,18 @@ def face(
     return TrackedFace(key, box, points, 0.9, identity, key=key, found=found, covered=covers)
 
 
-def result(index: int, *faces: TrackedFace, faint: Floats | None = None, cut: bool = False) -> Result:
-    return Result(Frame(PICTURE, index, index / FPS, "film"), faces, faint=faint, cut=cut)
+def result(
+    index: int,
+    *faces: TrackedFace,
+    faint: Floats | None = None,
+    rare: Floats | None = None,
+    cut: bool = False,
+) -> Result:
+    return Result(Frame(PICTURE, index, index / FPS, "film"), faces, faint=faint, rare=rare, cut=cut)
 
 
-def shown(results: list[Result], ahead: float = 0.5, linger: float = 0.5) -> list[Result]:
-    return list(given_out(results, Covering(BlurSettings(margin=0.0, linger=linger), ahead)))
+def shown(results: list[Result], ahead: float = 0.5, linger: float = 0.5, reach: float = 0.0) -> list[Result]:
+    return list(given_out(results, Covering(BlurSettings(margin=0.0, linger=linger), ahead, reach=reach)))
 
 
 def hides(each: Result, x: float, y: float = 5) -> bool:
@@ -80,10 +86,21 @@ def test_who_is_named_is_not_covered_for_having_been_undecided_before() -> None:
 def test_what_is_only_faint_is_covered_in_the_frames_around_it_too() -> None:
     faint = np.array([[20, 0, 30, 10]], np.float32)
     film = [result(i, faint=faint if i == 4 else None) for i in range(9)]
-    assert [hides(each, 25) for each in shown(film, linger=0.25)] == [True] * 7 + [False] * 2
+    around = [False] * 2 + [True] * 5 + [False] * 2
+    assert [hides(each, 25) for each in shown(film, linger=0.25)] == around
     assert [hides(each, 25) for each in shown(film, ahead=0, linger=0.25)] == [False] * 4 + [True] * 3 + [
         False
     ] * 2
+
+
+def test_what_is_looked_for_less_often_is_covered_for_longer_and_the_more_widely() -> None:
+    rare = np.array([[20, 0, 30, 10]], np.float32)
+    film = [result(i, rare=rare if i == 6 else None, cut=i == 9) for i in range(12)]
+    told = shown(film, ahead=0.5, linger=0.25, reach=0.5)
+    assert [hides(each, 25) for each in told] == [False] * 2 + [True] * 7 + [False] * 3  # to the cut
+    assert [hides(each, 18) for each in told] == [2 <= i < 9 and abs(i - 6) >= 3 for i in range(12)]
+    told = shown(film, ahead=0.25, linger=0.25)  # for no longer than the rest
+    assert [hides(each, 25) for each in told] == [4 <= i <= 8 for i in range(12)]
 
 
 def test_a_cut_ends_what_lingers_but_not_at_once() -> None:
