@@ -62,11 +62,12 @@ class WaryDetector:
     def look(self, image: Image, closely: bool) -> Detections:
         """The same; unless `closely`, without the look at its own size, which is dear.
 
-        Both are made then: each sees faces that the other misses. `rare` holds what only the dear one saw.
+        Both are made then: each sees faces that the other misses. `rare` holds what the dear one saw beside
+        the faces that are followed: those are seen often.
         """
         height, width = image.shape[:2]
         size = self._size_for((width, height))
-        found = seen = self._found.detect(image)
+        seen = self._found.detect(image)
         faint, rare = [np.zeros((0, 4), np.float32)], None
         if self._whole:
             sure = seen.scores >= self._least
@@ -79,8 +80,8 @@ class WaryDetector:
                 self._made[size] = self._faces(size)
             more = self._maybe(self._made[size].detect(image))
             if self._whole:
-                both = iou(more, found.boxes).max(axis=1, initial=0) >= self.ALIKE
-                more, rare = more[both], more[~both]
+                followed = iou(more, seen.boxes).max(axis=1, initial=0) >= self.ALIKE
+                more, rare = more[followed], more[~followed]
             faint.append(more)
         return replace(seen, faint=np.concatenate(faint), rare=rare)
 

@@ -13,7 +13,7 @@ Style = Literal["pixelated", "blurred", "filled"]
 
 CELLS = 4  # along the shorter side of what is covered
 STEPS = 32  # grey levels of 256 that are told apart: what a mosaic shows as it moves over a face is less
-BEYOND = 0.15  # share of its sides by which a box may reach out of another that takes it in
+BEYOND = 0.35  # share of its sides by which a box may reach out of another that takes it in
 INK = (58, 58, 58)  # BGR, of what is filled
 _POINTS = 8  # pixels along a side of a cell, of which its colour is the mean where it is large
 _LEVELS = np.minimum(np.arange(256) // STEPS * STEPS + STEPS // 2, 255).astype(np.uint8)  # what each becomes

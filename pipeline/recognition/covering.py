@@ -17,6 +17,7 @@ from pipeline.config import BlurSettings
 from pipeline.types import Floats, Result, TrackedFace
 
 SPREAD = 0.6  # share of its side by which a place grows at each edge, for each second that it is away
+SLACK = 1.01  # times as far away is no farther: half a second is fifteen frames at 29.97 a second, too
 ACROSS = 0.1  # seconds from a cut in which what was seen on its other side counts: a flash is no cut
 
 
@@ -83,33 +84,34 @@ class Covering:
     def _give_out(self) -> Result:
         result, shot = self._held.popleft()
         now = result.frame.seconds
-        while self._places and now - self._places[0].seconds > self._linger:
+        while self._places and now - self._places[0].seconds > SLACK * self._linger:
             self._places.popleft()
-        while self._faint and now - self._faint[0].seconds > self._reach:
+        while self._faint and now - self._faint[0].seconds > SLACK * self._reach:
             self._faint.popleft()
-        covers = [_grown(_rows([head(face) for face in result.faces if face.covered]), self._margin)]
+        heads = [head(face) for face in result.faces if face.covered]
         near = [*self._nearest(now, shot, {face.key: face for face in result.faces})]
-        away = np.array([abs(place.seconds - now) for place in near], np.float32)
-        covers.append(_grown(_rows([place.box for place in near]), self._margin + SPREAD * away))
-        covers += [
-            _grown(faint.boxes, self._margin + SPREAD * abs(faint.seconds - now))
-            for faint in self._faint
-            if self._counts(faint.seconds, faint.shot, now, shot, faint.reach)
-        ]
+        boxes = [_rows([*heads, *(place.box for place in near)])]
+        away = [0.0] * len(heads) + [abs(place.seconds - now) for place in near]
+        for faint in self._faint:
+            if self._counts(faint.seconds, faint.shot, now, shot, faint.reach):
+                boxes.append(faint.boxes)
+                away += [abs(faint.seconds - now)] * len(faint.boxes)
+        rows = _grown(np.concatenate(boxes), self._margin + SPREAD * np.array(away, np.float32))
         # What is not finite cannot be covered, and is no place in the picture either.
-        rows = np.concatenate(covers)
         return replace(result, covers=rows[np.isfinite(rows).all(axis=1)])
 
     @staticmethod
     def _counts(then: float, its_shot: int, now: float, shot: int, reach: float) -> bool:
         """Whether what was seen in a frame is covered in another one."""
         away = abs(then - now)
-        return away <= reach and (its_shot == shot or away <= ACROSS)
+        return away <= SLACK * reach and (its_shot == shot or away <= ACROSS)
 
     def _nearest(self, now: float, shot: int, present: dict[int, TrackedFace]) -> Iterator[_Place]:
         """The places of tracks around a frame that count in it: of each the last one and the next one."""
         before, after = dict[int, _Place](), dict[int, _Place]()
         for place in self._places:
+            if place.seconds - now > SLACK * self._linger:
+                break
             if not self._counts(place.seconds, place.shot, now, shot, self._linger):
                 continue
             face = present.get(place.key)
@@ -133,7 +135,7 @@ def _rows(boxes: list[Floats]) -> Floats:
     return np.array(boxes, np.float32).reshape(-1, 4)
 
 
-def _grown(boxes: Floats, share: float | Floats) -> Floats:
-    """Boxes (n, 4) grown at each edge by a share of their longer side, or each by one of its own, (n,)."""
+def _grown(boxes: Floats, share: Floats) -> Floats:
+    """Boxes (n, 4) grown at each edge by a share of their longer side, each by its own, (n,)."""
     more = share * (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=-np.inf)
     return np.asarray(boxes + more[:, None] * np.array([-1, -1, 1, 1], np.float32), np.float32)

@@ -67,17 +67,23 @@ def test_a_larger_frame_is_looked_at_once_more_in_its_own_size_up_to_a_limit() -
     assert asked == [224, 256]
 
 
-def test_what_only_the_look_at_its_own_size_saw_is_told_apart() -> None:
-    detector, _ = wary(Finds(0.1), 9, whole=True, limit=256)
+@pytest.mark.parametrize(
+    ("scores", "faint", "rare"),
+    [((0.9,), [0], [100]), ((0.9, 0.1), [100, 0], [100]), ((0.1,), [0], [0, 100])],
+)
+def test_what_the_look_at_its_own_size_saw_beside_those_who_are_followed_is_told_apart(
+    scores: tuple[float, ...], faint: list[int], rare: list[int]
+) -> None:
+    detector, _ = wary(Finds(*scores), 9, whole=True, limit=256)
     larger = np.zeros((50, 200, 3), np.uint8)
     seen = detector.look(larger, closely=True)
     assert seen.faint is not None
     assert seen.rare is not None
-    assert (seen.faint[:, 0].tolist(), seen.rare[:, 0].tolist()) == ([0, 0], [100])
+    assert (seen.faint[:, 0].tolist(), seen.rare[:, 0].tolist()) == (faint, rare)
     assert detector.look(larger, closely=False).rare is None
-    both = detector.detect(larger)
+    both = detector.detect(larger)  # all of it
     assert both.faint is not None
-    assert (both.faint[:, 0].tolist(), both.rare) == ([0, 0, 100], None)
+    assert (both.faint[:, 0].tolist(), both.rare) == (faint + rare, None)
 
 
 def test_frames_that_are_hardly_larger_than_the_input_are_near() -> None:

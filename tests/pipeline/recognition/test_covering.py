@@ -67,6 +67,12 @@ def test_a_lost_face_stays_covered_for_a_while_ever_more_widely() -> None:
     assert widths[-1] > 1.5 * widths[0]
 
 
+def test_half_a_second_has_as_many_frames_in_a_film_of_29_97_as_in_one_of_30() -> None:
+    fps = 30000 / 1001
+    film = [Result(Frame(PICTURE, i, i / fps, "film"), (face(50),) if i == 20 else ()) for i in range(40)]
+    assert [hides(each, 55) for each in shown(film)] == [5 <= i <= 35 for i in range(40)]
+
+
 def test_in_a_film_a_face_is_covered_before_it_is_first_found() -> None:
     film = [result(i, *([face(50)] if i == 7 else [])) for i in range(8)]
     assert [hides(each, 55) for each in shown(film)] == [False] * 3 + [True] * 5
