@@ -1,0 +1,143 @@
+"""Real heads of films that answer what is asked, by their frames put into another order and time.
+
+What is simulated is when they do it, and that they come nearer, which is a zoom of the frame. Every frame
+gets a sensor's noise of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from camera import LEAN, Timing, sensed
+
+from pipeline.liveness.challenge import RISE, TURN, Move
+from pipeline.types import Floats, Image
+
+GOAL = 1.15  # how far a genuine head goes, where far enough is 1
+FARTHEST = 2.0  # beyond which nobody goes
+DRIFT = 0.2  # how often a head that is held moves to the next frame of the film
+FADE = 4  # frames over which one place of a film becomes another
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Frames of a film in which a head went from the front into one move, in the order of how far."""
+
+    frames: tuple[int, ...]
+    sharp: tuple[int, ...]  # places in `frames` where it may be held: far enough, and can be judged
+
+
+def ways(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict[Move, Way]:
+    """Where in a film a head went far enough into a move.
+
+    Of all ways from a frame seen from the front to one far enough, forwards or backwards, the one that begins
+    where the head mostly is: else going from one move to the next would look like a cut.
+
+    Args:
+        turns, nods: the pose in each frame (n,), NaN where no face is seen.
+        places: (n, 3) middle and breadth of the face, in breadths of the face.
+        sharp: whether the face in each frame can be judged (n,). A way ends in one that can: the head is
+            held there, and a head that is held is not blurred by its movement, as where a film goes on.
+    """
+    level, chin = float(np.nanmedian(turns)), float(np.nanmedian(nods))
+    shares = {
+        Move.LEFT: (turns - level) / TURN,
+        Move.RIGHT: -(turns - level) / TURN,
+        Move.UP: (chin - nods) / RISE,
+    }
+    front = (np.abs(turns - level) < 0.4 * TURN) & (np.abs(nods - chin) < 0.6 * RISE)
+    home = np.nanmedian(places[front], axis=0) if front.any() else np.zeros(3)
+    found = {}
+    for move, share in shares.items():
+        best, least = None, np.inf
+        for end in np.flatnonzero((share >= GOAL) & (share < FARTHEST) & sharp):
+            for step in (-1, 1):
+                index, way = int(end), []
+                # No farther than it is held: who is asked to turn does not go on to the profile.
+                while 0 <= index < len(share) and share[index] < FARTHEST and len(way) < 60:
+                    way.append(index)
+                    if front[index]:
+                        break
+                    index += step
+                if not way or not front[way[-1]] or len(way) < 4:
+                    continue
+                if share[end] - share[way[-1]] < GOAL:  # as the head itself was held at first
+                    continue
+                cost = float(np.abs(places[way[-1]] - home).sum()) + 0.005 * len(way)
+                if cost < least:
+                    best, least = tuple(reversed(way)), cost
+        if best is not None:
+            far = [place for place, each in enumerate(best) if share[each] >= GOAL and sharp[each]]
+            found[move] = Way(best, tuple(far[-3:]))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A frame of a film, that another one fades into."""
+
+    frame: int
+    before: int
+    share: float  # of `frame`, the rest is of `before`
+    nearer: float  # by how much it is enlarged
+
+    def image(self, images: Mapping[int, Image]) -> Image:
+        """The picture, not enlarged."""
+        if self.share >= 1:
+            return images[self.frame]
+        return cv2.addWeighted(images[self.frame], self.share, images[self.before], 1 - self.share, 0)
+
+
+class Head:
+    """A real head of a film that answers, by frames put into another order."""
+
+    def __init__(self, moves: dict[Move, Way], random: np.random.Generator) -> None:
+        """
+        Args:
+            moves: those that the film has, as `ways` found them; NEARER needs none.
+        """
+        self._ways, self._random, self._timing = moves, random, Timing(random)
+        self._last = self._before = next(iter(moves.values())).frames[0]
+        self._way: Move | None = None
+        self._faded = FADE
+        self._holding, self._at = False, 0  # whether the head is held, and at which of its places
+
+    def frame(self, now: float, asked: Move | None) -> Shown:
+        """What is shown at this time, while this is asked."""
+        into = self._timing.at(now, asked)
+        move = max(self._ways, key=lambda each: into[each])
+        self._faded = min(FADE, self._faded + 1)
+        if into[move] > 0.02:
+            way = self._ways[move].frames
+            place = round(into[move] * (len(way) - 1))
+            place = self._held(self._ways[move].sharp) if into[move] >= 1 else place
+            if move is not self._way:
+                self._way, self._before, self._faded = move, self._last, 1
+            self._last = way[place]
+            self._holding = into[move] >= 1
+        nearer = LEAN ** into[Move.NEARER]
+        return Shown(self._last, self._before, self._faded / FADE, nearer)
+
+    def _held(self, places: tuple[int, ...]) -> int:
+        """Where a head is that is held: nobody holds quite still, but nobody jumps from frame to frame."""
+        if not self._holding:
+            self._at = len(places) - 1
+        elif self._random.random() < DRIFT:
+            self._at = int(np.clip(self._at + self._random.choice((-1, 1)), 0, len(places) - 1))
+        return places[self._at]
+
+
+def enlarged(image: Image, by: float, around: Floats, random: np.random.Generator) -> Image:
+    """A frame as a camera sees it that is nearer by a factor, with noise of its own.
+
+    Args:
+        around: (2,) the point that stays where it is, pixels.
+    """
+    height, width = image.shape[:2]
+    matrix = np.array([[by, 0, (1 - by) * around[0]], [0, by, (1 - by) * around[1]]], np.float32)
+    if by != 1:
+        image = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return sensed(image.astype(np.float32), random)
