@@ -170,5 +170,5 @@ class Result:
     looks: tuple[Look, ...] = ()  # the embeddings that were made of this frame
     cut: bool = False  # this frame begins another shot
     faint: Floats | None = None  # (k, 4) what else may be a face; None where nobody looked for that
-    rare: Floats | None = None  # (k, 4) the same, of what is looked for less often
     covers: Floats | None = None  # (r, 4) what is covered in the picture; None where nothing is to be covered
+    rare: Floats | None = None  # (k, 4) as `faint`, of what is looked for less often

@@ -140,7 +140,7 @@ class Recogniser:
         }
         faces = self._named(tracks)
         faint, rare = self._unsure(seen.detections, faces)
-        return Result(frame, faces, spent, looks, seen.cut, faint, rare)
+        return Result(frame, faces, spent, looks, seen.cut, faint, rare=rare)
 
     def _due(self, tracks: Tracks, seen: Seen) -> tuple[list[int], Bools]:
         """Rows that deserve a look, and which of all (n,) show another picture than before."""
