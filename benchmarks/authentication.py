@@ -249,7 +249,7 @@ def main() -> None:
         for done, (each, number, found) in enumerate(pool.map(run, in_turn(counts), chunksize=4)):
             if found is not None:
                 results.add(each, number, films, found)
-            if done % 100 == 0:
+            if done % 20 == 0:
                 keep()
     keep()
     for tally in results.tallies.values():

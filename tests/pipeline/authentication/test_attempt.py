@@ -174,6 +174,14 @@ def test_what_is_flat_does_not_answer_a_turn(heads: ModuleType, depth: float) ->
     assert refused_for(made) in (Part.CHALLENGE, Part.DEPTH)
 
 
+@pytest.mark.parametrize("depth", [0.4, 0.45])
+def test_less_than_half_of_a_heads_depth_is_not_enough(heads: ModuleType, depth: float) -> None:
+    """As a print has that is bent around something."""
+    made = attempt(heads, challenge=Challenge(0.5, (Step(Move.LEFT, 0.5),)), depth=depth)
+    assert made._response.done
+    assert refused_for(made) is Part.DEPTH
+
+
 def test_landmarks_that_answer_without_depth_are_refused_for_that(heads: ModuleType) -> None:
     """Something all but flat, squeezed so far that the nose goes aside: foreshortening gives it away."""
 
