@@ -26,7 +26,7 @@ import numpy as np
 from attacks import Sheet
 from camera import FPS, SIZE
 from films import Bench, Film
-from presentations import ELSE, FLAT, REPLAY, SPECIES, Material, present
+from presentations import ELSE, FLAT, QUICK, REPLAY, SPECIES, Material, present
 
 from gallery.calibration import upper_bound
 from pipeline.authentication.claimed import EACH
@@ -97,8 +97,10 @@ def run(task: tuple[str, int]) -> tuple[str, int, Authentication | None]:
 
 def in_turn(counts: dict[str, int]) -> Iterator[tuple[str, int]]:
     """One of each species after the other, so that all are tried as often where time runs out."""
-    for round_ in zip_longest(*([(species, i) for i in range(n)] for species, n in counts.items())):
-        yield from (task for task in round_ if task is not None)
+    for quick in (True, False):
+        these = [(species, n) for species, n in counts.items() if (species in QUICK) == quick]
+        for round_ in zip_longest(*([(species, i) for i in range(n)] for species, n in these)):
+            yield from (task for task in round_ if task is not None)
 
 
 def identity_alone(bench: Bench, people: dict[str, Floats]) -> dict[str, Any]:
@@ -155,11 +157,10 @@ def sheets_of(bench: Bench, lfw: Path, development: bool, count: int) -> list[tu
     return made
 
 
-def halves(films: list[Path], chosen_on: list[str], development: bool) -> tuple[list[Path], list[Path]]:
-    """The half that is wanted and the other: every other film by name, but what was chosen on stays so."""
+def half_of(films: list[Path], chosen_on: list[str], development: bool) -> list[Path]:
+    """The half that is wanted: every other film by name, but what was chosen on stays so."""
     fresh = sorted((each for each in films if each.name not in chosen_on), key=lambda each: each.name)
-    halves_ = [each for each in films if each.name in chosen_on] + fresh[::2], fresh[1::2]
-    return halves_ if development else halves_[::-1]
+    return [each for each in films if each.name in chosen_on] + fresh[::2] if development else fresh[1::2]
 
 
 def arguments_() -> argparse.Namespace:
@@ -195,18 +196,14 @@ def main() -> None:
     cv2.setNumThreads(1)
     bench = Bench()
     species = arguments.only or list(SPECIES)
-    half, rest = halves(arguments.films, arguments.chosen_on, arguments.development)
+    half = half_of(arguments.films, arguments.chosen_on, arguments.development)
     moving = bool(set(species) - set(FLAT))  # else photographs alone are asked for
-    films, strangers = (
-        [film for film in (bench.film(path) for path in each) if film.answers] if moving else list[Film]()
-        # Who claims to be somebody else may be of the other half too: nobody there is judged as themselves.
-        for each in (half, rest)
-    )
+    films = [film for film in map(bench.film, half if moving else []) if film.answers]
     for film in films:
         moves = {move.name: len(way.frames) for move, way in film.ways.items()}
         print(f"{film.name}: {len(film.sights)} frames, moves {moves}", flush=True)
     known = sheets_of(bench, arguments.lfw, arguments.development, max(arguments.people, arguments.compared))
-    material = Material(films, [*films, *strangers], known[: arguments.people])
+    material = Material(films, known[: arguments.people])
     alone = {}
     if arguments.shared:
         alone["shared people"] = identity_alone(bench, photographed(bench, arguments.shared))
@@ -215,12 +212,11 @@ def main() -> None:
     results = Results({each: Tally(each) for each in species})
     counts = {each: arguments.replays if each in (GENUINE, REPLAY) else arguments.tries for each in species}
     if ELSE in counts:
-        counts[ELSE] = len(material.strangers) * (len(films) + len(material.sheets))
+        counts[ELSE] = len(films) * (len(films) - 1 + len(material.sheets))
     told = {
         "simulated": True,
         "half": "development" if arguments.development else "reported",
         "films": {film.name: sorted(move.name for move in film.ways) for film in films},
-        "strangers": [film.name for film in strangers],
         "photographs": len(material.sheets),
         "identity_alone": alone,
         "camera": {"frames_per_second": FPS, "height_width": SIZE},

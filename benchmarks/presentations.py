@@ -37,6 +37,7 @@ FLAT: dict[str, dict[str, bool | float]] = {
 PIXELS = f"{GENUINE}, by pixels"
 REPLAY, ELSE, SWAP = "replay of a recorded answer", "somebody else", "face swapped in the middle"
 DEMAND = "film on demand on a screen"
+QUICK = (GENUINE, REPLAY, ELSE)  # judged by what was seen in the films, not by pixels
 SPECIES = (GENUINE, PIXELS, REPLAY, ELSE, *FLAT, SWAP, DEMAND)
 SWAPPED = 0.0, 1.2  # seconds after the first answer at which a face is swapped, from ... to
 
@@ -45,8 +46,7 @@ SWAPPED = 0.0, 1.2  # seconds after the first answer at which a face is swapped,
 class Material:
     """What presentations are made of."""
 
-    films: list[Film]  # whose people are presented
-    strangers: list[Film]  # who say that they are one of them: these films, and others
+    films: list[Film]  # whose people are presented, and who say that they are each other
     sheets: list[tuple[Sheet, Floats]]  # photographs of other people, with their embeddings (d,)
 
 
@@ -141,7 +141,7 @@ def somebody_else(
     """A real head answers, and says that it is another: of a film, or of a photograph."""
     known = [(film.name, film.templates) for film in material.films]
     known += [(f"photograph {place}", template[None]) for place, (_, template) in enumerate(material.sheets)]
-    pairs = [(film, *each) for each in known for film in material.strangers if film.name != each[0]]
+    pairs = [(film, *each) for each in known for film in material.films if film.name != each[0]]
     if number >= len(pairs):
         return None
     film, name, templates = pairs[number]
@@ -160,7 +160,7 @@ def swapped(
 
     Of every two one is a photograph, which looks ahead; the other is a film whose head does what is asked.
     """
-    rest = [each for each in material.strangers if each.name != film.name]
+    rest = [each for each in material.films if each.name != film.name]
     others = [each for each in rest if set(each.ways) & set(film.ways) & SIDES]
     still = number % 2 == 1 or not others
     other = None if still else others[number // 2 % len(others)]
