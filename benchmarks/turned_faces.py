@@ -1,6 +1,7 @@
 """Whether landmarks hold in profile, by what counts in the end: turned faces that are still recognised.
 
-Photographs of people of the test half of LFW's View 1 whom no detector of ours was trained on. How far each
+Photographs of people whom no detector of ours was trained on: of the test half of LFW's View 1 (`--lfw`), or
+in folders of a folder a person, one face in each picture (`--people DIR`, may be given again). How far each
 head is turned is told from the landmarks of YuNet at its surest of four sizes (`pipeline.faces.turn.py`).
 Each photograph of a head that is turned by FAR degrees or more is a probe; the person's most frontal other
 photograph is what it is compared with, by cosine of an embedder's outputs. A probe is recognised where that
@@ -9,6 +10,7 @@ crops. All crops, of either photograph, are by the landmarks of the detector in 
 not find is not recognised.
 
     uv run python benchmarks/turned_faces.py --lfw LFW --embedder mobilefacenet.onnx --yunet yunet.onnx
+    uv run python benchmarks/turned_faces.py --people STILLS --embedder mobilefacenet.onnx --yunet yunet.onnx
 """
 
 from __future__ import annotations
@@ -108,11 +110,25 @@ def recognised(pairs: Sequence[Pair], known: Mapping[str, Floats], least: float)
     )
 
 
+def photographs(root: Path | None, folders: Sequence[Path]) -> dict[str, Path]:
+    """Where each picture is, by person/file: of LFW's test half, or of folders of a folder a person."""
+    found: dict[str, Path] = {}
+    if root is not None:
+        people = set(lfw.view1_split(root)[1])
+        folder = root / lfw.FOLDER
+        found |= {photo.file: folder / photo.file for photo in lfw.images(folder) if photo.person in people}
+    for folder in folders:
+        files = sorted(file for file in folder.glob("*/*") if file.is_file())
+        found |= {f"{file.parent.name}/{file.name}": file for file in files}
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--lfw", type=Path, required=True)
+    parser.add_argument("--lfw", type=Path)
+    parser.add_argument("--people", type=Path, action="append", default=[])
     parser.add_argument("--embedder", type=Path, required=True)
     parser.add_argument("--yunet", type=Path, required=True)
     parser.add_argument("--detector", type=Path, action="append")
@@ -121,19 +137,16 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     session = open_session(arguments.embedder, 1)
-    _, test = lfw.view1_split(arguments.lfw)
-    people = set(test)
-    folder = arguments.lfw / lfw.FOLDER
+    files = photographs(arguments.lfw, arguments.people)
     degrees = {}
     proposers = [YuNet(arguments.yunet, size, 0.5) for size in SCALES[:2]]
-    for photo in lfw.images(folder):
-        if photo.person in people:
-            image = read_image(folder / photo.file)
-            face = middle(propose(image, proposers), image.shape)
-            if len(face):
-                degrees[photo.file] = float(turns(face.landmarks)[0])
+    for name, file in files.items():
+        image = read_image(file)
+        face = middle(propose(image, proposers), image.shape)
+        if len(face):
+            degrees[name] = float(turns(face.landmarks)[0])
     pairs = pairs_of(degrees)
-    images = {file: read_image(folder / file) for pair in pairs for file in (pair.probe, pair.front)}
+    images = {file: read_image(files[file]) for pair in pairs for file in (pair.probe, pair.front)}
     detectors: dict[str, tuple[Path, Detector]] = {
         "yunet": (arguments.yunet, YuNet(arguments.yunet, arguments.size, CONFIDENCE))
     }
