@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.authentication.continuity import digest_of
 from pipeline.config import QualitySettings
-from pipeline.faces.choose import choose, subjects
+from pipeline.faces.choose import choose, face_sides, subjects
 from pipeline.faces.examine import examine
 from pipeline.liveness import cues
 from pipeline.liveness.cues import Cues
@@ -64,8 +64,11 @@ class Watch:
         image = frame.image
         found = self._detector.detect(image)
         row, why = choose(found, image.shape[1], image.shape[0])
-        if row is None and len(found):  # nobody can say here which is meant
-            why = f"{len(subjects(found))} faces: only one person may be before the camera"
+        if len(found):  # nobody can say here which is meant, and what is doubtful may be somebody
+            larger = 0 if row is None else int((face_sides(found) > face_sides(found)[row]).sum())
+            if row is None or larger:
+                row, count = None, larger + len(subjects(found))
+                why = f"{count} faces: only one person may be before the camera"
         seen = Sight(frame.seconds, image.shape, digest_of(image), found, row, why)
         if row is None:
             return seen

@@ -59,11 +59,18 @@ def choose(detections: Detections, width: int, height: int, pick: Pick = None) -
 
 
 def subjects(detections: Detections) -> Ints:
-    """The rows of the faces that a picture may be of, largest first: without those in the background."""
+    """The rows of the faces that a picture may be of, largest first: without those in the background.
+
+    A pattern that is taken for a face may be the largest of all, so what is small is told beside the largest
+    of those that are sure; where none is, the surest counts alone.
+    """
+    if not len(detections):
+        return np.empty(0, np.int64)
     sides = face_sides(detections)
+    sure = detections.scores >= min(SURE, float(detections.scores.max()))
+    near = sure & (sides >= BACKGROUND * sides[sure].max())
     order = np.argsort(-sides, kind="stable")
-    near = (sides >= BACKGROUND * sides.max(initial=0)) & (detections.scores >= SURE)
-    return np.array([row for place, row in enumerate(order) if near[row] or not place], np.int64)
+    return np.asarray(order[near[order]], np.int64)
 
 
 def face_sides(detections: Detections) -> Floats:

@@ -47,6 +47,19 @@ def test_a_second_face_that_is_hardly_one_does_not_count() -> None:
     assert subjects(faces(LEFT_LARGE, scores=(0.45,))).tolist() == [0]
 
 
+def test_a_pattern_that_is_larger_than_the_face_does_not_count_either() -> None:
+    found = faces(LEFT_LARGE, MIDDLE, scores=(0.5, 0.9))
+    assert choose(found, 100, 30) == (1, "")
+    assert choose(found, 100, 30, "largest") == (1, "")
+    behind = (70, 0, 82, 12)  # a third of the pattern, half of the face: a second subject
+    assert subjects(faces(LEFT_LARGE, MIDDLE, behind, scores=(0.5, 0.9, 0.9))).tolist() == [1, 2]
+
+
+def test_where_no_face_is_sure_the_surest_is_it() -> None:
+    assert subjects(faces(LEFT_LARGE, MIDDLE, scores=(0.42, 0.5))).tolist() == [1]
+    assert subjects(Detections.empty()).tolist() == []
+
+
 def test_what_pick_may_say() -> None:
     assert [parse_pick(text) for text in (None, "largest", "center", "2")] == [None, "largest", "center", 2]
     for text in ("0", "left", "-1", ""):
