@@ -229,12 +229,9 @@ class Response:
 
     @staticmethod
     def _alone(asked: Move, shares: dict[Move, float]) -> bool:
-        """Whether a move is answered by itself: chin and nearness count once the head is back from aside.
-
-        Else the next turn could be asked for while it comes back from the last, and would seem begun already.
-        """
+        """Whether a move is answered by itself: chin and nearness are told with the head not far aside."""
         aside = max(shares[Move.LEFT], shares[Move.RIGHT])
-        return asked in SIDES or aside < BEGUN
+        return asked in SIDES or aside < 1
 
     def _lasts(self, what: Move | None, now: bool, seconds: float) -> bool:
         """Whether something goes on for longer than landmarks' noise does."""

@@ -230,24 +230,3 @@ def test_a_head_that_only_comes_back_from_a_turn_has_not_come_nearer(heads: Modu
         away = 7.4 if nearer and left < 3 else 8.0  # it leans a little, as heads do
         response.see(index / FPS, pose(heads.head(left, away=away)))
     assert response.failed == "asked to come a little nearer, it did not in time"
-
-
-def test_who_comes_nearer_while_the_head_comes_back_may_turn_again(heads: ModuleType) -> None:
-    """Nearness counts once the head is back: else the second turn would seem begun before it is asked for."""
-    response = Response(
-        Challenge(0.4, (Step(Move.RIGHT, 0.25), Step(Move.NEARER, 0.25), Step(Move.RIGHT, 0.25)))
-    )
-    left, away, heard, asked = 0.0, 8.0, 0.0, response.asked
-    for index in range(8 * FPS):
-        now = index / FPS
-        if response.asked is not asked:
-            heard, asked = now, response.asked
-        goal = left
-        if asked is Move.NEARER:
-            goal = -11.8 if now - heard < 0.9 else 0.0
-        elif asked is Move.RIGHT and now - heard > 0.4:
-            goal = -28.0
-        left += float(np.clip(goal - left, -5, 5))
-        away += float(np.clip((6 if asked is Move.NEARER and now - heard > 0.2 else 8) - away, -0.6, 0.4))
-        response.see(now, pose(heads.head(left, 0.0, away=away)))
-    assert response.done, response.failed
