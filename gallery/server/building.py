@@ -1,7 +1,7 @@
 """The server's index of what is searched, made with the memory that it needs.
 
 pgvector builds its graph in `maintenance_work_mem`. What does not fit any more goes into the index on the
-disk, many times slower. A server has 64 MB of it unless somebody said otherwise, so the setting is raised for
+disk, which takes far longer. A server has 64 MB of it unless somebody said otherwise, so the setting is raised for
 this one statement, as every user may: to what the graph takes, and to `MOST` at most.
 """
 
@@ -52,8 +52,8 @@ def build(db: Connection, dimension: int, say: Say = unheard, progress: Progress
         if found := re.search(r"maintenance_work_mem after (\d+)", line):
             say(
                 f"{int(found[1]):,} of {count:,} photos are in the index, and no more fit into the "
-                f"{memory // 1024:,} MB that the server may take to build it: the others take many times as "
-                "long. Wait, or end it, which leaves nothing behind, and let it take more (docs/gallery.md)"
+                f"{memory // 1024:,} MB that the server may take to build it: the others take far "
+                "longer. Wait, or end it, which leaves nothing behind, and let it take more (docs/gallery.md)"
             )
 
     if count >= LONG:
