@@ -1,8 +1,8 @@
 """The server's index of what is searched, made with the memory that it needs.
 
 pgvector builds its graph in `maintenance_work_mem`. What does not fit any more goes into the index on the
-disk, which takes far longer. A server has 64 MB of it unless somebody said otherwise, so the setting is raised for
-this one statement, as every user may: to what the graph takes, and to `MOST` at most.
+disk, which takes far longer. A server has 64 MB of it unless somebody said otherwise, so the setting is
+raised for this one statement, as every user may: to what the graph takes, and to `MOST` at most.
 """
 
 from __future__ import annotations
