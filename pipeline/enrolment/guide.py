@@ -1,6 +1,8 @@
-"""Leads somebody before a camera through the looks that are wanted: straight ahead, left, right, up.
+"""Leads somebody before a camera through the looks that are wanted: straight ahead, left, right.
 
-"Left" is the person's own left. The preview is mirrored, as people know themselves.
+A lifted chin is not asked for: the landmarks of the detectors hardly show it (docs/security.md), so that
+nobody could be told to have done it. "Left" is the person's own left. The preview is mirrored, as people
+know themselves.
 """
 
 from __future__ import annotations
@@ -14,11 +16,10 @@ import numpy as np
 
 from pipeline.drawing.draw import DARK, WHITE
 from pipeline.drawing.lettering import put_text
-from pipeline.faces.turn import nod, yaw
+from pipeline.faces.turn import yaw
 from pipeline.types import Floats, Image
 
 HOLD = 3  # frames in a row that a pose must be held; the best of them is kept
-UP = 0.06  # how far the nose rises between eyes and mouth, as a share of that way, when somebody looks up
 GOOD, POOR = (80, 180, 60), (60, 60, 220)  # of the quality bar, BGR
 
 
@@ -28,7 +29,6 @@ class Pose(Enum):
     FRONT = "look straight into the camera"
     LEFT = "turn your head a little to your left"
     RIGHT = "turn your head a little to your right"
-    UP = "look straight ahead and lift your chin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,7 @@ class Guide:
     def __init__(self, report: Callable[[str], None] = lambda words: None) -> None:
         self.kept: dict[Pose, Held] = {}
         self._report = report
-        self._holding: list[tuple[Held, float]] = []  # the looks of the present pose, with their nod
-        self._level = 0.49  # nod of a level head: of the alignment's template until it was measured
+        self._holding: list[Held] = []  # the looks of the present pose
         report(Pose.FRONT.value)
 
     @property
@@ -67,16 +66,15 @@ class Guide:
         if look is None or landmarks is None or not self._is_in(pose, landmarks):
             self._holding = []  # it must be held, not passed through
             return
-        self._holding.append((look, nod(landmarks)))
+        self._holding.append(look)
         if len(self._holding) < HOLD:
             return
-        if pose is Pose.FRONT:
-            self._level = float(np.median([each for _, each in self._holding]))
-        self.kept[pose] = max((held for held, _ in self._holding), key=lambda held: held.score)
+        self.kept[pose] = max(self._holding, key=lambda held: held.score)
         self._holding = []
         self._report(self.wanted.value if self.wanted else "done, thank you")
 
-    def _is_in(self, pose: Pose, landmarks: Floats) -> bool:
+    @staticmethod
+    def _is_in(pose: Pose, landmarks: Floats) -> bool:
         turned = yaw(landmarks)
         match pose:
             case Pose.FRONT:
@@ -85,8 +83,6 @@ class Guide:
                 return 0.2 <= turned <= 0.75
             case Pose.RIGHT:
                 return -0.75 <= turned <= -0.2
-            case Pose.UP:
-                return abs(turned) < 0.3 and nod(landmarks) <= self._level - UP
 
 
 def preview(image: Image, words: str, score: float, done: int, of: int, box: Floats | None = None) -> Image:
