@@ -30,6 +30,8 @@ def test_what_is_larger_than_the_face_and_may_be_one_is_a_second_person(
     class Doubtful:
         """Finds a face, and a larger one that it believes little."""
 
+        digest = "doubtful"
+
         def detect(self, image: Image) -> Detections:
             boxes = np.array([[10, 10, 60, 60], [80, 0, 200, 120]], np.float32)
             return Detections(boxes, np.array([0.9, 0.45], np.float32), np.ones((2, 5, 2), np.float32))
