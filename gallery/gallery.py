@@ -11,7 +11,7 @@ from typing import Any
 from gallery import denials, edits, encoding, history
 from gallery.errors import ChangedError, GalleryError
 from gallery.names import check_new_name
-from gallery.progress import Say, unheard
+from gallery.progress import Report, unheard
 from gallery.reader import Reader
 from gallery.records import Marks, Records
 from gallery.rows import Row
@@ -149,7 +149,7 @@ class Gallery(Reader):
                 removed, crops = edits.remove_templates(db, person, sorted(set(templates)))
         return Removed(removed, crops, self._erase(), self._store.remains)
 
-    def undo(self, say: Say = unheard) -> Change | None:
+    def undo(self, say: Report = unheard) -> Change | None:
         """Take back the last change that is no removal; None where there is none.
 
         What an undone enrolment had stored is erased as by `remove`.
@@ -192,7 +192,7 @@ class Gallery(Reader):
         dimension: int,
         leave_out: bool = False,
         denied: Mapping[int, Floats] | None = None,
-        say: Say = unheard,
+        say: Report = unheard,
     ) -> int:
         """Go over to another model: every template gets a new embedding, in one transaction.
 
@@ -249,7 +249,7 @@ class Gallery(Reader):
                 self._expected = None
 
     @contextmanager
-    def _changing(self, say: Say = unheard) -> Iterator[tuple[Records, Database]]:
+    def _changing(self, say: Report = unheard) -> Iterator[tuple[Records, Database]]:
         """One change to the file, all or nothing; the index follows."""
         with self._using() as opened:
             with opened.writing(say) as db:

@@ -1,16 +1,29 @@
-"""How the gallery says what takes long, and how far it is: to its caller, if they listen."""
+"""How what takes long says how far it is, and what is worth knowing: to its caller, if they listen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
-Say = Callable[[str], None]  # is told something in a line
-Progress = Callable[[str, int, int | None], None]  # what is done, how much of it, of how much in all
+Report = Callable[[str], None]  # is told something in a line
 
 
-def unheard(line: str) -> None:
-    """Nobody wants to know."""
+class Progress(Protocol):
+    """Is called each time that some work has gone on."""
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        """
+        Args:
+            what: is being done. Words after a colon may change meanwhile: `training: epoch 3`.
+            done: how much of it is.
+            total: of how much in all; None if nobody knows.
+        """
+        ...
 
 
 def silent(what: str, done: int, total: int | None) -> None:
+    """Nobody wants to know."""
+
+
+def unheard(line: str) -> None:
     """Nobody wants to know."""

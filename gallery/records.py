@@ -19,7 +19,7 @@ from gallery import edits, encoding, history
 from gallery.database import Signature
 from gallery.errors import UnusableError
 from gallery.failures import damaged
-from gallery.progress import Progress, Say, silent, unheard
+from gallery.progress import Progress, Report, silent, unheard
 from gallery.sql import Database
 from gallery.types import Card, Change, Denial, Floats, Ints, Merger, Person, Stats, StoredTemplate
 
@@ -87,7 +87,7 @@ class Records(ABC):
         """Several reads that see one state of it."""
 
     @abstractmethod
-    def writing(self, say: Say = unheard) -> AbstractContextManager[Database]:
+    def writing(self, say: Report = unheard) -> AbstractContextManager[Database]:
         """One transaction, for the functions of `edits` and `history`: all of it or nothing.
 
         Args:

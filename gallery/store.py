@@ -10,7 +10,7 @@ from pathlib import Path
 from gallery.database import APPLICATION_ID, Signature, drop_shortlist, open_file, signature
 from gallery.errors import GalleryError
 from gallery.failures import damaged
-from gallery.progress import Progress, Say, silent, unheard
+from gallery.progress import Progress, Report, silent, unheard
 from gallery.records import Records
 from gallery.schema import AS_READ, FORMAT, MIGRATIONS, migrate
 
@@ -105,7 +105,7 @@ class Store(Records):
             self._db.execute("ROLLBACK")
 
     @contextmanager
-    def writing(self, say: Say = unheard) -> Iterator[sqlite3.Connection]:
+    def writing(self, say: Report = unheard) -> Iterator[sqlite3.Connection]:
         """One transaction, for the functions of `edits` and `history`: all of it or nothing.
 
         Raises GalleryError where the file can only be read.

@@ -9,10 +9,10 @@ from gallery.address import is_server
 from gallery.backup import back_up
 from gallery.failures import explained
 from gallery.opening import opened
-from gallery.progress import Progress, Say, silent, unheard
+from gallery.progress import Progress, Report, silent, unheard
 
 
-def copy(source: Path, target: Path, say: Say = unheard, progress: Progress = silent) -> tuple[int, int]:
+def copy(source: Path, target: Path, say: Report = unheard, progress: Progress = silent) -> tuple[int, int]:
     """Copy all that a gallery holds, with its history and the ids that it gave; the source stays as it is.
 
     Args:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from gallery.errors import FullError, GalleryError
-from gallery.progress import Progress, Say, silent, unheard
+from gallery.progress import Progress, Report, silent, unheard
 from gallery.server.connection import Connection
 from gallery.server.schema import INDEX, index, searchable
 
@@ -34,7 +34,7 @@ def needed(count: int, dimension: int) -> int:
     return int(_SPARE * count * (_NODE + 4 * dimension))
 
 
-def build(db: Connection, dimension: int, say: Say = unheard, progress: Progress = silent) -> None:
+def build(db: Connection, dimension: int, say: Report = unheard, progress: Progress = silent) -> None:
     """Make the index for embeddings of this length, inside a transaction, in the place of the one before.
 
     Until the transaction ends others search with the one before, and cannot write.

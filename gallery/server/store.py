@@ -17,7 +17,7 @@ from gallery.database import Signature
 from gallery.errors import GalleryError, LostError, MissingError, UnusableError
 from gallery.failures import damaged
 from gallery.large import LARGE
-from gallery.progress import Progress, Say, silent, unheard
+from gallery.progress import Progress, Report, silent, unheard
 from gallery.records import Records
 from gallery.schema import FORMAT
 from gallery.server.building import build
@@ -122,7 +122,7 @@ class ServerStore(Records):
                 self._db.execute("ROLLBACK")
 
     @contextmanager
-    def writing(self, say: Say = unheard) -> Iterator[Database]:
+    def writing(self, say: Report = unheard) -> Iterator[Database]:
         """One transaction, for the functions of `edits` and `history`: all of it or nothing.
 
         Writers take turns, as with a file: ids are seen in the order in which they are given. Whoever listens
@@ -254,7 +254,7 @@ class ServerStore(Records):
         if found != FORMAT:  # the first that there was on servers
             raise damaged(self.path, f"format {found}")
 
-    def _index_again(self, say: Say) -> None:
+    def _index_again(self, say: Report) -> None:
         """Have the index fit the model, where that has changed in this transaction.
 
         Embeddings of another model that are as long came into it one by one, while others searched with it.
@@ -277,7 +277,7 @@ def create(path: Path, fingerprint: str, dimension: int) -> None:
             build(db, dimension)
 
 
-def fill(path: Path, source: Records, say: Say = unheard, progress: Progress = silent) -> None:
+def fill(path: Path, source: Records, say: Report = unheard, progress: Progress = silent) -> None:
     """Put all of another gallery into a database that has none, or an empty one: wholly or not at all.
 
     Args:
