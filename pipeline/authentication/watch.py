@@ -64,11 +64,11 @@ class Watch:
         image = frame.image
         found = self._detector.detect(image)
         row, why = choose(found, image.shape[1], image.shape[0])
-        if len(found):  # nobody can say here which is meant, and what is doubtful may be somebody
-            larger = 0 if row is None else int((face_sides(found) > face_sides(found)[row]).sum())
-            if row is None or larger:
-                row, count = None, larger + len(subjects(found))
-                why = f"{count} faces: only one person may be before the camera"
+        sides = face_sides(found)
+        larger = 0 if row is None else int((sides > sides[row]).sum())  # doubtful, but may be somebody
+        if larger or (row is None and len(found)):  # nobody can say here which is meant
+            row, count = None, larger + len(subjects(found))
+            why = f"{count} faces: only one person may be before the camera"
         seen = Sight(frame.seconds, image.shape, digest_of(image), found, row, why)
         if row is None:
             return seen
