@@ -7,8 +7,7 @@ Two servers of PostgreSQL (those of the tests) hold the same people. Beside each
 serve` (as a film that it plays). One server stays; the other one is killed as soon as somebody has been
 named, and started again after `--seconds`. Events of a run are compared whole, without ids and times of
 the clock; those of the service, a visit each, by who came in which second of the film, for it may skip
-frames where it is late. With `--large` the gallery is searched by the server's index, as those of more than
-100,000 photos are, and little of it is in memory.
+frames where it is late.
 """
 
 from __future__ import annotations
@@ -33,8 +32,7 @@ from pipeline.outputs.places import output_file
 from pipeline.recognition.bench import environment
 from tests.postgres import Server
 
-RECOG = "from pipeline.cli import main; main()"
-LARGE = "from gallery.server import index, store; index.LARGE = store.LARGE = 1; "  # nearly nothing in memory
+RECOG = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 BEFORE, AFTER = 25.0, 25.0  # seconds of film around the outage, so that it lies in the middle
 OWN = ("at", "time", "id", "seconds_since")  # of an event: what differs from run to run
 
@@ -65,10 +63,7 @@ def in_a_row(film: Path, seconds: float, made: Path) -> float:
 class Beside:
     """What watches beside one server."""
 
-    def __init__(
-        self, folder: Path, server: Server, film: Path, length: float, people: Path, large: bool
-    ) -> None:
-        self._program = [sys.executable, "-c", (LARGE if large else "") + RECOG]
+    def __init__(self, folder: Path, server: Server, film: Path, length: float, people: Path) -> None:
         self.folder, self._film, self._length = folder, film, length
         self._environment = os.environ | {"HOME": str(folder), "XDG_DATA_HOME": "", "XDG_CACHE_HOME": ""}
         self._gallery = ["-g", server.url]
@@ -85,7 +80,7 @@ class Beside:
         self.client.post("api/v1/login", json={"key": key}).raise_for_status()
 
     def _recog(self, *given: object, check: bool = False, stdin: int | None = None) -> Any:
-        command = [*self._program, *map(str, given), *self._gallery]
+        command = [*RECOG, *map(str, given), *self._gallery]
         if check:
             return subprocess.run(command, env=self._environment, check=True, capture_output=True)
         return subprocess.Popen(
@@ -144,7 +139,7 @@ def who_when(visit: dict[str, Any]) -> tuple[str, int]:
     return visit["name"] or visit["state"], round(visit["seconds"])
 
 
-def measured(film: Path, people: Path, seconds: float, large: bool) -> dict[str, Any]:
+def measured(film: Path, people: Path, seconds: float) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         long = folder / "long.mkv"
@@ -155,7 +150,7 @@ def measured(film: Path, people: Path, seconds: float, large: bool) -> dict[str,
             stack.callback(server.close)
             own = folder / name
             own.mkdir()
-            both.append(Beside(own, server, long, length, people, large))
+            both.append(Beside(own, server, long, length, people))
             stack.callback(both[-1].close)
         stays, gone = both
         while not gone.named():
@@ -200,10 +195,9 @@ def main() -> None:
     parser.add_argument("--film", type=Path, required=True)
     parser.add_argument("--people", type=Path, required=True, help="a folder of photographs for each person")
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--large", action="store_true", help="search by the server's index")
     parser.add_argument("--out", type=output_file, metavar="FILE")
     given = parser.parse_args()
-    found = measured(given.film, given.people, given.seconds, given.large)
+    found = measured(given.film, given.people, given.seconds)
     text = json.dumps(found, indent=2) + "\n"
     print(text, end="")
     if given.out:
