@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
@@ -23,6 +24,14 @@ class StopRequest(threading.Event):
 
     exit_code: int | None = None
 
+    def is_set(self) -> bool:
+        """Whether somebody has; from the moment of the signal on."""
+        return self.exit_code is not None or super().is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """As that of an event."""
+        return self.is_set() or super().wait(timeout) or self.is_set()
+
 
 @contextmanager
 def stop_requested(then: Callable[[], None] = lambda: None) -> Iterator[StopRequest]:
@@ -32,19 +41,24 @@ def stop_requested(then: Callable[[], None] = lambda: None) -> Iterator[StopRequ
     are, as `nohup` has it.
 
     Args:
-        then: called when the first signal comes, in the main thread, between any two of its steps.
+        then: called when the first signal comes, in a thread of its own.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request  # signals belong to the main thread
         return
 
+    def tell() -> None:
+        request.set()
+        then()
+
     def ask(number: int, _frame: Any) -> None:
         if request.is_set():
             _end_at_once(number)
         request.exit_code = 128 + number
-        request.set()
-        then()
+        # What a signal interrupts may hold any lock, that of an event too, in the middle of its `wait`: who
+        # asks for it here waits for ever. So that is done beside. (`threading.Thread` takes locks, too.)
+        _thread.start_new_thread(tell, ())
 
     before = {number: signal.getsignal(number) for number in SIGNALS}
     # A shell has what runs in the background ignore SIGINT; sent to it all the same, it is meant.

@@ -35,6 +35,24 @@ with stop_requested() as asked:
         assert child.wait(10) == 143
 
 
+def test_a_signal_may_come_while_any_lock_is_held() -> None:
+    script = """
+import os, signal, threading
+from siamese.interrupt import stop_requested
+lock, told = threading.Lock(), threading.Event()
+def halt():
+    with lock:
+        told.set()
+with stop_requested(halt) as asked:
+    with lock, asked._cond:  # as in the middle of its wait
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert asked.is_set() and not told.is_set()
+    assert asked.wait() and told.wait(10)
+"""
+    # Whoever waits for their own lock does not hear a second signal either, so this one is killed.
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=20)
+
+
 def test_what_nohup_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
