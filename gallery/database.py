@@ -11,9 +11,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gallery.held import Connection, Hold
 from gallery.schema import SCHEMA
 from gallery.sealed import connect as connect_sealed
-from gallery.sealed import is_sealed
+from gallery.sealed import marked
 
 APPLICATION_ID = 0x7265636F  # "reco", tells a gallery from every other SQLite file
 BUSY_SECONDS = 5.0  # how long to wait for another process before calling the gallery locked
@@ -114,10 +115,18 @@ def connect(path: Path, how: str = "mode=rw") -> sqlite3.Connection:
         "isolation_level": None,  # transactions are written out, and begin nowhere else
         "check_same_thread": False,  # `Gallery` holds a lock
     }
-    if is_sealed(path):
-        db = connect_sealed(path, how, **options)
-    else:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, **options)
+    hold = Hold(path)
+    db: Connection
+    try:
+        if marked(hold.head):
+            db = connect_sealed(path, how, hold.head, **options)
+        else:
+            address = f"{path.absolute().as_uri()}?{how}"
+            db = sqlite3.connect(address, uri=True, factory=Connection, **options)
+    except BaseException:
+        hold.release()
+        raise
+    db.hold = hold
     try:
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA secure_delete = ON")
@@ -168,6 +177,23 @@ def drop_shortlist(path: Path) -> None:
     """Delete the kept shortlist and any that is being written. Raises OSError."""
     for each in (shortlist_file(path), *path.parent.glob(f".{glob.escape(path.name)}-shortlist.*")):
         each.unlink(missing_ok=True)
+
+
+def claim(path: Path) -> None:
+    """Make an empty file that only its owner may read, for SQLite to fill; one that is there stays.
+
+    Neither is ever opened under its name: see `held`. Raises OSError.
+    """
+    path = path.resolve()  # where a link leads
+    if path.exists():
+        return
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # of mode 0600
+    os.close(handle)
+    made = Path(name)
+    try:
+        publish(made, path)
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def publish(made: Path, path: Path) -> bool:

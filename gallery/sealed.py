@@ -22,34 +22,40 @@ from pathlib import Path
 from typing import Any, cast
 
 from gallery.errors import GalleryError
+from gallery.held import HEAD, Connection, Hold, head
 
 VARIABLE = "RECOG_KEY_FILE"
 CREDENTIAL = "recog-gallery-key"  # of systemd, in the folder that $CREDENTIALS_DIRECTORY names
 _MARK = b"rcg1"  # what the salt begins with, and so the file: 12 random bytes of it are left
-_SALT = 16  # bytes, as SQLCipher has it
 _COST = 2**15  # scrypt's n, with r = 8: 32 MiB and about a tenth of a second
 
 
 def is_sealed(path: Path) -> bool:
     """Whether the file of a gallery is encrypted. False where there is none."""
     try:
-        with path.open("rb") as file:
-            return file.read(len(_MARK)) == _MARK
+        return marked(head(path))
     except OSError:
         return False
 
 
-def connect(path: Path, how: str, **options: Any) -> sqlite3.Connection:
+def marked(beginning: bytes) -> bool:
+    """Whether a file that begins so is an encrypted gallery."""
+    return beginning.startswith(_MARK)
+
+
+def connect(path: Path, how: str, salt: bytes, **options: Any) -> Connection:
     """Open an encrypted file, as `sqlite3.connect` opens a plain one.
 
     What it raises are sqlite3's own errors, so that nobody has to know which of both it is.
+
+    Args:
+        how: options of the address, such as `mode=rw`.
+        salt: the head of the file.
 
     Raises:
         GalleryError: there is no key, it does not fit, or the extra is not installed.
         sqlite3.Error: the file cannot be opened.
     """
-    with path.open("rb") as file:
-        salt = file.read(_SALT)
     db = _connection(f"{path.absolute().as_uri()}?{how}", options)
     try:
         db.execute(f"PRAGMA key = \"x'{_key(salt)}'\"")
@@ -77,7 +83,7 @@ def seal(path: Path) -> None:
     if is_sealed(path):
         raise GalleryError(f"the gallery {path} is encrypted already")
     _confirm()
-    salt = _MARK + secrets.token_bytes(_SALT - len(_MARK))
+    salt = _MARK + secrets.token_bytes(HEAD - len(_MARK))
     _rewrite(path, None, _key(salt))
 
 
@@ -85,9 +91,7 @@ def unseal(path: Path) -> None:
     """Write an encrypted gallery as a plain file in its place. Raises as `seal` does."""
     if not is_sealed(path):
         raise GalleryError(f"the gallery {path} is not encrypted")
-    with path.open("rb") as file:
-        salt = file.read(_SALT)
-    _rewrite(path, _key(salt), None)
+    _rewrite(path, _key(head(path)), None)
 
 
 def _rewrite(path: Path, before: str | None, after: str | None) -> None:
@@ -202,7 +206,7 @@ def _typed_in() -> bytes:
     return typed
 
 
-def _connection(address: str, options: dict[str, Any]) -> sqlite3.Connection:
+def _connection(address: str, options: dict[str, Any]) -> Connection:
     try:
         from sqlcipher3 import dbapi2
     except ImportError as error:
@@ -215,7 +219,7 @@ def _connection(address: str, options: dict[str, Any]) -> sqlite3.Connection:
         opened = dbapi2.connect(address, uri=True, factory=kinds, **options)
     except dbapi2.Error as error:
         raise _as_sqlite(error) from error
-    return cast(sqlite3.Connection, opened)
+    return cast(Connection, opened)
 
 
 @functools.cache
@@ -238,7 +242,9 @@ def _translating(dbapi2: Any) -> Any:
     for name in ("execute", "executemany", "executescript", "fetchone", "fetchmany", "fetchall", "__next__"):
         setattr(Cursor, name, translated(getattr(dbapi2.Cursor, name)))
 
-    class Connection(dbapi2.Connection):  # type: ignore[misc]
+    class Sealed(dbapi2.Connection):  # type: ignore[misc]
+        hold: Hold | None = None
+
         def cursor(self, factory: Any = Cursor) -> Any:
             return super().cursor(factory)
 
@@ -251,9 +257,14 @@ def _translating(dbapi2: Any) -> Any:
         def executescript(self, script: str) -> Any:
             return self.cursor().executescript(script)
 
-    for name in ("close", "commit", "rollback"):
-        setattr(Connection, name, translated(getattr(dbapi2.Connection, name)))
-    return Connection
+        def close(self) -> None:
+            translated(dbapi2.Connection.close)(self)
+            if self.hold is not None:
+                self.hold.release()
+
+    for name in ("commit", "rollback"):
+        setattr(Sealed, name, translated(getattr(dbapi2.Connection, name)))
+    return Sealed
 
 
 def _as_sqlite(error: Any) -> sqlite3.Error:

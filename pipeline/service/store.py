@@ -10,7 +10,6 @@ What is deleted is overwritten (`secure_delete`), and `forget` clears the log of
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gallery.database import claim
 from pipeline.errors import ServiceError
 from pipeline.paths import beside
 from pipeline.service.schema import SCRIPTS
@@ -47,8 +47,7 @@ class Store:
         self._lock = _locked(path, alone)
         try:
             with self._explained():
-                # Before SQLite makes it, which would let others read.
-                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+                claim(path)  # before SQLite makes it, which would let others read
                 self._writer = self._connect()
             with self._explained():
                 self._migrate()
@@ -217,7 +216,7 @@ def _locked(path: Path, alone: bool) -> sqlite3.Connection | None:
     """A lock beside the file that is gone with this process, however that ends."""
     lock = path.with_suffix(".lock")
     try:
-        os.close(os.open(lock, os.O_CREAT | os.O_WRONLY, 0o600))
+        claim(lock)
         connection = sqlite3.connect(lock, timeout=0.2, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise ServiceError(f"cannot use {lock}: {getattr(error, 'strerror', None) or error}") from error

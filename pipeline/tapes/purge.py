@@ -89,12 +89,13 @@ def likely(embeddings: Floats, name: str, judge: Judge) -> list[bool]:
 
 
 def purge(tape: Tape, path: Path, found: Found) -> Purged:
-    """Erase what was found, and make sure that it is gone.
+    """Erase what was found, close the tape, and make sure that it is gone.
 
     Raises:
         SourceError: the file cannot be rewritten, or bytes of what was erased are still in it.
     """
     whole = tape.erase(found.rows)
+    tape.close()  # first: closing a file drops the locks that this process has on it
     if left := remains(path, found.embeddings):
         raise SourceError(f"the tape {path} still holds {left} of the embeddings; delete it with: rm")
     return Purged(path, len(found.embeddings), len(found.tracks), whole)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from dataclasses import astuple, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gallery.database import claim
 from pipeline.config import KeepSettings
 from pipeline.errors import SinkError
 from pipeline.tapes.tape import (
@@ -59,7 +59,7 @@ class TapeWriter:
             return
         with explained(path, SinkError):
             # Made before SQLite does, which would let others read it. Another source may make it just now.
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+            claim(path)
             self._connection = connect(path)
             try:
                 self._begin(path, run, fingerprint, dimension)

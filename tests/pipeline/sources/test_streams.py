@@ -175,7 +175,7 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up_in_time() -> None:
                 f"rtsp://ann:secret@127.0.0.1:{silent.getsockname()[1]}/live",
                 stream=StreamSettings(timeout=0.5),
             )
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 9, "the default is 10 s"
     assert "secret" not in str(caught.value)
 
 

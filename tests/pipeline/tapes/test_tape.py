@@ -275,6 +275,18 @@ def test_sources_that_make_one_tape_at_the_same_moment_share_it(tmp_path: Path) 
         assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_second_source_and_a_program_that_comes_and_goes_take_no_log_from_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "t.tape"
+    comes_and_goes = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('VACUUM'); db.close()"
+    with TapeWriter(path, run(), MODEL, 4) as first:
+        TapeWriter(path, run("run2"), MODEL, 4).close()
+        subprocess.run([sys.executable, "-c", comes_and_goes, str(path)], check=True, timeout=60)
+        assert path.with_name("t.tape-wal").exists(), "the other program took itself for the last one"
+        first.take(result(0, {3: [1, 2, 3, 4]}))
+    with Tape(path, MODEL) as tape:
+        assert len(tape.looks("run1")) == 1
+
+
 def test_tracks_of_a_live_source_have_the_times_of_the_wall_clock(tmp_path: Path) -> None:
     zone = timezone(timedelta(hours=2))
     before, after = result(0, {3: [0.1, 2, 3, 4]}), result(1, {}, (3,))
