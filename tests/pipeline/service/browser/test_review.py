@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline import build
 from pipeline.api import Recog
 from tests.pipeline.service.browser.conftest import Tab, drop, picture
 
@@ -42,7 +43,7 @@ def test_strangers_of_the_review_are_calibrated_by_with_a_button(
     class Shipped:
         one_each = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32) * 30
 
-    monkeypatch.setattr(Recog, "_strangers", lambda self: Shipped())
+    monkeypatch.setattr(build, "cohort", lambda settings, embedder: Shipped())
     opened = tab(watch(Bruno=world.BLUE))
     page = opened.go("#/review")
     for number in range(2):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline import build
 from pipeline.service.jobs import CancelledError, Handle, Jobs
 from pipeline.service.store import Store
 
@@ -84,8 +85,6 @@ def test_a_film_is_looked_through_into_events(serve: Any, world: Any, until: Any
 def test_the_gallery_is_calibrated_and_says_so(
     running: Any, png: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.api import Recog
-
     strangers = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32) * 30
     first = running.viewer.get("/api/v1/calibration").json()
     assert (first["state"], first["people"]) == ("nobody", 0)
@@ -99,7 +98,7 @@ def test_the_gallery_is_calibrated_and_says_so(
     class Cohort:
         one_each = strangers
 
-    monkeypatch.setattr(Recog, "_strangers", lambda self: Cohort())
+    monkeypatch.setattr(build, "cohort", lambda settings, embedder: Cohort())
     done = ended(running, until, running.admin.post("/api/v1/calibration", json={"target": 0.01}).json())
     assert done["state"] == "done", done
     told = running.viewer.get("/api/v1/calibration").json()
