@@ -48,7 +48,8 @@ from pipeline.outputs.outputs import Opened, Outputs
 from pipeline.outputs.places import output_file, output_folder
 from pipeline.progress import unheard
 from pipeline.recognition.bench import environment
-from pipeline.recognition.engine import Models, Stream, models
+from pipeline.recognition.engine import models
+from pipeline.recognition.stream import Models, Stream
 from pipeline.sources.open import open_source
 from pipeline.types import Detections, Floats, Frame
 

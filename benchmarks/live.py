@@ -28,8 +28,9 @@ from pipeline.config import Settings
 from pipeline.enrolment.photos import find_photos
 from pipeline.outputs.places import output_folder
 from pipeline.recognition.bench import environment, statistics
-from pipeline.recognition.engine import Models, Stream, models
+from pipeline.recognition.engine import models
 from pipeline.recognition.shared_people import SharedPeople
+from pipeline.recognition.stream import Models, Stream
 from pipeline.sources.rehearsal import Rehearsal
 
 # `recog run`, ended at its first frame: nothing else could be measured from outside.

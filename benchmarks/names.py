@@ -32,7 +32,7 @@ from pipeline.config import Settings, load
 from pipeline.enrolment.photos import find_photos, look_at
 from pipeline.faces.boxes import iou
 from pipeline.outputs.places import output_folder
-from pipeline.recognition.engine import Models, Stream
+from pipeline.recognition.stream import Models, Stream
 from pipeline.sources.open import open_source
 from pipeline.types import Result, State
 from siamese.lfw.split import VIEW1, split

@@ -39,7 +39,7 @@ from pipeline.identity.evidence import posterior
 from pipeline.identity.guarantee import KEY, Guarantee
 from pipeline.identity.judge import Judge
 from pipeline.outputs.places import output_file
-from pipeline.recognition.engine import Models, Stream
+from pipeline.recognition.stream import Models, Stream
 from pipeline.sources.open import open_source
 from siamese.calibration import Calibration
 from siamese.provenance import commit, versions

@@ -43,7 +43,8 @@ from pipeline.outputs.outputs import Opened, Outputs
 from pipeline.outputs.private import private_file
 from pipeline.progress import unheard
 from pipeline.protocols import Detector, Embedder
-from pipeline.recognition.engine import Models, Stream, models
+from pipeline.recognition.engine import models
+from pipeline.recognition.stream import Models, Stream
 from pipeline.sources.base import Source
 from pipeline.sources.open import open_source
 from pipeline.sources.part import index_of, open_part

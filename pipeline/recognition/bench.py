@@ -16,7 +16,8 @@ import numpy as np
 
 from pipeline.config import Settings
 from pipeline.outputs.video import open_sink
-from pipeline.recognition.engine import Stream, models
+from pipeline.recognition.engine import models
+from pipeline.recognition.stream import Stream
 from pipeline.sources.rehearsal import Rehearsal
 from pipeline.sources.streams import shown_address
 

@@ -12,8 +12,8 @@ from typing import Self
 from pipeline.config import Settings
 from pipeline.progress import Report
 from pipeline.protocols import Detector
-from pipeline.recognition.engine import Models, Stream
 from pipeline.recognition.shared_people import SharedPeople
+from pipeline.recognition.stream import Models, Stream
 from pipeline.sources.open import open_source
 from pipeline.sources.reach import Reach
 from pipeline.sources.watchdog import Condition

@@ -19,9 +19,10 @@ from pipeline.outputs.outputs import Opened, Outputs
 from pipeline.outputs.summary import Summary
 from pipeline.outputs.window import Window, can_show
 from pipeline.progress import Report, unheard
-from pipeline.recognition.engine import Ended, Models, Stream, models
+from pipeline.recognition.engine import Ended, models
 from pipeline.recognition.mosaic import Mosaic
 from pipeline.recognition.shared_people import SharedPeople
+from pipeline.recognition.stream import Models, Stream
 from pipeline.sources.base import Source
 from pipeline.sources.live import Live
 from pipeline.sources.open import open_source

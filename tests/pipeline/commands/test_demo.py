@@ -18,7 +18,7 @@ from gallery.types import NewTemplate
 from pipeline import build
 from pipeline.outputs import demo_film
 from pipeline.outputs.ledger import Ledger
-from pipeline.recognition import engine
+from pipeline.recognition import stream
 from pipeline.types import Image
 
 MADE = {"film.mp4", "enrolled.jpg", "gallery.db", "gallery.db-written"}
@@ -49,13 +49,13 @@ def test_it_names_the_person_it_enrolled_and_nobody_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     named: list[tuple[Any, str | None]] = []
-    draw = engine.draw
+    draw = stream.draw
 
     def spy(image: Any, faces: Any) -> Any:
         named.extend((world.colour_at(image, face.box), face.identity.name) for face in faces)
         return draw(image, faces)
 
-    monkeypatch.setattr(engine, "draw", spy)
+    monkeypatch.setattr(stream, "draw", spy)
     out = tmp_path / "new" / "demo"
     ended = recog("demo", "--out", out, "--set", "det.every=1")
     assert (ended.code, ended.err) == (0, "")
@@ -125,14 +125,14 @@ def test_control_c_ends_it_with_130_and_a_film_that_plays(
     tmp_path: Path, detector: Any, embedder: Any, recog: Any, short: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draws = itertools.count()
-    draw = engine.draw
+    draw = stream.draw
 
     def interrupted(image: Any, faces: Any) -> Any:
         if next(draws) == 30:
             raise KeyboardInterrupt
         return draw(image, faces)
 
-    monkeypatch.setattr(engine, "draw", interrupted)
+    monkeypatch.setattr(stream, "draw", interrupted)
     ended = recog("demo", "--out", tmp_path)
     assert ended.code == 130
     film = cv2.VideoCapture(str(tmp_path / "annotated.mp4"))

@@ -21,7 +21,8 @@ from pipeline.config import BlurSettings, DetectSettings, Settings
 from pipeline.detection.wary import WaryDetector
 from pipeline.errors import ConfigError
 from pipeline.outputs.outputs import Outputs
-from pipeline.recognition.engine import Ended, for_covering, recognise
+from pipeline.recognition.engine import Ended, recognise
+from pipeline.recognition.suited import for_covering
 from pipeline.sources.base import Source
 from pipeline.types import Detections, Frame, Image
 

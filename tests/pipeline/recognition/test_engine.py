@@ -23,7 +23,7 @@ from pipeline import build
 from pipeline.config import DetectSettings, Settings
 from pipeline.errors import SinkError
 from pipeline.outputs.outputs import Outputs
-from pipeline.recognition import engine
+from pipeline.recognition import engine, stream
 from pipeline.recognition.engine import recognise
 from pipeline.sources.open import open_source
 from pipeline.types import State
@@ -57,14 +57,14 @@ def seen(monkeypatch: pytest.MonkeyPatch, world: Any) -> list[tuple[int, tuple[i
     """Fills with (frame, colour, name) of every face that is drawn."""
     faces: list[tuple[int, tuple[int, int, int], str | None]] = []
     drawn = [0]
-    draw = engine.draw
+    draw = stream.draw
 
     def spy(image: Any, found: Any) -> Any:
         faces.extend((drawn[0], world.colour_at(image, face.box), face.identity.name) for face in found)
         drawn[0] += 1
         return draw(image, found)
 
-    monkeypatch.setattr(engine, "draw", spy)
+    monkeypatch.setattr(stream, "draw", spy)
     return faces
 
 
@@ -125,7 +125,8 @@ def test_without_a_picture_to_make_a_film_is_read_once(
     tmp_path: Path, world: Any, detector: Any, gallery: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = []
-    monkeypatch.setattr(engine, "open_source", lambda *a, **k: opened.append(a) or open_source(*a, **k))
+    for each in (engine, stream):
+        monkeypatch.setattr(each, "open_source", lambda *a, **k: opened.append(a) or open_source(*a, **k))
     film = world.film(tmp_path / "film.mp4", world.RED)
     run(film, gallery, events=tmp_path / "events.jsonl")
     assert len(opened) == 1

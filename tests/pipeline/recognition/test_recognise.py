@@ -11,8 +11,8 @@ import pytest
 from gallery.types import Matches
 from pipeline.build import fingerprint
 from pipeline.config import DetectSettings, QualitySettings, Settings
-from pipeline.recognition.engine import for_stills
 from pipeline.recognition.recognise import Recogniser
+from pipeline.recognition.suited import for_stills
 from pipeline.tracking.shots import marked
 from pipeline.types import Frame, Image, Result, State
 

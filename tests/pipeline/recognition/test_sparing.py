@@ -13,9 +13,9 @@ from gallery.followed import Enrolled
 from pipeline.build import fingerprint
 from pipeline.config import DetectSettings, Settings
 from pipeline.detection.wary import WaryDetector
-from pipeline.recognition.engine import CLOSELY
 from pipeline.recognition.recognise import Recogniser
 from pipeline.recognition.sparing import Sparing, once_in
+from pipeline.recognition.stream import CLOSELY
 from pipeline.tracking.cadence import Every
 from pipeline.types import Detections, Frame, Image
 
