@@ -9,25 +9,20 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from gallery.address import is_server
 from gallery.errors import GalleryError
-from gallery.types import Merger
 from pipeline.api import Past, Portrait, Recog, State
 from pipeline.service.again import Again, by_run
 from pipeline.service.ids import new_id, now
 from pipeline.service.names import Names
 from pipeline.service.portraits import Keeper, Key
 from pipeline.service.problems import Problem
-from pipeline.service.said import Change, Correction, Said, find_event, read, write
-from pipeline.service.said import changes as changes_of
+from pipeline.service.said import Change, Correction, Said, find_event, known_name, read, set_event, write
 from pipeline.service.store import Store
+from pipeline.service.taking_back import TakingBack
 
 MOST_AGAIN = 2_000  # events, the newest, that are decided again
 SAID = "somebody said so"
@@ -54,9 +49,9 @@ class Corrections:
         """
         self._recog, self._store, self._names = recog, store, names
         self._again = Again(store, past, names)
+        self._taking_back = TakingBack(recog, store, names, told)
         self._keeper, self._told, self._source_name = keeper, told, source_name
         self._turn = threading.RLock()
-        self._looks_then: object = None  # of the gallery's file, when it was last asked for what was undone
 
     def deny(self, event: str, person: str) -> Correction:
         """Say that the face of an event is not a person: it is never called so again.
@@ -66,7 +61,7 @@ class Corrections:
             GalleryError, ServiceError: gallery or service cannot be written.
         """
         with self._turn:
-            row, name = self._event(event), self._name(person)
+            row, name = self._event(event), known_name(self._names, person)
             for each in self.said(event=event):
                 if each.kind == "is" and each.person == person and each.withdrawn is None:
                     gone = self.withdraw(each.id)  # what was said last holds
@@ -110,7 +105,7 @@ class Corrections:
         """
         with self._turn:
             rows = [self._event(each) for each in events]
-            called = self._name(person) if person is not None else str(name)
+            called = known_name(self._names, person) if person is not None else str(name)
             looks = self._looks([(row["run"], row["track"]) for row in rows])
             candidates = self._newest()
             with_faces = self._again.faces([(row["run"], row["track"]) for row in candidates])
@@ -176,9 +171,7 @@ class Corrections:
                 raise Problem(404, "no_such_correction", f"there is no correction {correction[:40]}")
             if row["withdrawn"] is not None:
                 raise Problem(409, "withdrawn_already", "this was taken back already")
-            if row["change"]:
-                self._take_back(row)
-            self._restore(row["id"])
+            self._taking_back.take_back(row)
             self._names.refresh()
             with self._store.reading() as connection:
                 row = connection.execute("SELECT * FROM corrections WHERE id = ?", (correction,)).fetchone()
@@ -191,26 +184,7 @@ class Corrections:
         microseconds if it has not.
         """
         with self._turn:
-            if (looks := _looks_of(self._recog.path)) == self._looks_then:
-                return 0
-            self._looks_then = looks
-            with self._store.reading() as connection:
-                rows = connection.execute(
-                    "SELECT id, change FROM corrections WHERE change AND withdrawn IS NULL"
-                ).fetchall()
-            if not rows:
-                return 0
-            try:
-                opened = self._recog.gallery()
-            except GalleryError:
-                self._looks_then = None  # tried again
-                raise
-            with opened as gallery:
-                undone = {each.id for each in gallery.log() if each.undone is not None}
-            gone = [row["id"] for row in rows if row["change"] in undone]
-            for each in gone:
-                self._restore(each)
-            return len(gone)
+            return self._taking_back.undone()
 
     def forget(self) -> None:
         """Delete corrections of events that are no more.
@@ -244,49 +218,9 @@ class Corrections:
         with self._store.writing() as connection:
             write(connection, made, change, marks)
             for each in changes:
-                self._set(connection, each.event, each.becomes, corrected=each.said)
+                set_event(connection, each.event, each.becomes, self._names, corrected=each.said)
         self._told([each.event for each in changes])
         return made
-
-    def _restore(self, correction: str) -> None:
-        """Give events back what they were before a correction, unless they are something else by now."""
-        mergers = self._mergers()
-
-        def today(said: Said) -> Said:  # of people who were made one since
-            return said if said.person is None else replace(said, person=_now_is(said.person, mergers))
-
-        with self._store.writing() as connection:
-            connection.execute("UPDATE corrections SET withdrawn = ? WHERE id = ?", (now(), correction))
-            changes = changes_of(connection, correction)
-            restored = []
-            for each in changes:
-                row = connection.execute("SELECT * FROM events WHERE id = ?", (each.event,)).fetchone()
-                if row is None or not today(Said.of(row)).same(today(each.becomes)):
-                    continue
-                still = connection.execute(
-                    "SELECT 1 FROM corrected JOIN corrections ON id = correction "
-                    "WHERE event = ? AND said AND withdrawn IS NULL", (each.event,)
-                ).fetchone()  # fmt: skip
-                self._set(connection, each.event, today(each.was), corrected=still is not None)
-                restored.append(each.event)
-        self._told(restored)
-
-    def _take_back(self, row: Any) -> None:
-        """Have the gallery forget what a correction added: by undo, or just that where more came since."""
-        marks = json.loads(row["marks"])
-        with self._recog.gallery() as gallery:
-            last = gallery.undoable()
-            if last is not None and last.id == row["change"]:
-                gallery.undo()
-                return
-            if any(each.id == row["change"] and each.undone is not None for each in gallery.log()):
-                return
-            if row["kind"] == "not":
-                gallery.withdraw(marks["face"])
-                return
-            name = self._name(_now_is(row["person"], gallery.mergers()))
-            theirs = {each.id for each in gallery.templates(name)}
-            gallery.set_aside(name, [each for each in marks["templates"] if each in theirs])
 
     def _looks(self, keys: Sequence[Key]) -> list[Portrait]:
         """The looks at some tracks, all of one person: with pictures, or else what the tape holds of them."""
@@ -297,32 +231,9 @@ class Corrections:
         flaw = "no picture of it was kept"
         return [Portrait(0.0, face, 1.0, None, flaw) for face in self._again.faces(keys).values()]
 
-    def _set(self, connection: Any, event: str, said: Said, corrected: bool) -> None:
-        name = None if said.person is None else self._names.name_of(said.person)
-        connection.execute(
-            "UPDATE events SET state = ?, person = ?, name = ?, confidence = ?, why = ?, corrected = ? "
-            "WHERE id = ?",
-            (said.state, said.person, name, said.confidence, said.why, corrected, event),
-        )
-
     def _seen(self, row: Any) -> str:
         """Where and when an event was, as templates tell it."""
         return f"{self._source_name(row['source'])}, {row['at'][:10]}"
-
-    def _name(self, person: str) -> str:
-        name = self._names.name_of(person)
-        if name is None:
-            raise Problem(404, "no_such_person", f"there is no person {person[:40]}", "body.person")
-        return name
-
-    def _mergers(self) -> Sequence[Merger]:
-        try:
-            with self._recog.gallery() as gallery:
-                return gallery.mergers()
-        except GalleryError:
-            if self._recog.present():
-                raise
-            return ()
 
     def _newest_template(self) -> int:
         try:
@@ -350,23 +261,3 @@ class Corrections:
             return connection.execute(
                 "SELECT * FROM events WHERE NOT corrected ORDER BY at DESC LIMIT ?", (MOST_AGAIN,)
             ).fetchall()
-
-
-def _now_is(person: str, mergers: Iterable[Merger]) -> str:
-    """The id of the person that somebody was merged into; their own if they were not."""
-    for each in mergers:
-        if str(each.person) == person and not each.undone:
-            person = str(each.into)
-    return person
-
-
-def _looks_of(gallery: Path) -> list[tuple[int, int]]:
-    """What the gallery's file and its log look like: another one, and something was written."""
-    if is_server(gallery):  # which cannot be looked at from outside: once a second counts as another
-        return [(int(time.monotonic()), 0)]
-    found = []
-    for each in (gallery, gallery.with_name(f"{gallery.name}-wal")):
-        with suppress(OSError):
-            about = each.stat()
-            found.append((about.st_mtime_ns, about.st_size))
-    return found

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.api import State
+from pipeline.service.names import Names
+from pipeline.service.problems import Problem
 from pipeline.service.store import Store
 
 
@@ -86,6 +88,32 @@ def write(connection: Any, made: Correction, change: int, marks: Mapping[str, An
         "INSERT INTO corrected VALUES (?, ?, ?, ?, ?)",
         [(made.id, each.event, each.said, _json(each.was), _json(each.becomes)) for each in made.changes],
     )
+
+
+def set_event(connection: Any, event: str, said: Said, names: Names, *, corrected: bool) -> None:
+    """Give an event a verdict.
+
+    Args:
+        corrected: somebody said it of this event; it is not decided again.
+    """
+    name = None if said.person is None else names.name_of(said.person)
+    connection.execute(
+        "UPDATE events SET state = ?, person = ?, name = ?, confidence = ?, why = ?, corrected = ? "
+        "WHERE id = ?",
+        (said.state, said.person, name, said.confidence, said.why, corrected, event),
+    )
+
+
+def known_name(names: Names, person: str) -> str:
+    """The name of a person.
+
+    Raises:
+        Problem: nobody has that id.
+    """
+    name = names.name_of(person)
+    if name is None:
+        raise Problem(404, "no_such_person", f"there is no person {person[:40]}", "body.person")
+    return name
 
 
 def find_event(store: Store, event: str) -> Any:
