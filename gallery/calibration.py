@@ -44,10 +44,11 @@ class TooFewError(GalleryError):
     """There are too few strangers for the claim; `needed` says how many it takes."""
 
     def __init__(self, target: float, strangers: int, needed: int) -> None:
-        self.needed = needed
+        self.needed, more = needed, needed - strangers
         super().__init__(
-            f"a false-positive rate of {target:.3g} cannot be claimed from {strangers} strangers; it takes "
-            f"{needed}: give {needed - strangers} more people with --strangers DIR, or a rate of "
+            f"a false-positive rate of {target:.3g} cannot be claimed from {strangers} "
+            f"{'stranger' if strangers == 1 else 'strangers'}; it takes {needed}: give {more} more "
+            f"{'person' if more == 1 else 'people'} with --strangers DIR, or a rate of "
             f"{least_target(strangers):.2%} or more"
         )
 

@@ -18,6 +18,7 @@ from pipeline.commands.options import (
     Overwrite,
 )
 from pipeline.outputs.places import Leaves, Use
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -122,12 +123,11 @@ def _tell(ended: Archived, out: Path) -> None:
     said += [f"{len(ended.before)} done before"] if ended.before else []
     said += [f"{len(ended.same)} of the same content as another"] if ended.same else []
     said += [f"{len(ended.failed)} failed"] if ended.failed else []
-    films = "1 film" if ended.films == 1 else f"{ended.films} films"
-    print(f"{films}: {', '.join(said)}; tapes and events are in {out}")
+    print(f"{counted(ended.films, 'film')}: {', '.join(said)}; tapes and events are in {out}")
     if ended.seconds and ended.frames:
-        times = ended.film_seconds / ended.seconds
+        times, frames = ended.film_seconds / ended.seconds, counted(ended.frames, "frame")
         print(
-            f"{_long(ended.film_seconds)} of film ({ended.frames} frames) in {_long(ended.seconds)}, "
+            f"{_long(ended.film_seconds)} of film ({frames}) in {_long(ended.seconds)}, "
             f"{times:.1f} times as fast as they play"
         )
     if ended.died:

@@ -17,6 +17,7 @@ from pipeline.commands.options import (
     Overwrite,
 )
 from pipeline.outputs.places import Use
+from pipeline.words import counted
 
 
 def bench(
@@ -82,7 +83,8 @@ def bench(
 
     lost = f", {values['dropped']} dropped" if live else ""
     print(
-        f"{values['frames']} frames in {values['seconds']:.1f} s, {values['fps']:.1f} a second{lost}; "
+        f"{counted(values['frames'], 'frame')} in {values['seconds']:.1f} s, "
+        f"{values['fps']:.1f} a second{lost}; "
         f"first after {values['first_frame_seconds']:.1f} s; at most {values['peak_memory_mib']:.0f} MiB"
     )
     table = Table("milliseconds", "median", "95 %")

@@ -18,6 +18,7 @@ from pipeline.commands.options import (
     Overwrite,
 )
 from pipeline.outputs.places import Use
+from pipeline.words import counted, counted_people
 
 if TYPE_CHECKING:
     from pipeline.identity.calibrate import Calibrated
@@ -153,7 +154,8 @@ def cohort(
     if as_json:
         print_json({"out": str(path), "people": count, "faces": len(made.people), "source": made.source})
     else:
-        print(f"{path}: {len(made.people)} faces of {count} people ({made.source})")
+        faces, named = counted(len(made.people), "face"), counted_people(count)
+        print(f"{path}: {faces} of {named} ({made.source})")
 
 
 def parse_share(text: str) -> float:
@@ -197,14 +199,16 @@ def _tell(
         )  # fmt: skip
         return
     print(f"{'would be stored' if dry_run else 'stored'}: {claim}")
-    print(f"threshold {claim.distance:.3f}; {claim.named} of {claim.strangers} strangers tried are within it")
-    print(f"strangers: {source}" + (f"; {own} people in your {photos} photos" if photos else ""))
+    tried = counted(claim.strangers, "stranger")
+    print(f"threshold {claim.distance:.3f}; {claim.named} of {tried} tried are within it")
+    yours = f"; {counted_people(own)} in your {counted(photos, 'photo')}" if photos else ""
+    print(f"strangers: {source}{yours}")
     if least is None:
         print("nobody has two photos, so how many of the enrolled are recognised cannot be said")
     else:
         print(
-            f"of {claim.tried} photos, each tried against the person's others, {claim.recognised} are "
-            f"recognised ({claim.recognised / claim.tried:.1%}; at least {least:.1%}, "
+            f"of {counted(claim.tried, 'photo')}, each tried against the person's others, "
+            f"{claim.recognised} are recognised ({claim.recognised / claim.tried:.1%}; at least {least:.1%}, "
             f"{claim.confidence:.0%} sure)"
         )
     for overlap in made.overlaps:

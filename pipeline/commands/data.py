@@ -9,6 +9,7 @@ import typer
 
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, DetectorFile
 from pipeline.outputs.places import Leaves, Use
+from pipeline.words import counted, counted_people
 
 if TYPE_CHECKING:
     from siamese.lfw.archive import Lfw
@@ -42,7 +43,7 @@ def lfw(
     """Bring Labeled Faces in the Wild: from your archive, or by download (about 110 MB). Done once."""
     found = _prepare(root, archive, protocol)
     done = "complete" if found.fresh else "already complete, nothing to do"
-    print(f"{found.root}: {found.images:,} images of {found.people:,} people, {done}")
+    print(f"{found.root}: {counted(found.images, 'image')} of {counted_people(found.people)}, {done}")
 
 
 def bring_lfw(root: Path, archive: Path | None, yes: bool) -> None:
@@ -112,7 +113,8 @@ def align(
         )
     missed = int((~crops.found).sum())
     print(
-        f"{target}: {len(crops):,} faces aligned; in {missed} images none was found, their centre stands in"
+        f"{target}: {counted(len(crops), 'face')} aligned; in {counted(missed, 'image')} none was found, "
+        f"{'its' if missed == 1 else 'their'} centre stands in"
     )
 
 
@@ -173,8 +175,8 @@ def wild(
         return
     for part, counts in made["sets"].items():
         print(
-            f"{out / part}: {counts['faces']:,} faces, of {counts['people']:,} people with names and "
-            f"{counts['strangers']:,} strangers"
+            f"{out / part}: {counted(counts['faces'], 'face')}, of {counted_people(counts['people'])} "
+            f"with names and {counted(counts['strangers'], 'stranger')}"
         )
     for what, count in made.items():
         if "left out" in what:
@@ -207,7 +209,7 @@ def triplets(
             root / FOLDER, out, count, seed, people=people,
             progress=lambda done, total: display.update(task, completed=done, total=total),
         )  # fmt: skip
-    print(f"{out}: {made:,} rows in anchor, positive and negative")
+    print(f"{out}: {counted(made, 'row')} in anchor, positive and negative")
 
 
 def collect(

@@ -14,6 +14,7 @@ from pipeline.errors import SourceError
 from pipeline.outputs.ledger import Ledger
 from pipeline.outputs.video import ImageSink
 from pipeline.types import Image
+from pipeline.words import counted, counted_people
 
 SHEET_MOST = 600  # pictures on a contact sheet
 EXAMPLES = 20  # people listed for each kind of trouble
@@ -59,9 +60,10 @@ class Report:
             for outcome in person.outcomes:
                 print(f"{outcome.origin}: {_said(outcome)}")
         if not person.usable:
-            raise SourceError(
-                f"none of the {len(person.outcomes)} photos of {person.name} can be used; nothing was stored"
-            )
+            photos = len(person.outcomes)
+            which = f"none of the {photos:,} photos" if photos != 1 else "the only photo"
+            used = "can be used" if photos != 1 else "cannot be used"
+            raise SourceError(f"{which} of {person.name} {used}; nothing was stored")
         if not self._as_json:
             print(f"{person.name}: {self._sum(person)}; {self._where(enrolled)}")
             _tell(calibrated)
@@ -104,9 +106,10 @@ class Report:
             rate = f", {photos / seconds:.0f} a second" if photos else ""
             stored = "would be stored" if self._dry_run else "stored"
             print(
-                f"{usable} of {len(self._people)} people and {count[Verdict.ACCEPTED]} of {photos} photos "
-                f"{stored}, {count[Verdict.DUPLICATE]} already there, {count[Verdict.HELD]} held back, "
-                f"{count[Verdict.REJECTED]} rejected, in {seconds:.1f} s{rate}; {self._where(enrolled)}"
+                f"{usable} of {counted_people(len(self._people))} and {count[Verdict.ACCEPTED]} of "
+                f"{counted(photos, 'photo')} {stored}, {count[Verdict.DUPLICATE]} already there, "
+                f"{count[Verdict.HELD]} held back, {count[Verdict.REJECTED]} rejected, "
+                f"in {seconds:.1f} s{rate}; {self._where(enrolled)}"
             )
             _tell(calibrated)
         if not usable:
@@ -133,7 +136,7 @@ class Report:
 
     def _sum(self, person: Enrolment) -> str:
         said = "would be stored" if self._dry_run else "stored"
-        parts = [f"{person.count(Verdict.ACCEPTED)} of {len(person.outcomes)} photos {said}"]
+        parts = [f"{person.count(Verdict.ACCEPTED)} of {counted(len(person.outcomes), 'photo')} {said}"]
         if again := person.count(Verdict.DUPLICATE):
             parts.append(f"{again} already there")
         if held := person.count(Verdict.HELD):
@@ -141,7 +144,7 @@ class Report:
         return ", ".join(parts)
 
     def _where(self, enrolled: int) -> str:
-        return f"{'1 person' if enrolled == 1 else f'{enrolled} people'} in {self.gallery}"
+        return f"{counted_people(enrolled)} in {self.gallery}"
 
     def _keep_pictures(self, person: Enrolment, captions: list[str]) -> None:
         if self._sheet is None:

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderFile, GalleryFile, Name
 from pipeline.outputs.places import Use
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.outputs.forget import Known, Receipt
@@ -63,7 +64,7 @@ def forget(
             from pipeline.service.forgetting import forget_in_store, unreadable
 
             if count := unreadable(recog.path, known.dimension):
-                groups = _count(count, "group")
+                groups = counted(count, "group")
                 why = f"{groups} of faces put aside with another model, not searched: take theirs back"
                 aside.append(Left("decisions", str(store_path(recog.path)), why))
             return forget_in_store(
@@ -94,20 +95,20 @@ def forget(
 def _tell(receipt: Receipt) -> None:
     done = "deleted" if receipt.done else "would be deleted"
     print(f"{receipt.name}: {'forgotten' if receipt.done else 'nothing was changed'}, {receipt.at}")
-    embeddings = _count(receipt.templates, "embedding")
-    print(f"gallery     {receipt.gallery}: {embeddings}, {_count(receipt.crops, 'crop')} {done}")
+    embeddings = counted(receipt.templates, "embedding")
+    print(f"gallery     {receipt.gallery}: {embeddings}, {counted(receipt.crops, 'crop')} {done}")
     if receipt.done and not receipt.rewritten and not any(each.kind == "server" for each in receipt.others):
         print("            another program is using it: the bytes are wiped when it is next opened")
     if receipt.tries:
-        print(f"recog auth  {_count(receipt.tries, 'failure')} {done}")
+        print(f"recog auth  {counted(receipt.tries, 'failure')} {done}")
     for tape in receipt.tapes:
-        found = f"{_count(tape.looks, 'look')} of {_count(tape.tracks, 'track')}"
+        found = f"{counted(tape.looks, 'look')} of {counted(tape.tracks, 'track')}"
         print(f"tape        {tape.tape}: {found} {done}")
     for file in receipt.events:
-        pictures = f" with {_count(file.thumbnails, 'thumbnail')}" if file.thumbnails else ""
-        print(f"events      {file.path}: {_count(file.events, 'event')}{pictures} {done}")
+        pictures = f" with {counted(file.thumbnails, 'thumbnail')}" if file.thumbnails else ""
+        print(f"events      {file.path}: {counted(file.events, 'event')}{pictures} {done}")
     for folder in receipt.snapshots:
-        print(f"snapshots   {folder.folder}: {_count(folder.pictures, 'picture')} {done}")
+        print(f"snapshots   {folder.folder}: {counted(folder.pictures, 'picture')} {done}")
     for what, count in receipt.elsewhere.items():
         if count:
             print(f"service     {what}: {count} {done}")
@@ -119,7 +120,3 @@ def _tell(receipt: Receipt) -> None:
         print("out of reach:")
         for each in receipt.others:
             print(f"    {each.kind:<10}  {each.where}: {each.why}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number} {what}s"

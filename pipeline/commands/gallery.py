@@ -17,6 +17,7 @@ from pipeline.commands import (
 )
 from pipeline.commands.options import AsJson, GalleryFile, Name, Overwrite, PhotoNumbers
 from pipeline.outputs.places import Use
+from pipeline.words import counted
 
 app = typer.Typer(help="See, correct and look after who is enrolled.", no_args_is_help=True)
 
@@ -127,7 +128,7 @@ def merge(
     with Gallery.open(gallery_path(gallery), None, None) as opened:
         merged = opened.merge(name, into)
     again = f"; {merged.duplicates} were there already" if merged.duplicates else ""
-    print(f"{name} is now {into}, with {merged.moved} more photos{again}")
+    print(f"{name} is now {into}, with {counted(merged.moved, 'more photo')}{again}")
 
 
 @app.command("aside")
@@ -153,7 +154,7 @@ def aside(
         print_json({"name": name, "aside": not back, "photos": changed, "searched": left})
         return
     done = "brought back" if back else "set aside"
-    print(f"{name}: {changed} {done}; recognised by {left} of {len(ids)} photos")
+    print(f"{name}: {changed} {done}; recognised by {left} of {counted(len(ids), 'photo')}")
 
 
 app.command("remove")(gallery_remove.remove)

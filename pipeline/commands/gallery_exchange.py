@@ -11,6 +11,7 @@ import typer
 
 from pipeline.commands.options import AsJson, Assignments, ConfigFile, EmbedderFile, GalleryFile, Overwrite
 from pipeline.outputs.places import Use
+from pipeline.words import counted, counted_people
 
 if TYPE_CHECKING:
     from gallery import Gallery
@@ -113,7 +114,8 @@ def import_(
         )  # fmt: skip
         return
     again = f"; {added.duplicates} were there already" if added.duplicates else ""
-    print(f"{path}: {added.stored} photos of {len(found.people)} people imported{again}")
+    photos, people = counted(added.stored, "photo"), counted_people(len(found.people))
+    print(f"{path}: {photos} of {people} imported{again}")
     if calibrated:
         print(calibrated)
 

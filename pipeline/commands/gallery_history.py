@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import AsJson, GalleryFile
+from pipeline.words import counted, counted_people
 
 if TYPE_CHECKING:
     from gallery import Change
@@ -69,12 +70,14 @@ def stats(gallery: GalleryFile = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(figures)
         return
-    print(f"{path}: {counts.people:,} people, {counts.templates:,} photos, {counts.crops:,} with a kept crop")
+    held = f"{counted_people(counts.people)}, {counted(counts.templates, 'photo')}"
+    print(f"{path}: {held}, {counts.crops:,} with a kept crop")
     print(f"model: {counts.fingerprint}, embeddings of {counts.dimension}")
     if counts.denials:
-        print(f"denied: {counts.denials:,} looks of which somebody said whose they are not")
+        whose = "whose it is not" if counts.denials == 1 else "whose they are not"
+        print(f"denied: {counted(counts.denials, 'look')} of which somebody said {whose}")
     for name, count in counts.detectors.items():
-        print(f"detector: {name or 'not recorded'}, {count:,} photos")
+        print(f"detector: {name or 'not recorded'}, {counted(count, 'photo')}")
     print(f"file: {counts.size / 1e6:,.1f} MB, of which {counts.undo / 1e6:,.1f} MB to undo with")
     print(f"changes: {counts.changes:,}; see them with: recog gallery log")
 
@@ -82,7 +85,7 @@ def stats(gallery: GalleryFile = None, as_json: AsJson = False) -> None:
 def describe(change: Change) -> str:
     """A change in words."""
     who = change.person or "somebody removed since"
-    photos = "1 photo" if change.count == 1 else f"{change.count} photos"
+    photos = counted(change.count, "photo")
     match change.action:
         case "rename":
             return f"renamed {who} to {change.other}" if change.undone is None else f"renamed {who}"

@@ -18,6 +18,7 @@ from pipeline.commands.options import (
     PhotoNumbers,
 )
 from pipeline.outputs.places import Use
+from pipeline.words import counted
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -72,7 +73,7 @@ def remove(
              "tapes": [asdict(each) | {"tape": str(each.tape)} for each in purged]}
         )  # fmt: skip
         return
-    whole = f"removed with {_photos(removed.templates)}" if wanted is None else "photos removed"
+    whole = f"removed with {counted(removed.templates, 'photo')}" if wanted is None else "photos removed"
     print(f"{name}: {whole}")
     print(f"gallery     {path}")
     print(f"at          {at}")
@@ -85,14 +86,9 @@ def remove(
     else:
         print("another program is using the gallery: the bytes are wiped when it is next opened")
     for each in purged:
-        looks = "1 look" if each.looks == 1 else f"{each.looks} looks"
-        tracks = "1 track" if each.tracks == 1 else f"{each.tracks} tracks"
+        looks, tracks = counted(each.looks, "look"), counted(each.tracks, "track")
         found = f"{looks} of {tracks} deleted" if each.looks else "nothing of them found"
         print(f"tape        {each.tape}: {found}, the file rewritten")
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count} photos"
 
 
 def _purge(name: str, tapes: list[Path], path: Path, settings: Settings) -> list[Purged]:

@@ -16,6 +16,7 @@ from pipeline.commands.options import (
     gallery_place,
 )
 from pipeline.outputs.places import Use
+from pipeline.words import counted, counted_people
 
 
 def check(
@@ -46,8 +47,7 @@ def check(
     for finding in findings:
         print(f"{finding.kind}: {finding.text}")
         print(f"    {finding.advice}")
-    count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
-    print(f"{count}; nothing was changed" if findings else "nothing found")
+    print(f"{counted(len(findings), 'finding')}; nothing was changed" if findings else "nothing found")
 
 
 def migrate(
@@ -93,12 +93,14 @@ def migrate(
     else:
         would = "would be " if dry_run else ""
         print(f"{path}: from {planned.before} to {planned.after}")
-        print(f"{len(planned.embeddable)} photos {would}embedded again from their crops")
+        from_crops = "its crop" if len(planned.embeddable) == 1 else "their crops"
+        print(f"{counted(len(planned.embeddable), 'photo')} {would}embedded again from {from_crops}")
         if planned.missing:
             fate = "left out" if leave_out or done else "in the way, unless --leave-out is given"
-            print(f"{len(planned.missing)} photos without a kept crop {would}{fate}")
+            print(f"{counted(len(planned.missing), 'photo')} without a kept crop {would}{fate}")
         if planned.denied or planned.denied_missing:
-            again = f"{len(planned.denied)} looks of whom somebody is not {would}embedded again"
+            looks = counted(len(planned.denied), "look")
+            again = f"{looks} of whom somebody is not {would}embedded again"
             print(
                 again
                 + (f", {planned.denied_missing} without a crop left out" if planned.denied_missing else "")
@@ -135,7 +137,8 @@ def backup(
             {"gallery": str(path), "backup": str(file), "people": people, "photos": photos, "bytes": size}
         )
         return
-    print(f"written: {file}, {people:,} people, {photos:,} photos, {size / 1e6:,.1f} MB; read back and whole")
+    held = f"{counted_people(people)}, {counted(photos, 'photo')}"
+    print(f"written: {file}, {held}, {size / 1e6:,.1f} MB; read back and whole")
     guarded = "encrypted as the gallery is" if is_sealed(file) else "not encrypted: keep it to yourself"
     print(f"it is {guarded}; how to restore it: docs/gallery.md")
     if is_server(path):
@@ -170,4 +173,5 @@ def copy(
     if as_json:
         print_json({"from": str(one), "to": str(other), "people": people, "photos": photos})
         return
-    print(f"copied: {people:,} people, {photos:,} photos, from {one} to {other}")
+    held = f"{counted_people(people)}, {counted(photos, 'photo')}"
+    print(f"copied: {held}, from {one} to {other}")

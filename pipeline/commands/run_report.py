@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.words import counted
+
 if TYPE_CHECKING:
     from pipeline.outputs.outputs import Outputs
     from pipeline.recognition.engine import Ended
@@ -41,8 +43,7 @@ def report(ended: Ended, out: Path | None, events: Path | None) -> None:
     values = ended.summary.as_dict()
     rate = f", {values['fps']:.1f} frames a second" if values["fps"] else ""
     lost = f", {ended.dropped} dropped" if ended.dropped else ""
-    frames = "1 frame" if values["frames"] == 1 else f"{values['frames']} frames"
-    print(f"{frames} in {values['seconds']:.1f} s{rate}{lost}")
+    print(f"{counted(values['frames'], 'frame')} in {values['seconds']:.1f} s{rate}{lost}")
     if values["people"]:
         from rich.console import Console
         from rich.table import Table

@@ -13,6 +13,7 @@ from gallery.opening import present
 from pipeline import build
 from pipeline.config import Settings
 from pipeline.doctor.finding import Finding
+from pipeline.words import counted_people
 
 
 def gallery(path: Path | None, settings: Settings) -> Iterator[Finding]:
@@ -29,9 +30,7 @@ def gallery(path: Path | None, settings: Settings) -> Iterator[Finding]:
     with closing(build.people(file, embedder)) as people:
         judge = build.judge(people, embedder, settings)
         count = judge.people_count
-        yield Finding(
-            "gallery", "ok", f"{file} is whole, with {count} {'person' if count == 1 else 'people'}"
-        )
+        yield Finding("gallery", "ok", f"{file} is whole, with {counted_people(count)}")
         if (why := judge.nobody_why()) is not None:
             yield Finding("gallery", "mend", why)
         elif (claim := judge.claimed()) is not None:

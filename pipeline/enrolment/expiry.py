@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from gallery import Gallery
+from pipeline.words import counted_people
 
 _log = logging.getLogger(__name__)
 
@@ -26,5 +27,5 @@ def expire(people: Gallery, days: float, now: datetime | None = None) -> list[st
     for name in gone:
         people.remove(name)
     if gone:
-        _log.info("%d people left the gallery: last enrolled more than %g days ago", len(gone), days)
+        _log.info("%s left the gallery: last enrolled more than %g days ago", counted_people(len(gone)), days)
     return gone

@@ -19,6 +19,7 @@ from pipeline.faces.choose import Pick, subjects
 from pipeline.faces.examine import the_one
 from pipeline.faces.groups import groups
 from pipeline.types import Floats, Frame, Image, Ints
+from pipeline.words import counted
 
 INTERVAL = 0.2  # seconds between frames that are looked at
 MOST_SEEN = 600  # frames looked at; a longer film is looked at less densely as it goes on
@@ -71,8 +72,8 @@ def from_film(
         looks.append(Look(frame.seconds, face.crops[0], float(face.quality.score()[0])))
     if pick is None and crowded > max(1, STRAY * seen):
         raise SourceError(
-            f"{name}: several faces in {crowded} of {seen} frames; say which with --pick largest, center or "
-            "a number from the left, or cut the film to one person"
+            f"{name}: several faces in {crowded} of {counted(seen, 'frame')}; say which with --pick largest, "
+            "center or a number from the left, or cut the film to one person"
         )
     if not looks:
         return [rejected(name, max(set(reasons), key=reasons.count) if reasons else "no face found")]

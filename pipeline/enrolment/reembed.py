@@ -12,6 +12,7 @@ from gallery.types import Floats
 from pipeline.faces import align
 from pipeline.progress import Report, unheard
 from pipeline.protocols import Embedder
+from pipeline.words import counted
 
 BATCH = 32
 
@@ -73,10 +74,13 @@ def migrate(
     """
     lost = len(planned.missing) + planned.denied_missing
     if lost and not leave_out:
-        what = "photos" if planned.missing else "looks that somebody was said not to be"
+        what = counted(lost, "photo" if planned.missing else "look")
+        if not planned.missing:
+            what += " that somebody was said not to be"
+        has, them = ("has", "it") if lost == 1 else ("have", "them")
         raise GalleryError(
-            f"{lost} {what} in {gallery.path} have no kept crop to embed again; leave them "
-            "out with --leave-out (undo brings them back), or enroll them again afterwards"
+            f"{what} in {gallery.path} {has} no kept crop to embed again; leave {them} "
+            f"out with --leave-out (undo brings {them} back), or enroll {them} again afterwards"
         )
     embeddings: dict[int, Floats] = {}
     for start in range(0, len(planned.embeddable), BATCH):

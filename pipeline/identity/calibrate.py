@@ -22,6 +22,7 @@ from gallery.pooled import pool
 from pipeline.faces.groups import groups
 from pipeline.identity.guarantee import KEY, Guarantee, lapsed, stored
 from pipeline.types import Bools, Floats, Ints
+from pipeline.words import counted_people
 from siamese.calibration import Calibration
 from siamese.cohort import Cohort
 
@@ -179,7 +180,7 @@ def renew(gallery: Gallery, cohort: Cohort | None, copy: float) -> str:
         made = calibrate_again(gallery, cohort, copy)
     except TooFewError as error:
         return f"{why} ({error})"
-    return "" if made is None else f"calibrated again for {made.people} people: {made}"
+    return "" if made is None else f"calibrated again for {counted_people(made.people)}: {made}"
 
 
 def add_strangers(gallery: Gallery, faces: Sequence[Floats], calibration: Calibration) -> int:

@@ -21,6 +21,7 @@ from gallery.pooled import Pooled
 from pipeline.config import EvidenceSettings
 from pipeline.faces.assignment import pairs
 from pipeline.types import UNDECIDED, Floats, Identity, State
+from pipeline.words import counted, counted_people
 
 
 def posterior(ratios: ArrayLike, people: int) -> tuple[np.ndarray, np.ndarray]:
@@ -189,18 +190,17 @@ def judge(
     best = max(chance, key=lambda each: chance[each], default=None)
     if looks < settings.min_looks:
         probability = float(chance[best]) if best else 0.0
-        return Identity(State.UNDECIDED, None, probability, looks, f"{looks} of {settings.min_looks} looks")
+        why = f"{looks} of {counted(settings.min_looks, 'look')}"
+        return Identity(State.UNDECIDED, None, probability, looks, why)
     stands = before.state is State.NAMED and before.name == name
     enough = settings.keep if stands else 1 - settings.target_fpir
     if name is not None and name == best and chance[name] >= enough:
-        enrolled = "1 person" if people == 1 else f"{people} people"
-        seen = "1 look" if looks == 1 else f"{looks} looks"
-        why = f"evidence {ratios[name]:.1f} over {seen}, {enrolled} enrolled"
+        seen = f"over {counted(looks, 'look')}, {counted_people(people)} enrolled"
+        why = f"evidence {ratios[name]:.1f} {seen}"
         return Identity(State.NAMED, name, float(chance[name]), looks, why)
     if nobody >= (settings.keep if before.state is State.UNKNOWN else settings.unknown_at):
-        return Identity(
-            State.UNKNOWN, None, float(nobody), looks, f"nobody enrolled is near, over {looks} looks"
-        )
+        why = f"nobody enrolled is near, over {counted(looks, 'look')}"
+        return Identity(State.UNKNOWN, None, float(nobody), looks, why)
     if best is not None and best != name and ratios[best] > 0:  # without evidence nobody is left to anybody
         return Identity(State.UNDECIDED, None, float(chance[best]), looks, f"{best} is another face here")
     probability = float(chance[best]) if best else 0.0

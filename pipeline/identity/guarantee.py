@@ -19,6 +19,7 @@ from gallery.types import Matches
 from pipeline.config import EvidenceSettings
 from pipeline.identity.evidence import bound
 from pipeline.protocols import Notes
+from pipeline.words import counted_people
 from siamese.calibration import Calibration
 
 KEY = "calibration"  # of the notes in the gallery
@@ -66,7 +67,7 @@ class Guarantee:
     def __str__(self) -> str:
         return (
             f"at most {100 * self.target:.3g}% of strangers are given a name "
-            f"({self.confidence:.0%} sure, from {self.strangers} strangers and {self.people} people)"
+            f"({self.confidence:.0%} sure, from {self.strangers} strangers and {counted_people(self.people)})"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -113,9 +114,11 @@ def lapsed(people: Notes) -> str | None:
     claim = stored(people)
     if claim is None or not is_due(claim, people):
         return None
+    changed = _changed(claim, people)
     return (
-        f"the calibration is for {_counted(claim.people)}, and {_counted(_changed(claim, people))} were "
-        "enrolled or changed since, so it is neither used nor claimed; renew it with: recog calibrate"
+        f"the calibration is for {counted_people(claim.people)}, and {counted_people(changed)} "
+        f"{'was' if changed == 1 else 'were'} enrolled or changed since, so it is neither used nor claimed; "
+        "renew it with: recog calibrate"
     )
 
 
@@ -128,8 +131,8 @@ def too_many(people: int, calibration: Calibration, settings: EvidenceSettings) 
         return None
     most = math.floor(math.exp(calibration.ceiling) * settings.target_fpir / (1 - settings.target_fpir))
     return (
-        f"nobody will be named: {people:,} people are enrolled, and without a calibration the model can keep "
-        f"strangers out of {most:,} at most; run: recog calibrate"
+        f"nobody will be named: {counted_people(people)} {'is' if people == 1 else 'are'} enrolled, and "
+        f"without a calibration the model can keep strangers out of {most:,} at most; run: recog calibrate"
     )
 
 
@@ -143,7 +146,3 @@ def _changed(claim: Guarantee, people: Notes) -> int:
     if claim.newest is None:
         return max(people.people_count - claim.people, 0)
     return people.changed_since(claim.newest)
-
-
-def _counted(people: int) -> str:
-    return "1 person" if people == 1 else f"{people:,} people"

@@ -26,6 +26,7 @@ from typing import Any
 
 from pipeline.errors import SinkError
 from pipeline.sources.streams import shown_address
+from pipeline.words import counted
 
 CAPACITY = 1024  # events that wait at most
 PASSWORD = "RECOG_MQTT_PASSWORD"  # noqa: S105 (the name of the variable)
@@ -340,5 +341,6 @@ class Broker:
             trouble, self._trouble = self._trouble, ""
             lost, self._told_of = self.dropped - self._told_of, self.dropped
         if trouble:
-            meanwhile = f"; {lost} events were dropped meanwhile" if lost else ""
+            dropped = f"{counted(lost, 'event')} {'was' if lost == 1 else 'were'} dropped"
+            meanwhile = f"; {dropped} meanwhile" if lost else ""
             self._report(f"{self._name} takes events again{meanwhile}")

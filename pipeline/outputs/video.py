@@ -189,7 +189,7 @@ class VideoSink(OutputFile):
             self._keep_despite_error = True
             raise SinkError(
                 f"disk full: only {free / 2**20:.0f} MiB left where {self._shown} is written; "
-                f"the first {self.frames} frames are kept"
+                f"the first {'frame is' if self.frames == 1 else f'{self.frames:,} frames are'} kept"
             )
 
 

@@ -164,7 +164,7 @@ class Webhook:
                 if self._failing:
                     self._failing = False
                     lost, self._told_of = self.dropped - self._told_of, self.dropped
-                    meanwhile = f"; {lost} were dropped meanwhile" if lost else ""
+                    meanwhile = f"; {lost} {'was' if lost == 1 else 'were'} dropped meanwhile" if lost else ""
                     self._report(f"{self._name} takes events again{meanwhile}")
             with self._changed:
                 self._in_flight = False

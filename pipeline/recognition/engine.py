@@ -23,6 +23,7 @@ from pipeline.outputs.window import Window, can_show
 from pipeline.progress import Progress, Report, silent, unheard
 from pipeline.recognition.stream import Models, Stream
 from pipeline.sources.open import open_source
+from pipeline.words import counted
 from siamese.interrupt import stop_requested
 
 _log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def recognise(
             except KeyboardInterrupt:
                 interrupted = True  # what has been written so far is finished below, and stays playable
             except GalleryError as error:
-                lost = f"{error}; ended after {opened.summary.frames} frames"
+                lost = f"{error}; ended after {counted(opened.summary.frames, 'frame')}"
             opened.finish()
         interrupted = interrupted or asked.is_set()
         code = asked.exit_code or (130 if interrupted else 0)

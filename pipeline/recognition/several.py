@@ -27,6 +27,7 @@ from pipeline.sources.base import Source
 from pipeline.sources.live import Live
 from pipeline.sources.open import open_source
 from pipeline.types import Image
+from pipeline.words import counted
 from siamese.interrupt import StopRequest, stop_requested
 
 _log = logging.getLogger(__name__)
@@ -220,7 +221,7 @@ class _Run:
                         if image is not None and self._shown:
                             show(image)
                 except (SourceError, GalleryError) as error:
-                    lost = f"{error}; ended after {opened.summary.frames} frames"
+                    lost = f"{error}; ended after {counted(opened.summary.frames, 'frame')}"
                 opened.finish()
         except SinkError as error:  # the disk of this one may be full: the others may have another disk
             lost = f"{source.name}: {error}"

@@ -10,6 +10,7 @@ from pipeline.sources.base import Source
 from pipeline.sources.clock import BROADCAST_GAP, GAP, MediaClock
 from pipeline.sources.decoder import Decoder, Picture
 from pipeline.types import Frame
+from pipeline.words import counted
 
 TOLERANCE = 0.05  # containers estimate their length; an end that lacks less than this share is no complaint
 
@@ -54,8 +55,8 @@ class Film(Source):
         """Say what could not be read. A film whose frames are all there has its end, whatever it claims."""
         expected = self.frame_count
         if not self._decoder.is_whole(TOLERANCE) and (expected is None or frames < expected):
-            count = f"{frames} of about {expected} frames" if expected else f"{frames} frames"
-            self.complaint = f"{self.name} is damaged or cut short: {count} could be read"
+            of = f"{frames} of about {counted(expected, 'frame')}" if expected else counted(frames, "frame")
+            self.complaint = f"{self.name} is damaged or cut short: {of} could be read"
         if damaged := self._decoder.damaged:
             places = "1 damaged place was" if damaged == 1 else f"{damaged} damaged places were"
             self.remark = f"{self.name}: {places} concealed or skipped"

@@ -16,6 +16,7 @@ from pipeline.errors import SourceError, UnreachableError
 from pipeline.sources.base import Source
 from pipeline.sources.watchdog import Condition, Watchdog
 from pipeline.types import Frame, Image
+from pipeline.words import counted
 
 _EVERY = 16  # rows of a picture between two that are compared
 
@@ -157,7 +158,7 @@ class Live(Source):
         if self._halted.is_set():
             return None
         if self.condition.up:
-            self._watchdog.lost(self._stood or f"was lost after {frames} frames")
+            self._watchdog.lost(self._stood or f"was lost after {counted(frames, 'frame')}")
         while (pause := self._watchdog.pause()) is not None and not self._halted.wait(pause):
             if (image := self._reach()) is not None:
                 self._watchdog.back()

@@ -52,5 +52,7 @@ class Photos(Source):
         if not errors:
             return
         if len(errors) == len(self._paths):
+            if len(errors) == 1:
+                raise SourceError(f"the only picture cannot be read: {errors[0]}")
             raise SourceError(f"none of the {len(errors)} pictures can be read; the first: {errors[0]}")
         self.complaint = f"{len(errors)} of {len(self._paths)} pictures left out; the first: {errors[0]}"

@@ -28,6 +28,7 @@ from pipeline.sources.images import read_plain
 from pipeline.tapes.replay import decide
 from pipeline.tapes.tape import Tape
 from pipeline.types import UNDECIDED, Identity, Image, State
+from pipeline.words import counted
 
 WIDTH = 960  # pixels of a card
 SHOWN_PEOPLE, SHOWN_LOOKS = 4, 60
@@ -135,7 +136,7 @@ def sentences(why: Explanation) -> list[str]:
         f"{event['id']}: {event['event']}, {said.get(event['event'], event.get('name') or 'no verdict')}",
         f"{event['source']}, track {event['track']}, at {event['seconds']:.1f} s",
         f"decided again now: {now}, probability {min(identity.confidence, 0.999):.1%} ({identity.why})",
-        f"a name needs {why.needed:.1%}; {len(why.llrs)} looks, "
+        f"a name needs {why.needed:.1%}; {counted(len(why.llrs), 'look')}, "
         f"the best of quality {why.qualities[best]:.2f} at {why.seconds[best]:.1f} s",
     ]
     near = (

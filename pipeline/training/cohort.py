@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.config import Settings
 from pipeline.errors import SinkError, SourceError
 from pipeline.progress import Progress, silent
+from pipeline.words import counted_people
 from siamese.cohort import Cohort, write
 from siamese.crops import read
 from siamese.errors import DataError
@@ -64,7 +65,7 @@ def build_cohort(
     crops = lfw_crops(root, settings, progress)
     found = crops.rows(np.flatnonzero(crops.found)).of_people(kept).at_most(IMAGES)
     if not len(found):
-        raise DataError(f"none of the {len(chosen)} people is left for a cohort")
+        raise DataError(f"of {counted_people(len(chosen))} nobody is left for a cohort")
     who = "named in a file" if people is not None else "held out for validation"
     sets = [found, *(read(folder) for folder in also)]
     sets = [each.rows(np.flatnonzero(each.found)).at_most(IMAGES) for each in sets]

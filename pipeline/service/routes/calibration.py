@@ -11,6 +11,7 @@ from pipeline.service.deps import ServiceDep, admin, viewer
 from pipeline.service.jobs import Handle
 from pipeline.service.routes.jobs import Job, accepted
 from pipeline.service.service import Service
+from pipeline.words import counted_people
 
 router = APIRouter(prefix="/calibration", tags=["calibration"])
 
@@ -63,7 +64,7 @@ def get_calibration(service: ServiceDep) -> Calibration:
         state, sentence = "outgrown", f"{trust.lapsed[:1].upper()}{trust.lapsed[1:].partition(';')[0]}."
     elif trust.too_many is not None:
         state, sentence = "too_many", (
-            f"With {trust.people:,} people enrolled nobody is named until the gallery is calibrated."
+            f"With {counted_people(trust.people)} enrolled nobody is named until the gallery is calibrated."
         )  # fmt: skip
     else:
         state, sentence = "none", (

@@ -18,6 +18,7 @@ from pipeline.service.paging import CursorParam, LimitParam, cursor, place
 from pipeline.service.problems import Problem
 from pipeline.service.service import Service
 from pipeline.service.sightings import SELECT, as_event
+from pipeline.words import counted
 
 router = APIRouter(prefix="/events", tags=["events"], dependencies=[viewer])
 _PRIVATE = {"cache-control": "private, no-store"}
@@ -200,7 +201,7 @@ def _explained(service: Service, event: str) -> Explanation:
 
 def _sentence(why: Explanation) -> str:
     identity, looks, needed = why.identity, len(why.llrs), f"{why.needed:.1%}"
-    seen = "1 look" if looks == 1 else f"{looks} looks"
+    seen = counted(looks, "look")
     nearest = why.candidates[0].name if why.candidates else None
     if identity.state is State.NAMED:
         sure = f"{min(identity.confidence, 0.999):.1%}"  # rounding must not claim certainty

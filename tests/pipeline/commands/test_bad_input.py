@@ -278,11 +278,11 @@ def test_weights_that_cannot_be_used(
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        (lambda t, w: t / "no.jpg", "none of the 1 photos"),
+        (lambda t, w: t / "no.jpg", "the only photo"),
         (lambda t, w: folder(t / "f"), "no photographs in this folder"),
         (lambda t, w: folder(t / "f", "a.jpg", "b.jpg"), "none of the 2 photos"),
-        (lambda t, w: huge_png(t / "a.png"), "none of the 1 photos"),
-        (lambda t, w: w.picture(t / "a.png"), "none of the 1 photos"),
+        (lambda t, w: huge_png(t / "a.png"), "the only photo"),
+        (lambda t, w: w.picture(t / "a.png"), "the only photo"),
     ],
     ids=["missing", "an empty folder", "broken", "of 20,000 pixels", "without a face"],
 )

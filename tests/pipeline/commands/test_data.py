@@ -32,7 +32,10 @@ def test_faces_are_aligned_once_and_again_when_what_is_there_does_not_fit(
     someone = sorted((root / "lfw-deepfunneled").iterdir())[0]
     (someone / f"{someone.name}_0003.jpg").unlink()
     cv2.imwrite(str(someone / f"{someone.name}_0002.jpg"), world.empty())
-    assert "44 faces aligned; in 1 images none was found" in recog("data", "align", "--root", root).out
+    assert (
+        "44 faces aligned; in 1 image none was found, its centre"
+        in recog("data", "align", "--root", root).out
+    )
 
 
 def test_pictures_without_names_can_be_aligned_too(

@@ -101,7 +101,7 @@ def test_if_no_photo_can_be_used_nothing_is_stored_and_no_gallery_is_made(
     photo = world.picture(tmp_path / "a.png")
     ended = recog("enroll", "--name", "Rosa", "--images", photo, *option)
     assert ended.code == 1
-    assert ended.err == "recog: none of the 1 photos of Rosa can be used; nothing was stored\n"
+    assert ended.err == "recog: the only photo of Rosa cannot be used; nothing was stored\n"
     assert "no face found" in ended.out
     if option:
         assert json.loads(ended.out)["stored"] == 0
@@ -172,7 +172,7 @@ def test_a_newcomer_whose_only_photo_is_somebody_elses_is_held_back(
     ended = recog("enroll", "--name", "alice", photo)
     assert ended.code == 1
     assert "held back: looks like bob" in ended.out
-    assert "none of the 1 photos of alice can be used; nothing was stored" in ended.err
+    assert "the only photo of alice cannot be used; nothing was stored" in ended.err
     assert photos_of(shades) == {"bob": 1}
 
 
@@ -182,7 +182,7 @@ def test_a_dry_run_says_the_same_and_stores_nothing(
     photo = world.picture(tmp_path / "a.png", world.RED)
     ended = recog("enroll", "--name", "Rosa", photo, "--dry-run")
     assert ended.code == 0
-    assert ended.out.splitlines()[-1].startswith("Rosa: 1 of 1 photos would be stored; 0 people")
+    assert ended.out.splitlines()[-1].startswith("Rosa: 1 of 1 photo would be stored; 0 people")
     assert not build.GALLERY.exists()
 
 

@@ -85,7 +85,7 @@ def test_people_are_renamed_merged_and_brought_back(recog: Any, path: Path) -> N
     assert recog("gallery", "rename", "Ada", "Ada Lovelace").out == "Ada is now Ada Lovelace\n"
     ended = recog("gallery", "rename", "Bo [bold]", "Ada Lovelace")
     assert (ended.code, "recog gallery merge 'Bo [bold]' 'Ada Lovelace'" in ended.err) == (1, True)
-    assert "with 1 more photos" in recog("gallery", "merge", "Bo [bold]", "Ada Lovelace").out
+    assert "with 1 more photo" in recog("gallery", "merge", "Bo [bold]", "Ada Lovelace").out
     assert names(path) == {"Ada Lovelace": 3}
     told = recog("gallery", "log").out
     for words in ("merged Bo [bold] into Ada Lovelace, 1 photo", "renamed Ada to Ada Lovelace", "enrolled"):
@@ -163,7 +163,7 @@ def test_the_stats_say_how_much_there_is(recog: Any, path: Path) -> None:
     assert wanted.items() <= told.items()
     assert told["undo_bytes"] == 32
     shown = recog("gallery", "stats").out
-    assert "1 people, 3 photos, 3 with a kept crop" in shown
+    assert "1 person, 3 photos, 3 with a kept crop" in shown
     assert "detector: not recorded, 3 photos" in shown
 
 
@@ -225,9 +225,9 @@ def test_a_gallery_goes_over_to_another_model(
     assert f"recog gallery migrate --gallery {path}" in ended.err
     dry = recog("gallery", "migrate", "--dry-run").out
     assert "3 photos would be embedded again" in dry
-    assert "1 photos without a kept crop would be in the way" in dry
+    assert "1 photo without a kept crop would be in the way" in dry
     ended = recog("gallery", "migrate")
-    assert (ended.code, "1 photos in" in ended.err, "--leave-out" in ended.err) == (1, True, True)
+    assert (ended.code, "1 photo in" in ended.err, "--leave-out" in ended.err) == (1, True, True)
     assert path.read_bytes() == before
     told = json.loads(recog("gallery", "migrate", "--leave-out", "--json").out)
     assert (told["done"], told["embedded"], told["without_crop"]) == (True, 3, 1)
@@ -285,10 +285,10 @@ def test_what_a_face_is_not_is_told_counted_and_goes_over_to_another_model(
     assert "denied: 2 looks" in recog("gallery", "stats").out
     embedder.digest = "2" * 64
     assert (
-        "1 looks of whom somebody is not would be embedded again"
+        "1 look of whom somebody is not would be embedded again"
         in recog("gallery", "migrate", "--dry-run").out
     )
-    recog("gallery", "migrate").refused("1 looks that somebody was said not to be")
+    recog("gallery", "migrate").refused("1 look that somebody was said not to be")
     recog("gallery", "migrate", "--leave-out")
     with build.gallery(None, embedder) as people:
         (left,) = people.denials("Ada")

@@ -154,7 +154,7 @@ def test_a_gallery_comes_over_to_an_adopted_model(
     assert recog("models", "adopt", backbone, "--root", root, "--name", "mine").code == 0
     recog("run", "--source", photo, "--model", "mine").refused("gallery migrate")
     ended = recog("gallery", "migrate", "--model", "mine")
-    assert (ended.code, "1 photos embedded again" in ended.out) == (0, True)
+    assert (ended.code, "1 photo embedded again" in ended.out) == (0, True)
     assert recog("run", "--source", photo, "--model", "mine").code == 0
 
 

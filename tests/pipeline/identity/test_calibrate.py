@@ -161,7 +161,7 @@ def test_the_command_stores_the_threshold_and_run_shows_and_uses_it(
     plot = tmp_path / "plot.png"
     ended = calibrated("--target-fpir", "1%", "--plot", plot)
     assert (ended.code, ended.err) == (0, "")
-    claim = "at most 1% of strangers are given a name (95% sure, from 400 strangers and 1 people)"
+    claim = "at most 1% of strangers are given a name (95% sure, from 400 strangers and 1 person)"
     assert ended.out.splitlines()[0] == f"stored: {claim}"
     assert "nobody has two photos" in ended.out
     assert cv2.imread(str(plot)).shape == (540, 960, 3)

@@ -243,7 +243,7 @@ def test_a_calibration_that_lapses_while_cameras_run_is_said_once(
         films = [str(world.film(tmp_path / f"{name}.avi", world.RED, count=60)) for name in "ab"]
         said: list[str] = []
         ended = recognise_all(films, [Outputs(window=False)] * 2, gallery, SETTINGS, report=said.append)
-    lapsed = "the calibration is for 1 person, and 1 person were enrolled or changed since"
+    lapsed = "the calibration is for 1 person, and 1 person was enrolled or changed since"
     assert sum(line.startswith(lapsed) for line in said) == 1
     assert [each.guarantee for each in ended] == [None, None]
 

@@ -73,7 +73,7 @@ def test_the_condition_says_since_when_it_is_lost_and_when_it_is_tried_again() -
     def wait(pause: float) -> bool:
         condition = source.condition
         assert not condition.up
-        assert condition.why == "was lost after 1 frames"
+        assert condition.why == "was lost after 1 frame"
         assert condition.tries == len(waits) + 1
         assert condition.next_try is not None
         assert 0 <= (condition.next_try - datetime.now(UTC)).total_seconds() <= pause

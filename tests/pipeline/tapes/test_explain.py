@@ -69,7 +69,7 @@ def test_what_stays_undecided_is_explained_by_all_of_its_looks(tmp_path: Path, r
     assert "decided again now: undecided" in ended.out
     looks = re.search(r"a name needs 99.0%; (\d+) looks", ended.out)
     assert looks is not None
-    assert f"({looks[1]} of 1000 looks)" in ended.out
+    assert f"({looks[1]} of 1,000 looks)" in ended.out
 
 
 def test_without_snapshots_the_card_says_so(tmp_path: Path, ran, recog) -> None:  # type: ignore[no-untyped-def]

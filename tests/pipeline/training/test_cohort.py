@@ -52,11 +52,11 @@ def test_people_may_be_named_but_never_those_who_are_reported_on(
     people, out = tmp_path / "people.txt", tmp_path / "made.cohort.npz"
     people.write_text("\n".join([NAMES[0], NAMES[25], *sorted(TWO_NAMES)]))
     ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--people", people)
-    assert f"{out}: 2 faces of 1 people" in ended.out
+    assert f"{out}: 2 faces of 1 person" in ended.out
     people.write_text(NAMES[25])
     out = tmp_path / "another.cohort.npz"
     ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--people", people)
-    assert (ended.code, ended.err) == (1, "recog: none of the 1 people is left for a cohort\n")
+    assert (ended.code, ended.err) == (1, "recog: of 1 person nobody is left for a cohort\n")
     ended = recog("calibrate", "cohort", "--root", lfw, "--out", out, "--people", tmp_path / "none.txt")
     assert "cannot be read as a list of names" in ended.err
 
