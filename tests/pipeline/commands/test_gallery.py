@@ -266,6 +266,13 @@ def test_a_backup_is_a_gallery_and_replaces_nothing(recog: Any, path: Path, tmp_
     assert (told["people"], told["photos"], told["bytes"] > 1000) == (2, 3, True)
 
 
+def test_one_person_with_one_photo_is_not_told_as_several(recog: Any, path: Path, tmp_path: Path) -> None:
+    with Gallery.open(path, None, None) as people:
+        people.remove("Ada")
+    assert ", 1 person, 1 photo, " in recog("gallery", "backup", tmp_path / "monday.db").out
+    assert "copied: 1 person, 1 photo, from" in recog("gallery", "copy", path, tmp_path / "copy.db").out
+
+
 def test_who_was_called_unknown_by_an_earlier_version_can_be_renamed(recog: Any, path: Path) -> None:
     with Gallery.open(path, None, None) as opened, opened._store.writing() as db:
         db.execute("UPDATE people SET name = 'unknown' WHERE name = 'Ada'")
