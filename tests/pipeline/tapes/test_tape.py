@@ -277,7 +277,7 @@ def test_sources_that_make_one_tape_at_the_same_moment_share_it(tmp_path: Path) 
 
 def test_a_second_source_and_a_program_that_comes_and_goes_take_no_log_from_the_first(tmp_path: Path) -> None:
     path = tmp_path / "t.tape"
-    comes_and_goes = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('VACUUM'); db.close()"
+    comes_and_goes = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('VACUUM').connection.close()"
     with TapeWriter(path, run(), MODEL, 4) as first:
         TapeWriter(path, run("run2"), MODEL, 4).close()
         subprocess.run([sys.executable, "-c", comes_and_goes, str(path)], check=True, timeout=60)
