@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import cv2
@@ -11,83 +12,101 @@ from pipeline.types import Floats, Image
 
 Style = Literal["pixelated", "blurred", "filled"]
 
-CELLS = 4  # along the shorter side of what is covered
+CELLS = 4  # along the shorter side of what is covered, at most, but for what juts out of whole ones
 STEPS = 32  # grey levels of 256 that are told apart: what a mosaic shows as it moves over a face is less
 BEYOND = 0.35  # share of its sides by which a box may reach out of another that takes it in
 INK = (58, 58, 58)  # BGR, of what is filled
 _POINTS = 8  # pixels along a side of a cell, of which its colour is the mean where it is large
 _LEVELS = np.minimum(np.arange(256) // STEPS * STEPS + STEPS // 2, 255).astype(np.uint8)  # what each becomes
+_INWARDS = np.array(
+    [[1], [1], [-1], [-1]], np.float32
+)  # times an edge, and it is larger the farther in it is
 
 
 def cover(image: Image, boxes: Floats, style: Style) -> Image:
     """A copy of a picture (height, width, 3) BGR with the boxes (n, 4) covered; they may reach beyond it.
 
-    What is covered is whole pixels, never less than a box. `pixelated` and `blurred` keep `CELLS` mean
-    colours along the shorter side, of which the latter draws gradients; `filled` keeps nothing.
+    What is covered is whole pixels, never less than a box. `pixelated` and `blurred` keep mean colours, of
+    cells that are at least a `CELLS`-th of the shorter side; the latter draws gradients between them.
+    `filled` keeps nothing.
     """
     canvas = image.copy()
-    height, width = image.shape[:2]
-    boxes = joined(np.clip(boxes, -1e6, 1e6))
-    corners = np.stack([np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])], axis=1)
-    places = [
-        (left, top, right, bottom)
-        for (x1, y1), (x2, y2) in corners.astype(int).tolist()
-        if (left := max(0, x1)) < (right := min(width, x2))
-        and (top := max(0, y1)) < (bottom := min(height, y2))
-    ]
+    ink = np.full((image.shape[1], 3), INK, np.uint8)  # a line of it
     # The largest first, each on what is covered already: a small one must not show more of a large one.
-    for left, top, right, bottom in sorted(places, key=_area, reverse=True):
+    for place in _places(boxes, image.shape[1], image.shape[0]):
         if style == "filled":
-            cv2.rectangle(canvas, (left, top), (right - 1, bottom - 1), INK, cv2.FILLED)
+            left, top, right, bottom = place
+            canvas[top:bottom, left:right] = ink[left:right]
         else:
-            _coarsen(canvas[top:bottom, left:right], style)
+            _coarsen(canvas, place, style)
     return canvas
+
+
+def _places(boxes: Floats, width: int, height: int) -> list[list[int]]:
+    """The pixels (left, top, right, bottom) of a picture of this size that hold the boxes, largest first."""
+    size = np.array([width, height, width, height], np.float32)
+    corners = np.concatenate([np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])], axis=1)
+    corners = np.minimum(np.maximum(corners, 0), size)
+    inside = (corners[:, 2:] > corners[:, :2]).all(axis=1)
+    return joined(corners[inside]).astype(int).tolist()
 
 
 def joined(boxes: Floats) -> Floats:
     """Boxes (n, 4) with those that lie within larger ones, all but a little, joined to these; (m, 4).
+
+    The largest come first, by what they were before.
 
     They cover all that they did, and a little more. A face that is seen in many frames is covered by many
     boxes, which are all but the same, and each costs as much as the first.
     """
     if len(boxes) < 2:
         return boxes
-    sides = boxes[:, 2:] - boxes[:, :2]
-    boxes, sides = (each[np.argsort(-sides.prod(axis=1), kind="stable")] for each in (boxes, sides))
-    (left, top), (right, bottom) = (boxes[:, :2] + BEYOND * sides).T, (boxes[:, 2:] - BEYOND * sides).T
-    within = left[:, None] >= boxes[None, :, 0]  # row by row, in which others
-    within &= top[:, None] >= boxes[None, :, 1]
-    within &= right[:, None] <= boxes[None, :, 2]
-    within &= bottom[:, None] <= boxes[None, :, 3]
+    # One row for each edge, all of them larger the farther in they are: left, top, -right, -bottom.
+    edges = np.ascontiguousarray(boxes.T) * _INWARDS
+    sides = -(edges[:2] + edges[2:])
+    order = np.argsort(-sides[0] * sides[1], kind="stable")
+    edges, sides = edges[:, order], sides[:, order]
+    inner = edges + BEYOND * np.concatenate([sides, sides])
+    within = inner[0, :, None] >= edges[0]  # row by row, in which others
+    for edge in (1, 2, 3):
+        within &= inner[edge, :, None] >= edges[edge]
     # The first of those is the largest; each is in itself. One that is joined takes along what joined it.
-    first = np.minimum(within.argmax(axis=1), np.arange(len(boxes)))
-    while (first != first[first]).any():
-        first = first[first]
-    whole = boxes.copy()
-    np.minimum.at(whole[:, :2], first, boxes[:, :2])
-    np.maximum.at(whole[:, 2:], first, boxes[:, 2:])
-    return np.asarray(whole[np.unique(first)], np.float32)
+    own = np.arange(len(boxes))
+    first = np.minimum(within.argmax(axis=1), own)
+    while (first != (further := first[first])).any():
+        first = further
+    group = np.argsort(first, kind="stable")
+    begins = np.searchsorted(first[group], np.flatnonzero(first == own))
+    whole = np.minimum.reduceat(edges[:, group], begins, axis=1) * _INWARDS
+    return np.ascontiguousarray(whole.T, np.float32)
 
 
-def _area(place: tuple[int, int, int, int]) -> int:
+def _coarsen(canvas: Image, place: list[int], style: Style) -> None:
+    """Paint over a place in a picture with the mean colours of a few cells of it, in steps.
+
+    The cells lie at the same places in every picture, and come in powers of two. So they stay where they are
+    while what is covered moves and grows: a film of them is smaller and quicker to write, and of a face that
+    keeps still one mosaic is shown, and not many.
+    """
     left, top, right, bottom = place
-    return (right - left) * (bottom - top)
-
-
-def _coarsen(part: Image, style: Style) -> None:
-    """Paint over a part of a picture with the mean colours of a few cells of it, in steps."""
-    height, width = part.shape[:2]
-    cell = max(1.0, min(height, width) / CELLS)
-    columns, rows = max(1, round(width / cell)), max(1, round(height / cell))
-    # Cells of whole pixels are four times as fast; what is left over at the edges has no say in the means.
-    few = part[: height // rows * rows, : width // columns * columns]
-    if cell > 2 * _POINTS:  # so many pixels of a cell say as much of its colour as all do
-        points = _POINTS * columns, _POINTS * rows
-        few = np.asarray(cv2.resize(part, points, interpolation=cv2.INTER_NEAREST), np.uint8)
+    cell = 1 << max(0, math.ceil(math.log2(min(right - left, bottom - top) / CELLS)))
+    x, y = left // cell * cell, top // cell * cell
+    columns, rows = math.ceil((right - x) / cell), math.ceil((bottom - y) / cell)
+    # So many pixels of a cell say as much of its colour as all do.
+    points, apart = min(cell, _POINTS), max(1, cell // _POINTS)
+    part = canvas[y : y + rows * cell, x : x + columns * cell]
+    size = max(1, part.shape[1] // apart), max(1, part.shape[0] // apart)
+    few = cv2.resize(part, size, interpolation=cv2.INTER_NEAREST)
+    beyond = rows * points - size[1], columns * points - size[0]  # the edges of the picture
+    if any(beyond):
+        few = cv2.copyMakeBorder(few, 0, beyond[0], 0, beyond[1], cv2.BORDER_REPLICATE)
     means = cv2.LUT(cv2.resize(few, (columns, rows), interpolation=cv2.INTER_AREA), _LEVELS)
     if style == "blurred":
-        cv2.resize(means, (width, height), dst=part, interpolation=cv2.INTER_CUBIC)
+        whole = cv2.resize(means, (columns * cell, rows * cell), interpolation=cv2.INTER_LINEAR)
+        canvas[top:bottom, left:right] = whole[top - y : bottom - y, left - x : right - x]
         return
-    lines = cv2.resize(means, (width, rows), interpolation=cv2.INTER_NEAREST)
-    for row in range(rows):
-        part[row * height // rows : (row + 1) * height // rows] = lines[row]
+    lines = cv2.resize(means, (columns * cell, rows), interpolation=cv2.INTER_NEAREST)
+    for line in lines[:, left - x : right - x]:
+        end = min(bottom, top // cell * cell + cell)
+        canvas[top:end, left:right] = line
+        top = end

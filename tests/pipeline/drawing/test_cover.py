@@ -38,10 +38,23 @@ def test_filled_leaves_nothing(noise: Image) -> None:
 
 
 def test_pixelated_keeps_a_few_colours_in_steps(noise: Image) -> None:
-    part = cover(noise, boxes((0, 0, 60, 60)), "pixelated")[:60, :60]
-    blocks = part.reshape(CELLS, 60 // CELLS, CELLS, 60 // CELLS, 3)
+    part = cover(noise, boxes((0, 0, 64, 64)), "pixelated")[:64, :64]
+    blocks = part.reshape(CELLS, 64 // CELLS, CELLS, 64 // CELLS, 3)
     assert (blocks == blocks[:, :1, :, :1]).all()
     assert set(np.unique(part % STEPS)) == {STEPS // 2}
+
+
+@pytest.mark.parametrize("side", [9, 30, 64, 65, 100])
+def test_few_cells_lie_along_a_box_wherever_it_is(noise: Image, side: int) -> None:
+    shown = cover(noise, boxes((13, 11, 13 + side, 11 + side)), "pixelated")[11 : 11 + side, 13 : 13 + side]
+    assert (np.diff(shown.astype(int), axis=1) != 0).any(axis=(0, 2)).sum() <= CELLS  # edges of cells
+
+
+def test_cells_stay_where_they_are_while_a_box_moves_over_what_keeps_still(noise: Image) -> None:
+    first, then = (
+        cover(noise, boxes((20 + more, 20 + more, 80 + more, 80 + more)), "pixelated") for more in (0, 7)
+    )
+    assert (first[27:80, 27:80] == then[27:80, 27:80]).all()
 
 
 @pytest.mark.parametrize("side", [61, 63, 90])
@@ -51,7 +64,7 @@ def test_cells_are_means_of_nearly_all_that_they_cover(side: int) -> None:
     )
     shown = cover(slope, boxes((0, 0, side, side)), "pixelated")
     assert np.abs(shown.astype(float) - slope).mean() < STEPS
-    assert len(np.unique(shown)) == CELLS
+    assert CELLS / 2 <= len(np.unique(shown)) <= CELLS
 
 
 def test_what_differs_by_less_than_a_step_looks_alike(noise: Image) -> None:
