@@ -63,11 +63,16 @@ def in_a_row(film: Path, seconds: float, made: Path) -> float:
 class Beside:
     """What watches beside one server."""
 
-    def __init__(self, folder: Path, server: Server, film: Path, length: float, people: Path) -> None:
+    def __init__(self, folder: Path, server: Server, film: Path, length: float, *people: Path) -> None:
+        """
+        Args:
+            people: folders of photographs of people who are enrolled first.
+        """
         self.folder, self._film, self._length = folder, film, length
         self._environment = os.environ | {"HOME": str(folder), "XDG_DATA_HOME": "", "XDG_CACHE_HOME": ""}
         self._gallery = ["-g", server.url]
-        self._recog("enroll", "--people", people, check=True)
+        for each in people:
+            self._recog("enroll", "--people", each, check=True)
         self.run = self._recog("run", "-s", "-", "-e", folder / "events.jsonl", stdin=subprocess.PIPE)
         self._pour = threading.Thread(target=self._paced, daemon=True)
         self._pour.start()

@@ -159,7 +159,7 @@ class BlurSettings(Section):
         0.05,
         gt=0,
         lt=1,
-        description="score from which what may be a face is covered; a small one from a tenth of it",
+        description="score from which what may be a face is covered; a small one from a twentieth of it",
     )
     size: int = Field(
         1280,

@@ -22,7 +22,7 @@ class WaryDetector:
     """Another detector, whose unsure faces, and those beyond the most that are followed, are told apart."""
 
     SMALL = 48  # pixels, the longer side: detectors are unsure of small faces, and small boxes cover little
-    FAINTER = 0.1  # share of the score from which those count
+    FAINTER = 0.05  # share of the score from which those count
     NEAR = 1.5  # times the input up to which its own size shows a frame's faces hardly larger
     ALIKE = 0.5  # IoU from which two looks saw the same
     ROOM = 10  # times as many faces are asked for as are followed, so that a crowd's rest is covered, too

@@ -16,6 +16,7 @@ CELLS = 4  # along the shorter side of what is covered, at most, but for what ju
 STEPS = 32  # grey levels of 256 that are told apart: what a mosaic shows as it moves over a face is less
 BEYOND = 0.35  # share of its sides by which a box may reach out of another that takes it in
 INK = (58, 58, 58)  # BGR, of what is filled
+_MANY = 200  # boxes that are compared with each other at once
 _POINTS = 8  # pixels along a side of a cell, of which its colour is the mean where it is large
 _LEVELS = np.minimum(np.arange(256) // STEPS * STEPS + STEPS // 2, 255).astype(np.uint8)  # what each becomes
 _INWARDS = np.array(
@@ -61,6 +62,14 @@ def joined(boxes: Floats) -> Floats:
     """
     if len(boxes) < 2:
         return boxes
+    if len(boxes) > _MANY:  # neighbours first: the time grows with the square
+        beside = np.array_split(boxes[np.argsort(boxes[:, 0])], math.ceil(2 * len(boxes) / _MANY))
+        boxes = np.concatenate([*map(_joined, beside)])
+    return _joined(boxes)
+
+
+def _joined(boxes: Floats) -> Floats:
+    """The same, each compared with each; there is one at least."""
     # One row for each edge, all of them larger the farther in they are: left, top, -right, -bottom.
     edges = np.ascontiguousarray(boxes.T) * _INWARDS
     sides = -(edges[:2] + edges[2:])

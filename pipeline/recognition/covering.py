@@ -18,6 +18,7 @@ from pipeline.types import Floats, Result, TrackedFace
 
 SPREAD = 0.6  # share of its side by which a place grows at each edge, for each second that it is away
 SLACK = 1.01  # times as far away is no farther: half a second is fifteen frames at 29.97 a second, too
+_OUTWARDS = np.array([-1, -1, 1, 1], np.float32)  # of the edges of a box
 ACROSS = 0.1  # seconds from a cut in which what was seen on its other side counts: a flash is no cut
 
 
@@ -91,12 +92,12 @@ class Covering:
         heads = [head(face) for face in result.faces if face.covered]
         near = [*self._nearest(now, shot, {face.key: face for face in result.faces})]
         boxes = [_rows([*heads, *(place.box for place in near)])]
-        away = [0.0] * len(heads) + [abs(place.seconds - now) for place in near]
+        away = [np.array([0.0] * len(heads) + [abs(place.seconds - now) for place in near], np.float32)]
         for faint in self._faint:
             if self._counts(faint.seconds, faint.shot, now, shot, faint.reach):
                 boxes.append(faint.boxes)
-                away += [abs(faint.seconds - now)] * len(faint.boxes)
-        rows = _grown(np.concatenate(boxes), self._margin + SPREAD * np.array(away, np.float32))
+                away.append(np.full(len(faint.boxes), abs(faint.seconds - now), np.float32))
+        rows = _grown(np.concatenate(boxes), self._margin + SPREAD * np.concatenate(away))
         # What is not finite cannot be covered, and is no place in the picture either.
         return replace(result, covers=rows[np.isfinite(rows).all(axis=1)])
 
@@ -137,5 +138,6 @@ def _rows(boxes: list[Floats]) -> Floats:
 
 def _grown(boxes: Floats, share: Floats) -> Floats:
     """Boxes (n, 4) grown at each edge by a share of their longer side, each by its own, (n,)."""
-    more = share * (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=-np.inf)
-    return np.asarray(boxes + more[:, None] * np.array([-1, -1, 1, 1], np.float32), np.float32)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    more = share * np.maximum(sides[:, 0], sides[:, 1])
+    return np.asarray(boxes + more[:, None] * _OUTWARDS, np.float32)

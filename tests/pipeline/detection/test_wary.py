@@ -111,16 +111,16 @@ def test_a_region_does_not_keep_faces_outside_from_being_covered(monkeypatch: py
     assert seen.faint is not None
     assert (len(seen), len(seen.faint)) == (2, 2)
     region, whole = asked
-    assert whole.confidence == pytest.approx(0.005)
+    assert whole.confidence == pytest.approx(0.0025)
     assert (whole.roi, whole.max_faces, whole.size) == (None, 1000, 608)
     assert (region.roi, region.confidence, region.max_faces) == ((0.5, 0, 1, 1), 0.15, 100)
 
 
-def test_small_ones_are_told_from_a_tenth_of_the_score_on_and_large_ones_are_not() -> None:
+def test_small_ones_are_told_from_a_twentieth_of_the_score_on_and_large_ones_are_not() -> None:
     class Mixed(Finds):
         def detect(self, image: Image) -> Detections:
             boxes = np.array([[0, 0, 47, 20], [0, 0, 48, 20], [0, 0, 47, 20], [0, 0, 200, 200]], np.float32)
-            return Detections(boxes, np.array([0.0051, 0.04, 0.0049, 0.06]), np.zeros((4, 5, 2), np.float32))
+            return Detections(boxes, np.array([0.0026, 0.04, 0.0024, 0.06]), np.zeros((4, 5, 2), np.float32))
 
     detector, _ = wary(Mixed(), 9, whole=True)
     faint = detector.detect(PICTURE).faint
