@@ -49,7 +49,8 @@ def _places(boxes: Floats, width: int, height: int) -> list[list[int]]:
     corners = np.concatenate([np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])], axis=1)
     corners = np.minimum(np.maximum(corners, 0), size)
     inside = (corners[:, 2:] > corners[:, :2]).all(axis=1)
-    return joined(corners[inside]).astype(int).tolist()
+    places: list[list[int]] = joined(corners[inside]).astype(int).tolist()
+    return places
 
 
 def joined(boxes: Floats) -> Floats:
