@@ -42,6 +42,7 @@ class Flat:
         moves: bool = True,
         turns: bool = False,
         bend: float | None = None,
+        axis: float = 0.0,
         screen: bool = False,
     ) -> None:
         """
@@ -49,10 +50,12 @@ class Flat:
             moves: by hand, and nearer where that is asked; else it is held as still as a tripod does.
             turns: aside and up as is asked, by the largest angles at which a face is still found.
             bend: radius of the cylinder around which it is bent, in distances of the eyes.
+            axis: of that cylinder, degrees from upright.
             screen: it is shown by one: pixels, glow, frame.
         """
         self._random, self._timing, self._room = random, Timing(random), room(random)
-        self._moves, self._turns, self._bend, self._screen = moves, turns, bend, screen
+        self._moves, self._turns, self._screen = moves, turns, screen
+        self._bend, self._axis = bend, axis
         self._picture = self._framed(sheet.picture) if screen else sheet.picture
         border = (self._picture.shape[0] - sheet.picture.shape[0]) // 2
         points = sheet.landmarks + border
@@ -113,13 +116,14 @@ class Flat:
         return (1 + 0.03 * wave)[..., None].astype(np.float32)
 
     def _bent(self, angles: tuple[float, float, float], shift: np.ndarray, away: float) -> np.ndarray:
-        """A sheet around an upright cylinder: where each ray of the camera meets it first."""
+        """A sheet around a cylinder: where each ray of the camera meets it first."""
         assert self._bend is not None
         radius, (height, width) = self._bend, self._picture.shape[:2]
         # Rays of every fourth pixel are enough: between them the picture is as good as flat.
         x, y = np.meshgrid(np.arange(0, SIZE[1] + 4, 4.0), np.arange(0, SIZE[0] + 4, 4.0))
         rays = np.stack([(x - SIZE[1] / 2) / FOCAL, (y - SIZE[0] / 2.6) / FOCAL, -np.ones_like(x)], axis=-1)
-        turn = _rotation(*angles)
+        lay = _rotation(0, 0, self._axis)
+        turn = _rotation(*angles) @ lay
         begin, along = np.array([-shift[0], -shift[1], away]) @ turn, rays @ turn
         # x^2 + (z + radius)^2 = radius^2, on the side of the camera.
         a = along[..., 0] ** 2 + along[..., 2] ** 2
@@ -128,12 +132,13 @@ class Flat:
         inside = b**2 - a * c
         far = (-b - np.sqrt(np.maximum(inside, 0))) / a
         across, down, before = (begin[axis] + far * along[..., axis] for axis in range(3))
-        angle = np.arctan2(across, before + radius)
+        around = np.arctan2(across, before + radius) * radius
+        right, below = (lay[row, 0] * around + lay[row, 1] * down for row in (0, 1))
         maps = [
             cv2.resize(each.astype(np.float32), None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)
             for each in (
-                self._middle[0] + angle * radius * self._unit,
-                self._middle[1] + down * self._unit,
+                self._middle[0] + right * self._unit,
+                self._middle[1] + below * self._unit,
                 inside,
             )
         ]

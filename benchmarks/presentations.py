@@ -28,6 +28,7 @@ FLAT: dict[str, dict[str, bool | float]] = {
     "print held still": {"moves": False},
     "print moved": {},
     "print bent": {"bend": 0.9, "turns": True},
+    "print bent aslant": {"bend": 0.9, "axis": 0.0, "turns": True},
     "print turned": {"turns": True},
     "screen held still": {"moves": False, "screen": True},
     "screen moved": {"screen": True},
@@ -243,6 +244,8 @@ def flat_attack(
         sheet = cut_out(sheet, sheets[(number + 1) % len(sheets)][0])
     if "bend" in shape:
         shape["bend"] = float(random.uniform(0.7, 2.0))
+    if "axis" in shape:
+        shape["axis"] = float(random.uniform(-90, 90))
     flat = Flat(sheet, random, **shape)  # type: ignore[arg-type]
     chance = Random(int(random.integers(1 << 30)))
     return bench.run(bench.attempt(bench.claimed("alice", template[None]), draw(random=chance)), flat.image)

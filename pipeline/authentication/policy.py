@@ -20,6 +20,7 @@ class Part(StrEnum):
     CUES = "cues"  # nothing says that it is a picture of a picture
     CHALLENGE = "challenge"  # answered in time and direction
     DEPTH = "depth"  # the nose left the plane of eyes and mouth
+    RELIEF = "relief"  # the nose stands out in every direction
 
 
 @dataclass(frozen=True, slots=True)

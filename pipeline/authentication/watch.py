@@ -11,6 +11,7 @@ from pipeline.faces.examine import examine
 from pipeline.liveness import cues
 from pipeline.liveness.cues import Cues
 from pipeline.liveness.model import SpoofModel
+from pipeline.liveness.relief import Crop, crop
 from pipeline.protocols import Detector, Embedder
 from pipeline.types import Detections, Floats, Frame
 
@@ -29,6 +30,7 @@ class Sight:
     quality: float = 0.0  # weight of the embedding, 0..1
     cues: Cues | None = None
     live: float | None = None  # probability by a model, where one is used
+    face: Crop | None = None  # in which the nose is followed
 
     @property
     def box(self) -> Floats | None:
@@ -91,4 +93,5 @@ class Watch:
             float(measured.score()[0]),
             cues.measure(image, box),
             None if self._model is None else self._model.live(image, box),
+            crop(image, found.landmarks[row]),
         )

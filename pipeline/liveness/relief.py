@@ -1,0 +1,181 @@
+"""Whether a nose stands out in every direction, by pixels: there is one in which a bent sheet has no depth.
+
+Paper bends and does not stretch, so a bent sheet is a developable surface: through each of its points goes a
+straight line that lies in it. Along that line depth grows evenly. A nose stands out along every line: against
+nasion and lip, against both cheeks, and aslant.
+
+Seen from the front and turned aside, a plane moves by a homography, and what stands before it moves further
+along the eyes, in proportion to its depth; by how much further is the parallax p. Take the tip T of the nose
+and two points as far from it on both sides, T + d and T - d. Whatever part of p grows evenly over the picture
+falls out of 2 p(T) - p(T + d) - p(T - d): by so much T stands out along d. On a sheet bent around an axis
+that goes with the square of the sine of the angle between d and the axis. Of eight directions 22.5 degrees
+apart one is within 11.25 degrees of the axis: of a bent sheet the smallest is at most 0.04 of the largest (up
+to 0.11 as a camera sees it from near), and of a flat one all are 0.
+
+Points are followed by dense optical flow from the face seen from the front, in small crops in which eyes and
+mouth are always at the same places. Where flow there and back do not agree a frame says nothing. Lengths are
+in distances of the eyes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.faces.turn import yaw
+from pipeline.liveness.geometry import PLANE
+from pipeline.types import Floats, Image
+
+UNIT = 44  # pixels of a crop from eye to eye
+MOUTH = 1.1  # how far below the eyes a crop has the mouth
+LEFT, TOP, RIGHT, BOTTOM = -1.2, -0.8, 1.2, 1.8  # of a crop, from the middle of the eyes
+REACH = 0.5  # from the tip of the nose to the points around it
+PATCH = 2  # pixels on each side of a point over which flow is averaged
+ASTRAY = 0.15  # from where flow began it may end, there and back
+TURNED = 0.2  # of a half turn, against the front, from which on a frame says something
+FRAMES = 2  # that must say something of each direction
+
+SIZE = (round((RIGHT - LEFT) * UNIT), round((BOTTOM - TOP) * UNIT))
+_ANGLES = np.arange(8) * np.pi / 8
+_LEAST = 4  # pixels
+_BEFORE, _BEYOND, _PLANE = slice(1, 9), slice(9, 17), slice(17, 21)  # of the points; the first is the tip
+AROUND = REACH * np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A face as small as flow needs it, with eyes and mouth where they are in every crop."""
+
+    grey: Image  # (h, w)
+    points: Floats  # (5, 2) the landmarks, distances of the eyes from their middle
+    turn: float  # to the person's left, 0 frontal, 1 profile
+
+
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """By how much the nose stands out along each direction, per half turn."""
+
+    out: Floats  # (8,)
+    share: float  # the smallest of them by the largest
+    share_low: float  # the lowest that it is where one of the frames is left out
+    frames: int  # that it rests on, in the direction that was seen least
+
+    def shown(self, least: float) -> bool:
+        """Whether it stands out in every direction by that share, whichever frame is left out."""
+        return self.share_low >= least
+
+
+def crop(image: Image, landmarks: Floats) -> Crop | None:
+    """The face with these landmarks (5, 2) in an image (h, w, 3) BGR; None where they are not known, or fall
+    together."""
+    points = landmarks.astype(np.float32)
+    if not np.isfinite(points).all():
+        return None
+    seen = np.stack([points[0], points[1], points[3:].mean(axis=0)])
+    (a, b), (c, d) = seen[1] - seen[0], seen[2] - seen[0]
+    if abs(float(a * d - b * c)) < _LEAST**2:
+        return None
+    times = int(np.clip(round(float(np.hypot(a, b)) / UNIT), 1, 4))  # larger first, then averaged
+    level = np.array([[-0.5, 0], [0.5, 0], [0, MOUTH]]) - (LEFT, TOP)
+    matrix = cv2.getAffineTransform(seen, (times * UNIT * level).astype(np.float32))
+    large = cv2.warpAffine(image, matrix, (times * SIZE[0], times * SIZE[1]), borderMode=cv2.BORDER_REPLICATE)
+    grey = cv2.resize(cv2.cvtColor(large, cv2.COLOR_BGR2GRAY), SIZE, interpolation=cv2.INTER_AREA)
+    placed = (points @ matrix[:, :2].T + matrix[:, 2]) / (times * UNIT) + (LEFT, TOP)
+    return Crop(np.asarray(grey, np.uint8), placed.astype(np.float32), yaw(points))
+
+
+class Turned:
+    """Follows the points around a nose through one turn aside."""
+
+    def __init__(self, front: Crop, left: bool) -> None:
+        """
+        Args:
+            front: the face before the turn.
+            left: it is asked to turn to the person's own left.
+        """
+        self._front, self._sign = front, 1.0 if left else -1.0
+        around = front.points[2] + np.concatenate([np.zeros((1, 2)), AROUND, -AROUND])
+        self._points = np.concatenate([around, front.points[PLANE]]).astype(np.float32)
+        self._optics = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow: np.ndarray | None = None  # of the last frame
+        self._turns: list[float] = []
+        self._out: list[np.ndarray] = []
+
+    def see(self, now: Crop) -> None:
+        """Take in a frame of the turn."""
+        turn = self._sign * (now.turn - self._front.turn)
+        if turn < TURNED:  # a head that is all but seen from the front needs no help
+            self._flow = None
+        flow, moved, astray = self._follow(now, self._flow)
+        if self._flow is not None and (astray > ASTRAY).any():  # what was lost may be found again
+            again = self._follow(now, None)
+            if np.median(again[2]) < np.median(astray):
+                flow, moved, astray = again
+        self._flow = flow
+        lost = astray > ASTRAY
+        if turn < TURNED or lost[0] or lost[_PLANE].any():  # a cheek may be hidden by the nose
+            return
+        self._turns.append(turn)
+        self._out.append(self._sign * standing_out(self._points, self._points + moved, lost))
+
+    def relief(self) -> Relief | None:
+        """What the frames so far say; None where too few do."""
+        turns, out = np.array(self._turns), np.array(self._out).reshape(-1, len(_ANGLES))
+        known = int(np.isfinite(out).sum(axis=0).min())
+        if known < FRAMES:
+            return None
+        without = [np.arange(len(turns)) != each for each in range(len(turns))]
+        low = min(_share(_slopes(turns[rows], out[rows])) for rows in without)
+        slopes = _slopes(turns, out)
+        return Relief(slopes.astype(np.float32), _share(slopes), low, known)
+
+    def _follow(self, now: Crop, begin: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Flow (h, w, 2) to this frame, how it moved the points (n, 2), and how far off it is (n,)."""
+        flow = self._optics.calc(self._front.grey, now.grey, None if begin is None else begin.copy())
+        back = self._optics.calc(now.grey, self._front.grey, -flow)
+        moved = _at(flow, self._points)
+        astray = np.linalg.norm(moved + _at(back, self._points + moved), axis=1)
+        return flow, moved, astray
+
+
+def _at(flow: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Flow (h, w, 2), pixels, averaged around points (n, 2): (n, 2), distances of the eyes."""
+    side = 2 * PATCH + 1
+    smooth = cv2.blur(flow, (side, side), borderType=cv2.BORDER_REPLICATE)
+    x, y = ((points - (LEFT, TOP)) * UNIT).astype(np.float32).T[..., None]
+    found = cv2.remap(smooth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found[:, 0] / UNIT)
+
+
+def standing_out(front: np.ndarray, seen: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """By how much the tip of the nose stands out along each direction (8,); NaN where that is lost.
+
+    Args:
+        front, seen: the tip, eight points on one side and eight on the other, eyes and corners of the mouth
+            (21, 2), as they were from the front and as they are.
+        lost: which of them were not followed (21,).
+    """
+    # Of a plane y' = (b + c x + d y) / w and x' the like, with w = 1 + g x + h y; depth moves x' alone. So
+    # y' (1 + g x + h y) = b + c x + d y gives w, whatever the depth is, and x' w is even but for depth. A
+    # homography through eyes and mouth would be wrong: on a sheet bent aslant they are not in one plane.
+    there = ~lost
+    (x, y), down = front[there].T, seen[there, 1]
+    rows = np.stack([np.ones_like(x), x, y, -down * x, -down * y], axis=1)
+    (*_, g, h), *_ = np.linalg.lstsq(rows, down, rcond=None)
+    along = seen[:, 0] * (1 + front @ np.array([g, h]))
+    out = 2 * along[0] - along[_BEFORE] - along[_BEYOND]
+    out[lost[_BEFORE] | lost[_BEYOND]] = np.nan
+    return np.asarray(out)
+
+
+def _slopes(turns: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """By how much it stands out (8,) per half turn, of frames (n,) and (n, 8): a line through zero."""
+    weights = np.where(np.isfinite(out), turns[:, None], 0.0)
+    return np.asarray((weights * np.nan_to_num(out)).sum(axis=0) / np.maximum((weights**2).sum(axis=0), 1e-9))
+
+
+def _share(slopes: np.ndarray) -> float:
+    largest = float(slopes.max())
+    return float(slopes.min()) / largest if largest > 0 else -1.0
