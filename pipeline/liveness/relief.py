@@ -98,7 +98,7 @@ class Turned:
         self._front, self._sign = front, 1.0 if left else -1.0
         around = front.points[2] + np.concatenate([np.zeros((1, 2)), AROUND, -AROUND])
         self._points = np.concatenate([around, front.points[PLANE]]).astype(np.float32)
-        self._optics = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._optics = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._flow: np.ndarray | None = None  # of the last frame
         self._turns: list[float] = []
         self._out: list[np.ndarray] = []

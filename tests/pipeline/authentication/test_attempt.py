@@ -15,9 +15,11 @@ from pipeline.authentication.claimed import Claimed
 from pipeline.authentication.policy import Part, decide
 from pipeline.authentication.watch import Sight
 from pipeline.config import TrackSettings
+from pipeline.faces.turn import yaw
 from pipeline.liveness import geometry
 from pipeline.liveness.challenge import Challenge, Move, Step, draw
 from pipeline.liveness.cues import Cues
+from pipeline.liveness.relief import Crop
 from pipeline.types import Detections, Floats
 from siamese.calibration import Calibration
 
@@ -32,12 +34,14 @@ def claimed() -> Claimed:
     return Claimed("alice", ALICE[None], CALIBRATION, np.zeros((0, 8), np.float32))
 
 
-def sight(landmarks: Floats, now: float, number: int, embedding: Floats = ALICE) -> Sight:
+def sight(
+    landmarks: Floats, now: float, number: int, embedding: Floats = ALICE, face: Crop | None = None
+) -> Sight:
     low, high = landmarks.min(axis=0), landmarks.max(axis=0)
     box = np.concatenate([low - 30, high + 30]).astype(np.float32)
     found = Detections(box[None], np.array([0.9], np.float32), landmarks[None].astype(np.float32))
     seen = Cues(0.0, 2.0, 2.0, 4.0, 4.0, np.full(4, np.nan, np.float32), box)
-    return Sight(now, SHAPE, number.to_bytes(4, "big"), found, 0, "", embedding, 0.8, seen)
+    return Sight(now, SHAPE, number.to_bytes(4, "big"), found, 0, "", embedding, 0.8, seen, face=face)
 
 
 def attempt(
@@ -45,15 +49,23 @@ def attempt(
     change: Change = lambda seen, index: seen,
     challenge: Challenge | None = None,
     depth: float = 1.0,
+    radius: float | None = None,
 ) -> Attempt:
-    """Somebody does as asked, with noisy landmarks; `change` makes of each sight what a test is about."""
+    """Somebody does as asked, with noisy landmarks; `change` makes of each sight what a test is about.
+
+    Args:
+        depth: of the landmarks.
+        radius: of the cylinder around which the face is bent whose pixels are seen; None of a head.
+    """
     made = Attempt(claimed(), challenge or draw(random=Random(5)), TrackSettings(), 0.4)
     actor, random = heads.Actor(FPS), np.random.default_rng(0)
     for index in range(16 * FPS):
         now = index / FPS
         left, up, away = actor.move(now, made._response.asked)
         points = heads.noisy(heads.head(left, up, away=away, depth=depth), 0.008, random)
-        made.take(change(sight(points, now, index), index), cut=False)
+        pixels = heads.crop_of(heads.nosed if radius is None else heads.sheet(radius, 20), round(left))
+        face = replace(pixels, turn=yaw(points))
+        made.take(change(sight(points, now, index, face=face), index), cut=False)
         if made.ended:
             break
     return made
@@ -180,6 +192,39 @@ def test_less_than_half_of_a_heads_depth_is_not_enough(heads: ModuleType, depth:
     made = attempt(heads, challenge=Challenge(0.5, (Step(Move.LEFT, 0.5),)), depth=depth)
     assert made._response.done
     assert refused_for(made) is Part.DEPTH
+
+
+def test_a_bent_print_whose_landmarks_show_depth_is_refused_by_its_pixels(heads: ModuleType) -> None:
+    """As a network guesses them that has only seen heads."""
+    made = attempt(heads, challenge=Challenge(0.5, (Step(Move.LEFT, 0.5),)), radius=1.0)
+    assert made.findings()[Part.DEPTH].holds
+    assert refused_for(made) is Part.RELIEF
+    assert "bent" in made.findings()[Part.RELIEF].why
+
+
+def test_one_turn_that_shows_a_nose_does_not_speak_for_another(heads: ModuleType) -> None:
+    """A head that turns to one side, and a bent print to the other."""
+    sheet = heads.sheet(1.0)
+
+    def to_the_right(seen: Sight, index: int) -> Sight:
+        pose = geometry.pose(seen.found.landmarks[0])
+        assert pose is not None
+        assert seen.face is not None
+        if pose.turn > -0.1:
+            return seen
+        bent = heads.crop_of(sheet, min(0, round(45 * pose.turn)))
+        return replace(seen, face=replace(bent, turn=seen.face.turn))
+
+    steps = (Step(Move.LEFT, 0.5), Step(Move.RIGHT, 0.5))
+    assert refused_for(attempt(heads, challenge=Challenge(0.5, steps))) is None
+    assert refused_for(attempt(heads, to_the_right, Challenge(0.5, steps))) is Part.RELIEF
+
+
+def test_a_nose_that_cannot_be_followed_is_not_known_to_stand_out(heads: ModuleType) -> None:
+    made = attempt(heads, lambda seen, i: replace(seen, face=None) if i > 15 else seen)
+    assert made._response.done
+    assert made.findings()[Part.RELIEF].holds is None
+    assert refused_for(made) is Part.RELIEF
 
 
 def test_landmarks_that_answer_without_depth_are_refused_for_that(heads: ModuleType) -> None:

@@ -39,9 +39,10 @@ def test_nothing_known_refuses() -> None:
 
 
 def test_of_all_combinations_just_one_accepts() -> None:
+    kinds, parts = [Finding(holds, "") for holds in (True, False, None)], list(Part)
     accepted = [
-        values
-        for values in itertools.product((True, False, None), repeat=len(Part))
-        if decide({part: Finding(value, "") for part, value in zip(Part, values, strict=True)}).accepted
+        found
+        for found in itertools.product(kinds, repeat=len(parts))
+        if decide(dict(zip(parts, found, strict=True))).accepted
     ]
-    assert accepted == [(True,) * len(Part)]
+    assert accepted == [(kinds[0],) * len(parts)]

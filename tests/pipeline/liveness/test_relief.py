@@ -18,53 +18,53 @@ TILTS = st.tuples(st.floats(-4, 4), st.floats(-10, 10), st.floats(-6, 6))
 
 
 def shares(
-    surfaces: ModuleType, surface: object, left: float, front: tuple[float, ...], away: float
+    heads: ModuleType, surface: object, left: float, front: tuple[float, ...], away: float
 ) -> np.ndarray:
     """By how much the nose of a surface stands out (8,), seen from the front and in a turn, exactly."""
     aside, up, roll = front
-    points = surfaces.tracked(surface, front, (aside + left, up / 2, -roll), away)
+    points = heads.tracked(surface, front, (aside + left, up / 2, -roll), away)
     return np.asarray(np.sign(left) * standing_out(*points, NONE_LOST))
 
 
 @settings(max_examples=25, deadline=None)
 @given(left=TURNS, front=TILTS, away=st.floats(4, 10), radius=st.floats(0.7, 4), axis=st.floats(0, 180))
 def test_on_a_bent_print_there_is_a_direction_without_depth(
-    surfaces: ModuleType, left: float, front: tuple[float, ...], away: float, radius: float, axis: float
+    heads: ModuleType, left: float, front: tuple[float, ...], away: float, radius: float, axis: float
 ) -> None:
     """The geometry itself: bent around any axis, held and turned as may be, seen from near or far."""
-    out = shares(surfaces, surfaces.sheet(radius, axis), left, front, away)
+    out = shares(heads, heads.sheet(radius, axis), left, front, away)
     assert out.min() < 0.6 * SHARE * max(0.02, out.max())
 
 
 @settings(max_examples=10, deadline=None)
 @given(left=TURNS, front=TILTS, away=st.floats(4, 10))
 def test_a_flat_print_stands_out_nowhere(
-    surfaces: ModuleType, left: float, front: tuple[float, ...], away: float
+    heads: ModuleType, left: float, front: tuple[float, ...], away: float
 ) -> None:
-    assert np.abs(shares(surfaces, surfaces.sheet(), left, front, away)).max() < 0.01
+    assert np.abs(shares(heads, heads.sheet(), left, front, away)).max() < 0.01
 
 
 @settings(max_examples=10, deadline=None)
 @given(left=TURNS, front=TILTS, away=st.floats(4, 10))
 def test_the_nose_of_a_head_stands_out_in_every_direction(
-    surfaces: ModuleType, left: float, front: tuple[float, ...], away: float
+    heads: ModuleType, left: float, front: tuple[float, ...], away: float
 ) -> None:
-    out = shares(surfaces, surfaces.head, left, front, away)
+    out = shares(heads, heads.nosed, left, front, away)
     assert out.min() > 0.1
     assert out.min() > 2 * SHARE * out.max()
 
 
-def followed(surfaces: ModuleType, surface: object, left: bool = True) -> Turned:
+def followed(heads: ModuleType, surface: object, left: bool = True) -> Turned:
     """A turn as its frames show it, by pixels."""
-    turned = Turned(surfaces.crop_of(surface, 0.0), left)
+    turned = Turned(heads.crop_of(surface, 0.0), left)
     for degrees in (8, 14, 20, 24):
-        turned.see(surfaces.crop_of(surface, degrees if left else -degrees))
+        turned.see(heads.crop_of(surface, degrees if left else -degrees))
     return turned
 
 
 @pytest.mark.parametrize("left", [True, False])
-def test_by_pixels_a_head_shows_it(surfaces: ModuleType, left: bool) -> None:
-    relief = followed(surfaces, surfaces.head, left).relief()
+def test_by_pixels_a_head_shows_it(heads: ModuleType, left: bool) -> None:
+    relief = followed(heads, heads.nosed, left).relief()
     assert relief is not None
     assert relief.frames >= FRAMES
     assert relief.shown(SHARE)
@@ -72,24 +72,24 @@ def test_by_pixels_a_head_shows_it(surfaces: ModuleType, left: bool) -> None:
 
 
 @pytest.mark.parametrize(("radius", "axis"), [(0.9, 0), (1.4, 30), (0.8, 75)])
-def test_by_pixels_a_bent_print_does_not(surfaces: ModuleType, radius: float, axis: float) -> None:
-    relief = followed(surfaces, surfaces.sheet(radius, axis)).relief()
+def test_by_pixels_a_bent_print_does_not(heads: ModuleType, radius: float, axis: float) -> None:
+    relief = followed(heads, heads.sheet(radius, axis)).relief()
     assert relief is None or not relief.shown(SHARE)
 
 
-def test_what_is_bent_the_other_way_stands_out_nowhere(surfaces: ModuleType) -> None:
+def test_what_is_bent_the_other_way_stands_out_nowhere(heads: ModuleType) -> None:
     """A nose that goes the wrong way in a turn is a hollow one."""
-    turned = Turned(surfaces.crop_of(surfaces.head, 0.0), False)
+    turned = Turned(heads.crop_of(heads.nosed, 0.0), False)
     for degrees in (14, 20, 24):
-        back = surfaces.crop_of(surfaces.head, degrees)
+        back = heads.crop_of(heads.nosed, degrees)
         turned.see(Crop(back.grey, back.points, -back.turn))
     relief = turned.relief()
     assert relief is not None
     assert not relief.shown(SHARE)
 
 
-def test_what_cannot_be_followed_shows_nothing(surfaces: ModuleType) -> None:
-    front = surfaces.crop_of(surfaces.head, 0.0)
+def test_what_cannot_be_followed_shows_nothing(heads: ModuleType) -> None:
+    front = heads.crop_of(heads.nosed, 0.0)
     turned, random = Turned(front, True), np.random.default_rng(0)
     for degrees in (14, 20, 24):
         other = random.integers(0, 255, front.grey.shape).astype(np.uint8)
@@ -98,8 +98,8 @@ def test_what_cannot_be_followed_shows_nothing(surfaces: ModuleType) -> None:
     assert relief is None or not relief.shown(SHARE)
 
 
-def test_who_did_not_turn_far_enough_or_for_long_enough_shows_nothing(surfaces: ModuleType) -> None:
-    front, aside = surfaces.crop_of(surfaces.head, 0.0), surfaces.crop_of(surfaces.head, 20)
+def test_who_did_not_turn_far_enough_or_for_long_enough_shows_nothing(heads: ModuleType) -> None:
+    front, aside = heads.crop_of(heads.nosed, 0.0), heads.crop_of(heads.nosed, 20)
     assert aside.turn - front.turn > TURNED
     still, once = Turned(front, True), Turned(front, True)
     for _ in range(5):
