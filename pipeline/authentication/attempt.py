@@ -241,8 +241,9 @@ class Attempt:
         if asked is None:
             self._front = face
         elif asked in SIDES and self._front is not None:
-            turned = self._turned.setdefault(number, Turned(self._front, asked is Move.LEFT))
-            turned.see(face)
+            if number not in self._turned:
+                self._turned[number] = Turned(self._front, asked is Move.LEFT)
+            self._turned[number].see(face)
 
     def _measure_depth(self) -> None:
         deviation = geometry.noise(self._landmarks)

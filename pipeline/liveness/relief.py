@@ -40,6 +40,7 @@ FRAMES = 2  # that must say something of each direction
 SIZE = (round((RIGHT - LEFT) * UNIT), round((BOTTOM - TOP) * UNIT))
 _ANGLES = np.arange(8) * np.pi / 8
 _LEAST = 4  # pixels
+_STILL = np.zeros((*SIZE[::-1], 2), np.float32)  # flow
 _BEFORE, _BEYOND, _PLANE = slice(1, 9), slice(9, 17), slice(17, 21)  # of the points; the first is the tip
 AROUND = REACH * np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
@@ -108,9 +109,9 @@ class Turned:
         turn = self._sign * (now.turn - self._front.turn)
         if turn < TURNED:  # a head that is all but seen from the front needs no help
             self._flow = None
-        flow, moved, astray = self._follow(now, self._flow)
+        flow, moved, astray = self._follow(now, _STILL if self._flow is None else self._flow)
         if self._flow is not None and (astray > ASTRAY).any():  # what was lost may be found again
-            again = self._follow(now, None)
+            again = self._follow(now, _STILL)
             if np.median(again[2]) < np.median(astray):
                 flow, moved, astray = again
         self._flow = flow
@@ -131,9 +132,9 @@ class Turned:
         slopes = _slopes(turns, out)
         return Relief(slopes.astype(np.float32), _share(slopes), low, known)
 
-    def _follow(self, now: Crop, begin: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _follow(self, now: Crop, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Flow (h, w, 2) to this frame, how it moved the points (n, 2), and how far off it is (n,)."""
-        flow = self._optics.calc(self._front.grey, now.grey, None if begin is None else begin.copy())
+        flow = self._optics.calc(self._front.grey, now.grey, begin.copy())
         back = self._optics.calc(now.grey, self._front.grey, -flow)
         moved = _at(flow, self._points)
         astray = np.linalg.norm(moved + _at(back, self._points + moved), axis=1)
