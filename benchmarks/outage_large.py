@@ -3,10 +3,11 @@
     uv run --group dev python benchmarks/outage_large.py --first hamilton.mp4 --later friends.mp4 \\
         --people DIR --people DIR --out FILE
 
-As outage.py, with 100,001 made-up people besides the real ones (as gallery_scale.py makes them, out of the
-strangers that ship with the model). Of so many only those found lately are known while the server is gone. So
-the film that is watched begins with the people of `--first`, who are found before the server is killed; those
-of `--later` first come while it is gone, and are there again once it is back.
+As outage.py, with 101,000 photos of 1,000 made-up people besides the real ones (as gallery_scale.py makes
+them, out of the strangers that ship with the model; among 100,000 people nobody would be named). Of so many
+photos only those of people found lately are known while the server is gone. So the film that is watched
+begins with the people of `--first`, who are found before the server is killed; those of `--later` first come
+while it is gone, and are there again once it is back.
 
 The same film is watched twice, at its own speed, by `recog run` (a pipe) and `recog serve`: first with the
 server there all the time, then with the outage. Beforehand, in the middle and afterwards is asked what
@@ -32,9 +33,11 @@ from gallery_scale import blown_up
 from outage import Beside, bare, who_when
 
 from gallery import Gallery, NewTemplate
+from gallery.address import place
 from gallery.followed import Enrolled
 from gallery.large import LARGE
 from gallery.server.index import ServerIndex
+from gallery.transfer import copy
 from pipeline import build
 from pipeline.config import load
 from pipeline.outputs.places import output_file
@@ -43,16 +46,16 @@ from pipeline.sources.open import open_source
 from tests.postgres import Server
 
 FPS, SIZE = 30, (640, 360)
-FIRST = 27.0  # seconds of the film at least in which only the first people are
+FIRST = 36.0  # seconds of the film at least in which only the first people are
 AFTER = 35.0  # seconds of it at least once the server is back
-BATCH = 5000
+BATCH = 100  # people who are enrolled at once
 
 
 def composed(first: Path, later: Path, seconds: float, made: Path) -> tuple[float, float]:
     """Both by turns, the first as often as need be before; seconds of it, and when `later` begins."""
     count, begins = 0, 0.0
     with av.open(str(made), "w", "matroska") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "18"})
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "20"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         turn = first
         while count < seconds * FPS:
@@ -71,29 +74,38 @@ def composed(first: Path, later: Path, seconds: float, made: Path) -> tuple[floa
     return count / FPS, begins
 
 
-def filled(url: str, count: int) -> tuple[str, int]:
-    """Enrol so many made-up people, one template each; the fingerprint and dimension of the model."""
+def others(people: int, photos: int, file: Path) -> tuple[str, int]:
+    """A gallery of made-up people, and what it was made with: the fingerprint and dimension of the model.
+
+    Two photos of one of them differ as two of some real person do.
+    """
     settings = load(None, [])
     embedder = build.embedder(settings)
     cohort = build.cohort(settings, embedder)
     assert cohort is not None
-    templates, _ = blown_up(cohort.embeddings, cohort.people, count, 1, seed=0)
+    made, _ = blown_up(cohort.embeddings, cohort.people, people, 1, seed=0)
+    order = np.argsort(cohort.people, kind="stable")
+    same = np.diff(cohort.people[order]) == 0
+    differences = np.diff(cohort.embeddings[order], axis=0)[same] / np.sqrt(2)
+    chance = np.random.default_rng(1)
     made_with = build.fingerprint(embedder), embedder.dimension
-    with Gallery.open(Path(url), *made_with, create=True) as gallery:
-        for start in range(0, count, BATCH):
-            gallery.add_people(
-                {
-                    f"person {row}": [NewTemplate(templates[row], None, 0.8, f"{row}.jpg", f"{row:064}")]
-                    for row in range(start, min(start + BATCH, count))
-                },
-                "import",
-            )
+    with Gallery.open(file, *made_with, create=True) as gallery:
+        for start in range(0, people, BATCH):
+            batch: dict[str, list[NewTemplate]] = {}
+            for row in range(start, min(start + BATCH, people)):
+                looks = made[row] + differences[chance.integers(len(differences), size=photos)]
+                looks *= np.linalg.norm(made[row]) / np.linalg.norm(looks, axis=1, keepdims=True)
+                batch[f"person {row}"] = [
+                    NewTemplate(look, None, 0.8, f"{row}-{number}.jpg", f"{row * photos + number:064}")
+                    for number, look in enumerate(looks.astype(np.float32))
+                ]
+            gallery.add_people(batch, "import")
     return made_with
 
 
-def searched_by(url: str, made_with: tuple[str, int]) -> dict[str, Any]:
+def searched_by(server: Path, made_with: tuple[str, int]) -> dict[str, Any]:
     """What searches the gallery where it is opened as a run opens it."""
-    with closing(Enrolled(Path(url), *made_with)) as run:
+    with closing(Enrolled(server, *made_with)) as run:
         run.search(np.ones((1, made_with[1]), np.float32), 5, pooled=True)
         assert run._gallery is not None
         index = run._gallery._matcher._index
@@ -113,6 +125,12 @@ def scans(server: Server) -> int:
     """How often the server's index of what is searched was scanned since the server began."""
     found = server.execute("SELECT idx_scan FROM pg_stat_all_indexes WHERE indexrelname = 'templates_l1'")
     return int(found[0][0])
+
+
+def told_so_far(folder: Path) -> float:
+    """Up to which second of the film a run has told what happened."""
+    lines = (folder / "events.jsonl").read_text().splitlines()
+    return max(float(json.loads(line)["seconds"]) for line in lines)
 
 
 def names(events: list[dict[str, Any]]) -> dict[str, list[float]]:
@@ -163,7 +181,8 @@ def main() -> None:
     parser.add_argument("--first", type=Path, required=True, help="film of those found before")
     parser.add_argument("--later", type=Path, required=True, help="film of those who come meanwhile")
     parser.add_argument("--people", type=Path, action="append", required=True, help="folders of photographs")
-    parser.add_argument("--others", type=int, default=LARGE + 1)
+    parser.add_argument("--others", type=int, default=1000, help="made-up people")
+    parser.add_argument("--photos", type=int, default=101, help="of each of them")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--out", type=output_file, metavar="FILE")
     given = parser.parse_args()
@@ -174,7 +193,8 @@ def main() -> None:
         server = Server("max_wal_size=4GB", "shared_buffers=256MB")
         stack.callback(server.close)
         started = time.monotonic()
-        made_with = filled(server.url, given.others)
+        made_with = others(given.others, given.photos, folder / "others.db")
+        copy(folder / "others.db", place(server.url))  # at once, and not row by row
         print(f"{given.others} others in {time.monotonic() - started:.0f} s", flush=True)
         told: dict[str, Any] = {"film_seconds": round(length, 1), "later_begins": round(begins, 1)}
         runs = []
@@ -182,34 +202,31 @@ def main() -> None:
             own = folder / str(outage)
             own.mkdir()
             if outage:
-                told["searched_by"] = searched_by(server.url, made_with)
+                told["searched_by"] = searched_by(place(server.url), made_with)
             before = scans(server)
             beside = Beside(own, server, film, length, *(() if outage else given.people))
             stack.callback(beside.close)
-            poured = time.monotonic()
             while not beside.named():
                 assert beside.run.poll() is None, "nobody was named"
                 time.sleep(0.2)
-            print(f"named after {time.monotonic() - poured:.0f} s", flush=True)
             if outage:
-                time.sleep(max(0.0, 12 - (time.monotonic() - poured)))
                 told["scans_of_the_index_before_it"] = scans(server) - before
                 assert told["scans_of_the_index_before_it"] > 0
-                gone = time.monotonic() - poured
+                gone, at_once = told_so_far(own), len(beside.visits())
                 assert gone < begins, "those who come later were there before the server went"
-                at_once = len(beside.visits())
                 server.stop()
+                stopped = time.monotonic()
                 time.sleep(given.seconds)
-                meanwhile = len(beside.visits()) - at_once
+                back, meanwhile = told_so_far(own), len(beside.visits()) - at_once
                 server.start()
-                back = time.monotonic() - poured
+                told["away_seconds"] = round(time.monotonic() - stopped, 1)
                 assert beside.run.poll() is None, "the film was over before the server was back"
             runs.append(beside.ended())
             beside.close()
         (events, visits, _), (its_events, its_visits, said) = runs
         lines = [line.strip() for line in said.splitlines() if "heard" in line or "follow" in line]
         assert any("found lately" in line for line in lines), "the run held everybody in memory"
-        told["gone_from_to"] = [round(gone, 1), round(back, 1)]
+        told["film_told_when_it_went_and_came_back"] = [gone, back]
         told["run"] = compared(events, its_events, (gone, back)) | {"said": lines}
         came, seen = Counter(map(who_when, visits)), Counter(map(who_when, its_visits))
         told["serve"] = {
