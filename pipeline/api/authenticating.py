@@ -27,6 +27,7 @@ def authenticate(
     intended: bool | Callable[[Iterator[Frame]], bool],
     timeout: float,
     allow_remote: bool,
+    allow_bent: bool,
     rehearsal: bool,
     liveness_model: str | Path | None,
     licensed: Callable[[str | None], None],
@@ -49,7 +50,7 @@ def authenticate(
             return replace(refused, rehearsal=rehearsal)
         if not (intended(seen) if callable(intended) else intended):
             raise SourceError("no key was pressed, so nobody asked for it")
-        attempt, charged = made.attempt(timeout), None if rehearsal else tries
+        attempt, charged = made.attempt(timeout, allow_bent), None if rehearsal else tries
         outcome = judge(seen, made.watch, attempt, known, made.claimed.claim, charged, shown(attempt, show))
         return replace(outcome, rehearsal=rehearsal)
 

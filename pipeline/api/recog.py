@@ -537,6 +537,7 @@ class Recog:
         intended: bool | Callable[[Iterator[Frame]], bool],
         timeout: float = 15.0,
         allow_remote: bool = False,
+        allow_bent: bool = False,
         rehearsal: bool = False,
         liveness_model: str | Path | None = None,
         licensed: Callable[[str | None], None] = lambda licence: None,
@@ -552,6 +553,7 @@ class Recog:
             intended: somebody asked to be let in; or what finds out, from the camera's frames if need be.
             timeout: seconds for everything.
             allow_remote: also in a session from afar.
+            allow_bent: also where the nose is not seen to stand out in every direction: bent prints get in.
             rehearsal: judge a recording: no try counts, and nobody is accepted.
             liveness_model: an anti-spoofing model (.onnx), which may only deny.
             licensed: is told the licence of it before it is used; None without one.
@@ -572,6 +574,7 @@ class Recog:
             intended=intended,
             timeout=timeout,
             allow_remote=allow_remote,
+            allow_bent=allow_bent,
             rehearsal=rehearsal,
             liveness_model=liveness_model,
             licensed=licensed,

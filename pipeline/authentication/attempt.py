@@ -26,6 +26,7 @@ SLOPE = 0.25
 # How far the nose must stand out in every direction, by the direction in which it does most. Chosen likewise:
 # five heads had at least 0.27, bent prints at most 0.11.
 SHARE = 0.2
+ADVICE = "; brighter and even light may help; --allow-bent does not ask for it (docs/security.md)"
 # Seconds for which the face may be too blurred or too turned to be judged: a move takes 0.6, and a dark room
 # blurs all of it. In that time somebody else could move there, so each move is judged again where it is held.
 UNJUDGED = 0.8
@@ -49,12 +50,15 @@ class Attempt:
         track: TrackSettings,
         confident: float,
         timeout: float = TIMEOUT,
+        allow_bent: bool = False,
     ) -> None:
         """
         Args:
             confident: score from which a detection may begin a track.
             timeout: seconds, on the source's clock, after which it is refused.
+            allow_bent: the nose need not be seen to stand out in every direction (`Part.RELIEF`).
         """
+        self._allow_bent = allow_bent
         self._claimed, self._timeout = claimed, timeout
         self._response = Response(challenge)
         self._continuity, self._denial = Continuity(), Denial()
@@ -264,9 +268,11 @@ class Attempt:
         return Finding(False, "the turn showed no depth: as of a flat or bent picture")
 
     def _relief_finding(self) -> Finding:
+        if self._allow_bent:
+            return Finding(True, "not asked for")
         known = [each for each in self.reliefs if each is not None]
         if not self.reliefs or len(known) < len(self.reliefs):
-            return Finding(None, "the nose could not be followed through a turn")
+            return Finding(None, f"the nose could not be followed through a turn{ADVICE}")
         if all(each.shown(SHARE) for each in known):
             return Finding(True, "the nose stands out in every direction")
-        return Finding(False, "the nose does not stand out in every direction: as of a bent picture")
+        return Finding(False, f"the nose does not stand out in every direction, as of a bent picture{ADVICE}")

@@ -49,9 +49,10 @@ class Parts:
     licence: str | None  # of the anti-spoofing model; None without one
     settings: Settings
 
-    def attempt(self, timeout: float = TIMEOUT) -> Attempt:
+    def attempt(self, timeout: float = TIMEOUT, allow_bent: bool = False) -> Attempt:
         """A new attempt, with a challenge of its own."""
-        return Attempt(self.claimed, draw(), self.settings.track, self.settings.det.confidence, timeout)
+        track, confident = self.settings.track, self.settings.det.confidence
+        return Attempt(self.claimed, draw(), track, confident, timeout, allow_bent)
 
 
 def parts(

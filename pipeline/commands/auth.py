@@ -31,6 +31,14 @@ LivenessModel = Annotated[
     Use.READ,
 ]
 Camera = Annotated[str, typer.Option("--source", "-s", metavar="CAMERA", help="A camera of this machine.")]
+AllowBent = Annotated[
+    bool,
+    typer.Option(
+        "--allow-bent",
+        help="Do not ask that the nose be seen to stand out in every direction: that refuses bent prints, but "
+        "some people, too; see docs/security.md.",
+    ),
+]
 Timeout = Annotated[float, typer.Option(min=1.0, max=120.0, help="Seconds for everything.")]
 
 
@@ -46,6 +54,7 @@ def auth(
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Also in a session from afar (SSH); see docs/security.md.")
     ] = False,
+    allow_bent: AllowBent = False,
     rehearsal: Annotated[
         bool, typer.Option("--rehearsal", help="Judge a recording: no try counts, and nobody is accepted.")
     ] = False,
@@ -76,7 +85,9 @@ def auth(
 
     try:
         with Recog.open(gallery, settings_from(config, assignments, detector, model)) as recog:
-            outcome = _tried(recog, name, source, timeout, intent, allow_remote, rehearsal, liveness_model)
+            outcome = _tried(
+                recog, name, source, timeout, intent, allow_remote, allow_bent, rehearsal, liveness_model
+            )
     except ERRORS as error:
         why = " ".join(str(error).split())
         if as_json:
@@ -107,6 +118,7 @@ def _tried(
     timeout: float,
     intent: str,
     allow_remote: bool,
+    allow_bent: bool,
     rehearsal: bool,
     liveness_model: Path | None,
 ) -> Authentication:
@@ -133,6 +145,7 @@ def _tried(
             intended=intended,
             timeout=timeout,
             allow_remote=allow_remote,
+            allow_bent=allow_bent,
             rehearsal=rehearsal,
             liveness_model=liveness_model,
             licensed=lambda licence: show_licence(liveness_model, licence),

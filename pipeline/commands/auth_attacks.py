@@ -37,6 +37,7 @@ def attacks(
         Path | None, typer.Option(metavar="FILE", help="Write the figures (JSON)."), Use.NEW
     ] = None,
     timeout: Annotated[float, typer.Option(min=1.0, max=120.0, help="Seconds for each.")] = 15.0,
+    allow_bent: Annotated[bool, typer.Option("--allow-bent", help="As for recog auth.")] = False,
     ask: Annotated[bool, typer.Option(help="Wait for Enter before each presentation.")] = True,
     overwrite: Overwrite = False,
     liveness_model: Annotated[
@@ -86,7 +87,7 @@ def attacks(
                 if not sys.stdin.readline():
                     break
             with Window("recog auth test") as window, newest(source, settings) as frames:
-                attempt, show = made.attempt(timeout), prompter(window)
+                attempt, show = made.attempt(timeout, allow_bent), prompter(window)
                 outcome = judge(
                     frames, made.watch, attempt, known, made.claimed.claim, None, shown(attempt, show)
                 )

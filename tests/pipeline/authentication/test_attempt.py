@@ -50,6 +50,7 @@ def attempt(
     challenge: Challenge | None = None,
     depth: float = 1.0,
     radius: float | None = None,
+    allow_bent: bool = False,
 ) -> Attempt:
     """Somebody does as asked, with noisy landmarks; `change` makes of each sight what a test is about.
 
@@ -57,7 +58,9 @@ def attempt(
         depth: of the landmarks.
         radius: of the cylinder around which the face is bent whose pixels are seen; None of a head.
     """
-    made = Attempt(claimed(), challenge or draw(random=Random(5)), TrackSettings(), 0.4)
+    made = Attempt(
+        claimed(), challenge or draw(random=Random(5)), TrackSettings(), 0.4, allow_bent=allow_bent
+    )
     actor, random = heads.Actor(FPS), np.random.default_rng(0)
     for index in range(16 * FPS):
         now = index / FPS
@@ -200,6 +203,14 @@ def test_a_bent_print_whose_landmarks_show_depth_is_refused_by_its_pixels(heads:
     assert made.findings()[Part.DEPTH].holds
     assert refused_for(made) is Part.RELIEF
     assert "bent" in made.findings()[Part.RELIEF].why
+    assert "--allow-bent" in made.findings()[Part.RELIEF].why
+
+
+def test_where_it_is_allowed_what_is_bent_is_not_refused_for_that(heads: ModuleType) -> None:
+    steps = Challenge(0.5, (Step(Move.LEFT, 0.5),))
+    assert refused_for(attempt(heads, challenge=steps, radius=1.0, allow_bent=True)) is None
+    flat = attempt(heads, challenge=steps, depth=0.0, radius=1.0, allow_bent=True)
+    assert refused_for(flat) is not None
 
 
 def test_one_turn_that_shows_a_nose_does_not_speak_for_another(heads: ModuleType) -> None:
