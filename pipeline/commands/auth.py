@@ -35,8 +35,8 @@ AllowBent = Annotated[
     bool,
     typer.Option(
         "--allow-bent",
-        help="Do not ask that the nose be seen to stand out in every direction: that refuses bent prints, but "
-        "some people, too; see docs/security.md.",
+        help="Do not ask that the nose be seen to stand out in every direction: that refuses bent prints, "
+        "but some people, too; see docs/security.md.",
     ),
 ]
 Timeout = Annotated[float, typer.Option(min=1.0, max=120.0, help="Seconds for everything.")]
