@@ -26,7 +26,7 @@ SLOPE = 0.25
 # How far the nose must stand out in every direction, by the direction in which it does most. Chosen likewise:
 # five heads had at least 0.27, bent prints at most 0.11.
 SHARE = 0.2
-ADVICE = "; brighter and even light may help; --allow-bent does not ask for it (docs/security.md)"
+ADVICE = "; --allow-bent does not ask for it (docs/security.md)"
 # Seconds for which the face may be too blurred or too turned to be judged: a move takes 0.6, and a dark room
 # blurs all of it. In that time somebody else could move there, so each move is judged again where it is held.
 UNJUDGED = 0.8

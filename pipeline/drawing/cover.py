@@ -95,7 +95,7 @@ def _coarsen(canvas: Image, place: list[int], style: Style) -> None:
     """Paint over a place in a picture with the mean colours of a few cells of it, in steps.
 
     The cells lie at the same places in every picture, and come in powers of two. So they stay where they are
-    while what is covered moves and grows: a film of them is smaller and quicker to write, and of a face that
+    while what is covered moves and grows: a film of them is smaller, and of a face that
     keeps still one mosaic is shown, and not many.
     """
     left, top, right, bottom = place
