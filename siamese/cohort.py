@@ -1,7 +1,8 @@
 """Strangers that ship with a model: embeddings of people it never saw, against whom thresholds are set.
 
-A `.cohort.npz` beside the model holds the embeddings, a number for each person, and where they come from. No
-images and no names; no arrays of Python objects either, so that opening one runs nobody's code.
+A `.cohort.npz` beside the model holds the embeddings, a number for each person, and which set of photographs
+each is from, as strangers of one kind may come nearer than those of another. No images and no names; no
+arrays of Python objects either, so that opening one runs nobody's code.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ import numpy.typing as npt
 from siamese.errors import ModelError
 from siamese.metrics import Floats, Ints
 
+Kinds = npt.NDArray[np.str_]
+
 SUFFIX = ".cohort.npz"
 
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """Faces of people whom a model never saw; row i of the first two is one face."""
+    """Faces of people whom a model never saw; row i of the first three is one face."""
 
     embeddings: Floats  # (n, d)
     people: Ints  # (n,) a number for each person
+    kinds: Kinds  # (n,) the set of photographs it is from; "" where that was not written down
     model: str  # SHA-256 of the model
     alignment: str  # how the faces were aligned
     source: str  # who they are, in words
@@ -33,8 +37,16 @@ class Cohort:
     @property
     def one_each(self) -> Floats:
         """The first face of each person, (p, d): as independent as faces can be."""
-        _, first = np.unique(self.people, return_index=True)
-        return self.embeddings[np.sort(first)]
+        return self.embeddings[self._first]
+
+    @property
+    def kinds_each(self) -> Kinds:
+        """The kind of each row of `one_each`, (p,)."""
+        return self.kinds[self._first]
+
+    @property
+    def _first(self) -> Ints:
+        return np.sort(np.unique(self.people, return_index=True)[1]).astype(np.int64)
 
     def stranger_distances(self) -> npt.NDArray[np.float32]:
         """L1 distances of every two people by one face each, ascending, (p (p - 1) / 2,)."""
@@ -58,6 +70,7 @@ def write(cohort: Cohort, path: Path) -> None:
                 file,
                 embeddings=cohort.embeddings.astype("<f4"),
                 people=cohort.people.astype("<i8"),
+                kinds=cohort.kinds,
                 model=np.array(cohort.model),
                 alignment=np.array(cohort.alignment),
                 source=np.array(cohort.source),
@@ -76,9 +89,11 @@ def read(path: Path, model: str) -> Cohort:
     again = f"make one with: recog calibrate cohort --out {path}"
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            people = file["people"].astype(np.int64)
             cohort = Cohort(
                 file["embeddings"].astype(np.float32),
-                file["people"].astype(np.int64),
+                people,
+                file["kinds"] if "kinds" in file else np.full(people.shape, ""),
                 str(file["model"]),
                 str(file["alignment"]),
                 str(file["source"]),
@@ -88,7 +103,8 @@ def read(path: Path, model: str) -> Cohort:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: damaged, or no cohort of strangers; {again}") from error
     shape = cohort.embeddings.shape
-    if len(shape) != 2 or cohort.people.shape != shape[:1] or not np.isfinite(cohort.embeddings).all():
+    fit = len(shape) == 2 and cohort.people.shape == cohort.kinds.shape == shape[:1]
+    if not fit or cohort.kinds.dtype.kind != "U" or not np.isfinite(cohort.embeddings).all():
         raise ModelError(f"{path}: damaged (its parts do not fit); {again}")
     if cohort.model != model:
         raise ModelError(f"{path}: was made with another model; {again}")

@@ -123,10 +123,16 @@ class GrowingCrops:
 
 
 def write(crops: CropSet, folder: Path) -> None:
-    """Write a crop set; the description comes last, so that an interrupted write is never taken for whole."""
+    """Write a crop set; the description comes last, so that an interrupted write is never taken for whole.
+
+    Whoever has the set open goes on with what was there before: to cut off a file that is mapped into memory
+    would end that program with a bus error.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "faces.json").unlink(missing_ok=True)
-    np.save(folder / "images.npy", crops.images)
+    new = folder / ".images.npy"
+    np.save(new, crops.images)
+    os.replace(new, folder / "images.npy")
     _describe(folder, crops.files, crops.people, crops.found, crops.alignment)
 
 

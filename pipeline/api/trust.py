@@ -78,7 +78,8 @@ def calibrate(
         own = calibration.own_strangers(people) if strangers is None else strangers
         known = own[:0] if cohort is None else cohort.one_each
         copy = copy_distance(embedder.calibration)
-        made = calibration.calibrate(people, known, own, target, copy, normalise)
+        kinds = None if cohort is None else cohort.kinds_each
+        made = calibration.calibrate(people, known, own, target, copy, normalise, kinds)
         if stored():
             calibration.keep(people, made.guarantee, own, undoable=True)
         return made

@@ -91,7 +91,8 @@ def calibrate(
             looker = build.looker(settings, embedder, PICK)
             photos = list(look_at(find_strangers(strangers), looker, build.threads(settings)))
             own, _ = different_people(photos, embedder)
-        made = find(people, known.one_each, own, target, copy_distance(embedder.calibration), normalise)
+        copy = copy_distance(embedder.calibration)
+        made = find(people, known.one_each, own, target, copy, normalise, known.kinds_each)
         if not dry_run:
             keep(people, made.guarantee, own, undoable=True)
     if picture is not None:
@@ -194,6 +195,10 @@ def _tell(
                 "recognised_at_least": least,
                 "close": [{"first": o.first, "second": o.second, "distance": o.distance} for o in
                 made.overlaps],
+                "kinds": [
+                    {"name": kind.name, "tried": kind.tried, "named": kind.named,
+                     "over_target": kind.exceeds(claim.target)} for kind in made.kinds
+                ],
                 "plot": str(plot) if plot else None, "stored": not dry_run,
             }
         )  # fmt: skip
@@ -203,6 +208,17 @@ def _tell(
     print(f"threshold {claim.distance:.3f}; {claim.named} of {tried} tried are within it")
     yours = f"; {counted_people(own)} in your {counted(photos, 'photo')}" if photos else ""
     print(f"strangers: {source}{yours}")
+    if len(made.kinds) > 1:
+        shares = ", ".join(
+            f"{k.named} of {k.tried} of {k.name} ({k.named / k.tried:.1%})" for k in made.kinds
+        )
+        print(f"of them within it, by where they are from: {shares}")
+    for kind in made.kinds:
+        if kind.exceeds(claim.target):
+            print(
+                f"of strangers like {kind.name} more than {claim.target:.3g} would be named "
+                f"({claim.confidence:.0%} sure): if yours are like them, choose a smaller --target-fpir"
+            )
     if least is None:
         print("nobody has two photos, so how many of the enrolled are recognised cannot be said")
     else:

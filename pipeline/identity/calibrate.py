@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from gallery import Gallery, GalleryError
 from gallery.calibration import (
     TooFewError,
     choose_threshold,
+    lower_bound,
     offsets,
     stranger_scores,
     strangers_needed,
@@ -24,11 +24,9 @@ from pipeline.identity.guarantee import KEY, Guarantee, lapsed, stored
 from pipeline.types import Bools, Floats, Ints
 from pipeline.words import counted_people
 from siamese.calibration import Calibration
-from siamese.cohort import Cohort
+from siamese.cohort import Cohort, Kinds
 
-if TYPE_CHECKING:
-    pass
-
+YOURS = "yours"  # the kind of the user's own strangers
 STRANGERS = "strangers"  # key of the note that keeps the embeddings of the user's own strangers
 GENUINE_MOST = 5_000  # photos tried against their person's others
 CLOSE_MOST = 20  # pairs of people in the report
@@ -45,6 +43,19 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """Strangers of one kind: how many were tried, and how many of them are within the threshold."""
+
+    name: str
+    tried: int
+    named: int
+
+    def exceeds(self, target: float) -> bool:
+        """Whether more than `target` of such strangers would be named, as sure as every bound here."""
+        return lower_bound(self.named, self.tried) > target
+
+
+@dataclass(frozen=True, slots=True)
 class Calibrated:
     """A calibration and what it was made from."""
 
@@ -52,10 +63,17 @@ class Calibrated:
     overlaps: tuple[Overlap, ...]  # the closest, closest first
     strangers: Floats  # (n,) shifted distance of each to the nearest person
     genuine: Floats  # (g,) shifted distance of each photo to the person's others
+    kinds: tuple[Kind, ...] = ()  # the strangers by kind, those named most often first
 
 
 def calibrate(
-    gallery: Gallery, cohort: Floats, own: Floats, target: float, copy: float = 0.0, normalise: bool = False
+    gallery: Gallery,
+    cohort: Floats,
+    own: Floats,
+    target: float,
+    copy: float = 0.0,
+    normalise: bool = False,
+    kinds: Kinds | None = None,
 ) -> Calibrated:
     """The calibration of a gallery as it is now; stores nothing.
 
@@ -66,6 +84,7 @@ def calibrate(
         copy: distance up to which two embeddings are of one photograph. Whoever of the strangers is enrolled
             with the very same photograph is none, and is left out; no other stranger comes as near.
         normalise: shift everybody's distances by how near strangers come to them.
+        kinds: (n,) what each of the cohort is, to be counted by; the user's own are a kind, too.
 
     Raises:
         GalleryError: nobody is enrolled, or there are too few strangers for the claim (`TooFewError`).
@@ -77,7 +96,10 @@ def calibrate(
     people, owners = np.unique(ids, return_inverse=True)
     names = {person.id: person.name for person in gallery.people()}
     strangers = np.concatenate([cohort, own])
-    strangers = strangers[gallery.search(strangers, 1).distances[:, 0] > copy]
+    unknown = np.full(len(cohort), "")
+    labels = np.concatenate([unknown if kinds is None else kinds, np.full(len(own), YOURS)])
+    others = gallery.search(strangers, 1).distances[:, 0] > copy
+    strangers, labels = strangers[others], labels[others]
     distances = to_people(strangers, embeddings, owners.astype(np.int64), len(people))
     if not len(distances):
         raise TooFewError(target, 0, strangers_needed(target))
@@ -95,8 +117,18 @@ def calibrate(
             threshold.named, len(people), int(recognised.sum()), len(recognised), normalise,
             by_name if normalise else {}, newest,
         ),
-        overlaps, scores.astype(np.float32), genuine,
+        overlaps, scores.astype(np.float32), genuine, _by_kind(labels, np.asarray(scores <= threshold.distance)),
     )  # fmt: skip
+
+
+def _by_kind(labels: Kinds, named: Bools) -> tuple[Kind, ...]:
+    """How many of each kind were tried and named; those of whom nobody knows what they are left out."""
+    counted = [
+        Kind(str(name), int((labels == name).sum()), int(named[labels == name].sum()))
+        for name in np.unique(labels)
+        if name
+    ]
+    return tuple(sorted(counted, key=lambda kind: (-kind.named / kind.tried, kind.name)))
 
 
 def _among_themselves(

@@ -16,8 +16,9 @@ from pipeline.config import Settings
 from pipeline.errors import SinkError, SourceError
 from pipeline.progress import Progress, silent
 from pipeline.words import counted_people
+from siamese import wild
 from siamese.cohort import Cohort, write
-from siamese.crops import read
+from siamese.crops import CropSet, read
 from siamese.errors import DataError
 from siamese.lfw.split import VIEW1, split
 from siamese.runtime import Embedder
@@ -50,8 +51,8 @@ def build_cohort(
     Args:
         root: LFW.
         people: a file with a name on each line, instead of the validation people of the model's split.
-
-        also: crop sets of further strangers; a face without a name there is a person of its own.
+        also: crop sets of further strangers; a face without a name there is a person of its own. One of
+            `recog data wild` says of each face what kind it is; the others are a kind each, by their names.
 
     Raises:
         SourceError, SiameseError: data that are missing or damaged, or nobody is left.
@@ -67,7 +68,12 @@ def build_cohort(
     if not len(found):
         raise DataError(f"of {counted_people(len(chosen))} nobody is left for a cohort")
     who = "named in a file" if people is not None else "held out for validation"
-    sets = [found, *(read(folder) for folder in also)]
+    kind_of = {(0, file): "lfw" for file in found.files}
+    sets = [found]
+    for number, folder in enumerate(also, 1):
+        given, kinds = _with_kinds(folder)
+        kind_of |= {(number, file): kind for file, kind in zip(given.files, kinds, strict=True)}
+        sets.append(given)
     sets = [each.rows(np.flatnonzero(each.found)).at_most(IMAGES) for each in sets]
     names = [
         f"{number} {person or file}"
@@ -78,6 +84,7 @@ def build_cohort(
     cohort = Cohort(
         np.concatenate([embedder.embed(np.asarray(each.images)) for each in sets]),
         np.unique(names, return_inverse=True)[1].astype(np.int64),
+        np.array([kind_of[number, file] for number, each in enumerate(sets) for file in each.files]),
         embedder.digest,
         found.alignment,
         f"LFW, {len(set(found.people))} people {who}; nobody of those reported on ({parts.hold_out})"
@@ -88,6 +95,15 @@ def build_cohort(
     except OSError as error:
         raise SinkError(f"{out}: cannot be written ({error.strerror or error})") from error
     return cohort
+
+
+def _with_kinds(folder: Path) -> tuple[CropSet, Sequence[str]]:
+    """A crop set, and the kind of each of its faces."""
+    if (folder / wild.TRAITS).is_file():
+        described = wild.read(folder)
+        return described.crops, described.sources
+    given = read(folder)
+    return given, [folder.resolve().name] * len(given)
 
 
 def _names(file: Path) -> list[str]:

@@ -20,7 +20,7 @@ from pipeline.enrolment.people import look_at_people
 from pipeline.enrolment.photos import Outcome, Verdict
 from pipeline.enrolment.strangers import different_people
 from pipeline.errors import ConfigError
-from pipeline.identity.calibrate import calibrate, calibrate_again, keep, own_strangers
+from pipeline.identity.calibrate import Kind, calibrate, calibrate_again, keep, own_strangers
 from pipeline.identity.guarantee import of
 from siamese.cohort import Cohort, write
 
@@ -48,7 +48,7 @@ def gallery(tmp_path: Path) -> Gallery:
 @pytest.fixture
 def cohort() -> Cohort:
     embeddings = faces(np.random.default_rng(1), 400)
-    return Cohort(embeddings, np.arange(400), "a model", "", "strangers made up")
+    return Cohort(embeddings, np.arange(400), np.full(400, ""), "a model", "", "strangers made up")
 
 
 @pytest.mark.parametrize("normalise", [False, True])
@@ -65,6 +65,21 @@ def test_strangers_stay_out_and_the_enrolled_are_recognised(
     named = (claim.shifted(unseen).min(axis=1) <= claim.distance).mean()
     assert named <= 0.01
     assert len(claim.offsets) == 30 * normalise
+
+
+def test_strangers_are_counted_by_kind_and_a_kind_that_comes_too_near_is_told(
+    gallery: Gallery, cohort: Cohort
+) -> None:
+    _, _, enrolled = gallery.embeddings()
+    strangers = np.concatenate([cohort.embeddings, cohort.embeddings, enrolled[:4] + 0.2])
+    kinds = np.array(["far"] * 800 + ["near"] * 4)
+    own = faces(np.random.default_rng(5), 50)
+    made = calibrate(gallery, strangers, own, 0.02, kinds=kinds)
+    assert made.kinds[0] == Kind("near", 4, 4)
+    assert {kind.name: kind.tried for kind in made.kinds} == {"near": 4, "far": 800, "yours": 50}
+    assert sum(kind.named for kind in made.kinds) == made.guarantee.named
+    assert [kind.exceeds(0.02) for kind in made.kinds] == [True, False, False]
+    assert [kind.name for kind in calibrate(gallery, strangers, own, 0.02).kinds] == ["yours"]
 
 
 def test_too_few_strangers_are_refused_with_the_count_and_nothing_is_stored(
@@ -143,12 +158,14 @@ def test_what_is_no_share_is_refused(text: str) -> None:
 def calibrated(
     tmp_path: Path, world: Any, detector: Any, embedder: Any, recog: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
-    """The command in a world of colours, with 400 strangers who are 15 to 25 from everybody."""
+    """The command in a world of colours, with 400 strangers of two kinds, the first 4 nearer to everybody."""
     random = np.random.default_rng(0)
     embeddings = np.zeros((400, 8), np.float32)
     embeddings[:, 0] = random.uniform(5, 15, 400)
     path = tmp_path / "strangers.cohort.npz"
-    write(Cohort(embeddings, np.arange(400), embedder.digest, "", "made up"), path)
+    kinds = np.array(["near"] * 100 + ["far"] * 300)
+    embeddings[:100, 0] -= 4
+    write(Cohort(embeddings, np.arange(400), kinds, embedder.digest, "", "made up"), path)
     photo = world.picture(tmp_path / "red.png", world.RED)
     assert recog("enroll", "--name", "Rosa", photo).code == 0
     monkeypatch.setattr("siamese.cohort.cohort_path", lambda model: path)
@@ -180,6 +197,16 @@ def test_a_dry_run_stores_nothing_and_json_says_all(recog: Any, calibrated: Any,
     assert list(values["offsets"]) == ["Rosa"]
     with build.gallery(None, embedder) as people:
         assert of(people) is None
+
+
+def test_the_command_says_which_strangers_come_nearer_than_others(calibrated: Any) -> None:
+    told = calibrated("--target-fpir", "5%", "--dry-run").out
+    assert (
+        "of them within it, by where they are from: 12 of 100 of near (12.0%), 0 of 300 of far (0.0%)" in told
+    )
+    assert "of strangers like near more than 0.05 would be named (95% sure)" in told
+    kinds = json.loads(calibrated("--target-fpir", "5%", "--dry-run", "--json").out)["kinds"]
+    assert [(kind["name"], kind["over_target"]) for kind in kinds] == [("near", True), ("far", False)]
 
 
 def test_a_claim_that_the_data_do_not_allow_ends_in_one_line(calibrated: Any) -> None:

@@ -67,7 +67,7 @@ def test_a_person_is_as_near_as_the_nearest_photo_for_strangers_as_well() -> Non
 def strangers(tmp_path: Path, embedder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "s.cohort.npz"
     embeddings = np.random.default_rng(0).uniform(0, 20, (50, 8)).astype(np.float32)
-    write(Cohort(embeddings, np.arange(50), embedder.digest, "", "made up"), path)
+    write(Cohort(embeddings, np.arange(50), np.full(50, ""), embedder.digest, "", "made up"), path)
     monkeypatch.setattr("siamese.cohort.cohort_path", lambda model: path)
 
 

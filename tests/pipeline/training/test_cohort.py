@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import siamese.crops
+import siamese.wild
 from pipeline.training.cohort import TWO_NAMES
 from siamese.cohort import read
 from siamese.lfw.files import split_people
+from siamese.wild import WildSet
 
 NAMES = [f"Person_{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
 VALIDATION = split_people(NAMES[:20])[1]
@@ -75,6 +79,15 @@ def test_strangers_of_other_sets_join_each_for_somebody_else(
     assert values["people"] == len(VALIDATION) + 6
     assert values["faces"] == 2 * len(VALIDATION) + 6
     assert values["source"].endswith("; 6 people of other sets")
+    kinds = read(out, embedder.digest).kinds_each.tolist()
+    assert sorted(kinds) == ["lfw"] * len(VALIDATION) + ["set"] * 6
+    of_wild = ["street", "studio", "street", "studio", "street", "studio"]
+    crops = siamese.crops.read(tmp_path / "set")
+    nothing = np.full(6, np.nan, np.float32)
+    siamese.wild.write(WildSet(crops, tuple(of_wild), nothing, nothing, nothing), tmp_path / "wild")
+    described = tmp_path / "described.cohort.npz"
+    recog("calibrate", "cohort", "--root", lfw, "--out", described, "--also", tmp_path / "wild")
+    assert sorted(read(described, embedder.digest).kinds_each)[-6:] == sorted(of_wild)
     other = tmp_path / "other.npz"
     ended = recog("calibrate", "cohort", "--root", lfw, "--out", other, "--also", tmp_path / "none")
     assert (ended.code, ended.err.count("no aligned faces here")) == (1, 1)

@@ -97,6 +97,7 @@ def test_the_gallery_is_calibrated_and_says_so(
 
     class Cohort:
         one_each = strangers
+        kinds_each = np.full(len(strangers), "")
 
     monkeypatch.setattr(build, "cohort", lambda settings, embedder: Cohort())
     done = ended(running, until, running.admin.post("/api/v1/calibration", json={"target": 0.01}).json())
