@@ -107,8 +107,8 @@ def choose_threshold(scores: Floats | Doubles, target: float, confidence: float 
     if allowed < 0:
         raise TooFewError(target, count, strangers_needed(target, confidence))
     ranked = np.sort(np.asarray(scores, np.float64))
-    # Just below the first who must stay out, so that ties stay out with them. Below in single precision, which
-    # distances have: the next double would be rounded up to that very stranger when it is compared to them.
+    # Just below the first who must stay out, so that ties stay out with them: in single precision, which
+    # distances have. The next double would be rounded up to that very stranger when it is compared to them.
     distance = float(np.nextafter(np.float32(ranked[allowed]), np.float32(-np.inf)))
     named = int((ranked <= distance).sum())
     return Threshold(distance, count, named, upper_bound(allowed, count, confidence), confidence)

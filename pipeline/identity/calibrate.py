@@ -117,7 +117,8 @@ def calibrate(
             threshold.named, len(people), int(recognised.sum()), len(recognised), normalise,
             by_name if normalise else {}, newest,
         ),
-        overlaps, scores.astype(np.float32), genuine, _by_kind(labels, np.asarray(scores <= threshold.distance)),
+        overlaps, scores.astype(np.float32), genuine,
+        _by_kind(labels, np.asarray(scores <= threshold.distance)),
     )  # fmt: skip
 
 
