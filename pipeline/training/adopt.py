@@ -289,7 +289,7 @@ def _write(
             cohort = Cohort(
                 fitted.head.apply(embeddings[strangers]),
                 labels_of(crops, strangers),
-                np.full(len(strangers), "lfw"),
+                np.full(len(strangers), "LFW"),
                 sha256(made),
                 crops.alignment,
                 f"LFW, {len({crops.people[row] for row in strangers}):,} people to whom the head was not "

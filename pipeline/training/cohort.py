@@ -68,7 +68,7 @@ def build_cohort(
     if not len(found):
         raise DataError(f"of {counted_people(len(chosen))} nobody is left for a cohort")
     who = "named in a file" if people is not None else "held out for validation"
-    kind_of = {(0, file): "lfw" for file in found.files}
+    kind_of = {(0, file): "LFW" for file in found.files}
     sets = [found]
     for number, folder in enumerate(also, 1):
         given, kinds = _with_kinds(folder)

@@ -80,7 +80,7 @@ def test_strangers_of_other_sets_join_each_for_somebody_else(
     assert values["faces"] == 2 * len(VALIDATION) + 6
     assert values["source"].endswith("; 6 people of other sets")
     kinds = read(out, embedder.digest).kinds_each.tolist()
-    assert sorted(kinds) == ["lfw"] * len(VALIDATION) + ["set"] * 6
+    assert sorted(kinds) == ["LFW"] * len(VALIDATION) + ["set"] * 6
     of_wild = ["street", "studio", "street", "studio", "street", "studio"]
     crops = siamese.crops.read(tmp_path / "set")
     nothing = np.full(6, np.nan, np.float32)
