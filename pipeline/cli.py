@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator, MutableMapping
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -138,33 +139,37 @@ class _Commands(MutableMapping[str, Any]):
     """The commands by name, each imported when it is first asked for."""
 
     def __init__(self) -> None:
-        self._built: dict[str, Any] = {}
+        self._set: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._built:
-            from pipeline.commands.guard import guarded
-
-            module, attribute, _ = COMMANDS[name]
-            body = getattr(import_module(f"pipeline.commands.{module}"), attribute)
-            around = typer.Typer(rich_markup_mode=None)
-            if isinstance(body, typer.Typer):
-                around.add_typer(body, name=name, cls=_Group)
-            else:
-                around.command(name)(body)
-            self._built[name] = guarded(typer.main.get_group(around).commands[name])
-        return self._built[name]
+        return self._set[name] if name in self._set else _command(name)
 
     def __setitem__(self, name: str, command: Any) -> None:
-        self._built[name] = command
+        self._set[name] = command
 
     def __delitem__(self, name: str) -> None:
-        del self._built[name]
+        del self._set[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
 
     def __len__(self) -> int:
         return len(COMMANDS)
+
+
+@cache
+def _command(name: str) -> Any:
+    """One of the commands. Made once a process: whoever calls `main` often would wait for it each time."""
+    from pipeline.commands.guard import guarded
+
+    module, attribute, _ = COMMANDS[name]
+    body = getattr(import_module(f"pipeline.commands.{module}"), attribute)
+    around = typer.Typer(rich_markup_mode=None)
+    if isinstance(body, typer.Typer):
+        around.add_typer(body, name=name, cls=_Group)
+    else:
+        around.command(name)(body)
+    return guarded(typer.main.get_group(around).commands[name])
 
 
 class _Group(TyperGroup):
