@@ -91,6 +91,18 @@ class Ended:
 Recog = Callable[..., Ended]
 
 
+@functools.lru_cache(100)
+def _square(colour: Colour, side: int, sharp: bool) -> Image:
+    rows, columns = np.indices((side, side)) // max(2, side // 10)
+    dark = ((rows + columns) % 2 * 0.45 if sharp else 0 * rows)[..., None]
+    return (np.array(colour) * (1 - dark)).astype(np.uint8)
+
+
+@functools.lru_cache(100)
+def _nobody(width: int, height: int) -> Image:
+    return np.full((height, width, 3), GREY, np.uint8)
+
+
 class World:
     """Makes pictures and films of squares."""
 
@@ -99,14 +111,12 @@ class World:
     @staticmethod
     def face(image: Image, colour: Colour, x: int, y: int, side: int = 64, sharp: bool = True) -> Image:
         """Draw one with its corner at x, y; a chequered one is sharp, a plain one blurred."""
-        rows, columns = np.indices((side, side)) // max(2, side // 10)
-        dark = ((rows + columns) % 2 * 0.45 if sharp else 0 * rows)[..., None]
-        image[y : y + side, x : x + side] = np.array(colour) * (1 - dark)
+        image[y : y + side, x : x + side] = _square(colour, side, sharp)
         return image
 
     @staticmethod
     def empty(width: int = 320, height: int = 240) -> Image:
-        return np.full((height, width, 3), GREY, np.uint8)
+        return _nobody(width, height).copy()
 
     def picture(self, path: Path, *colours: Colour, side: int = 80, sharp: bool = True) -> Path:
         """A picture of faces beside each other."""
@@ -144,6 +154,12 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+@pytest.fixture(scope="session")
+def minute(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of a red and a green face, for tests that end before it does: a minute, ten frames a second."""
+    return World().film(tmp_path_factory.mktemp("minute") / "long.mp4", RED, GREEN, count=600, fps=10)
 
 
 def names(validation: bool, count: int) -> list[str]:

@@ -59,17 +59,11 @@ def served() -> Iterator[Callable[..., Served]]:
         each.process.communicate()
 
 
-@pytest.fixture
-def film(tmp_path: Path, world: Any) -> Path:
-    made: Path = world.film(tmp_path / "long.mp4", world.RED, world.GREEN, count=600)
-    return made
-
-
 def test_sigterm_ends_it_in_good_order_with_its_code_and_a_restart_goes_on(
-    served: Callable[..., Served], film: Path, tmp_path: Path, until: Callable[..., Any]
+    served: Callable[..., Served], minute: Path, tmp_path: Path, until: Callable[..., Any]
 ) -> None:
     gallery = tmp_path / "people.db"
-    first = served("-g", gallery, "--source", film, "--port", 0)
+    first = served("-g", gallery, "--source", minute, "--port", 0)
     with closing(first.client()) as client:
         source = client.get("api/v1/sources").json()["items"][0]["id"]
         until(lambda: client.get(f"api/v1/sources/{source}").json()["state"] == "running", 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
@@ -169,9 +170,9 @@ def test_a_viewer_changes_nothing(serve: Callable[..., Any], films: Path) -> Non
 
 
 def test_a_restart_goes_on_with_what_ran_and_leaves_the_rest(
-    serve: Callable[..., Any], until: Callable[..., Any], films: Path, tmp_path: Path, world: Any
+    serve: Callable[..., Any], until: Callable[..., Any], films: Path, tmp_path: Path, minute: Path
 ) -> None:
-    long = world.film(films / "long.mp4", world.RED, count=1200)
+    long = shutil.copy(minute, films)
     first = serve(folders=(films,), hosts=frozenset({"127.0.0.1:9"}))
     add = [str(films / "street.mp4"), str(long), "rtsp://ann:pw@127.0.0.1:9/live"]
     ended, runs, rests = (first.admin.post("api/v1/sources", json={"url": url}).json()["id"] for url in add)

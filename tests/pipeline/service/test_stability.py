@@ -51,12 +51,10 @@ def test_a_camera_that_dies_is_lost_with_the_reason_and_found_again_while_others
     until: Callable[..., Any],
     camera: Callable[[], Any],
     port: int,
-    tmp_path: Path,
-    world: Any,
+    minute: Path,
 ) -> None:
-    film = world.film(tmp_path / "long.mp4", world.RED, count=1200)
     running = serve(
-        sources=(str(film),),
+        sources=(str(minute),),
         hosts=frozenset({f"127.0.0.1:{port}"}),
         settings=from_values({"stream": {"timeout": 2}}),
     )
@@ -119,8 +117,7 @@ def test_a_full_disk_costs_no_picture_is_said_and_what_waited_is_written_when_th
     serve: Callable[..., Any],
     until: Callable[..., Any],
     full: Callable[[Any, bool], None],
-    tmp_path: Path,
-    world: Any,
+    minute: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("pipeline.service.sightings.AGAIN", 0.1)
@@ -128,7 +125,7 @@ def test_a_full_disk_costs_no_picture_is_said_and_what_waited_is_written_when_th
     full(running, True)
     with running.service.store.reading() as connection:  # and no page is free
         assert connection.execute("PRAGMA freelist_count").fetchone()[0] == 0
-    source = add(running, world.film(tmp_path / "long.mp4", world.RED, world.GREEN, count=400))
+    source = add(running, minute)
     ready = until(lambda: (found := running.stranger.get("api/v1/health/ready")).status_code == 503 and found)
     assert ready.json()["trouble"] == ["events cannot be kept; is the disk full?"]
     assert running.stranger.get("api/v1/health/live").status_code == 200
@@ -147,14 +144,13 @@ def test_a_full_disk_costs_no_picture_is_said_and_what_waited_is_written_when_th
 def test_a_tape_on_a_full_disk_costs_looks_and_nothing_else(
     serve: Callable[..., Any],
     until: Callable[..., Any],
-    tmp_path: Path,
-    world: Any,
+    minute: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("pipeline.service.taping.AGAIN", 0.2)
     running = serve()
     running.service.tape.mkdir()  # nothing can be written there
-    source = add(running, world.film(tmp_path / "long.mp4", world.RED, count=400))
+    source = add(running, minute)
     ready = until(lambda: (found := running.stranger.get("api/v1/health/ready")).status_code == 503 and found)
     assert ready.json()["trouble"] == ["looks cannot be kept; is the disk full?"]
     until(lambda: running.viewer.get("api/v1/events").json()["items"])
@@ -165,7 +161,7 @@ def test_a_tape_on_a_full_disk_costs_looks_and_nothing_else(
 
 
 def test_a_gallery_that_is_restored_under_the_service_is_the_one_that_counts(
-    serve: Callable[..., Any], until: Callable[..., Any], tmp_path: Path, world: Any
+    serve: Callable[..., Any], until: Callable[..., Any], tmp_path: Path, world: Any, minute: Path
 ) -> None:
     red, green = (world.picture(tmp_path / f"{n}.png", c) for n, c in (("r", world.RED), ("g", world.GREEN)))
     other = Recog.open(tmp_path / "backup.db")
@@ -177,7 +173,7 @@ def test_a_gallery_that_is_restored_under_the_service_is_the_one_that_counts(
     running = serve()
     running.service.recog.enroll("alice", [red])
     running.service.people_changed()
-    add(running, world.film(tmp_path / "long.mp4", world.RED, world.GREEN, count=1200))
+    add(running, minute)
 
     def named() -> set[str]:
         found = running.viewer.get("api/v1/events", params={"state": "named"}).json()["items"]
@@ -194,12 +190,12 @@ def test_a_gallery_that_is_restored_under_the_service_is_the_one_that_counts(
 
 
 def test_a_gallery_that_is_damaged_under_the_service_is_said_and_stops_no_source(
-    serve: Callable[..., Any], until: Callable[..., Any], tmp_path: Path, world: Any
+    serve: Callable[..., Any], until: Callable[..., Any], tmp_path: Path, world: Any, minute: Path
 ) -> None:
     running = serve()
     running.service.recog.enroll("alice", [world.picture(tmp_path / "red.png", world.RED)])
     running.service.people_changed()
-    source = add(running, world.film(tmp_path / "long.mp4", world.RED, count=1200))
+    source = add(running, minute)
     until(lambda: running.viewer.get("api/v1/events", params={"state": "named"}).json()["items"])
     for end in ("-wal", "-shm"):
         (tmp_path / f"people.db{end}").unlink(missing_ok=True)
@@ -214,8 +210,7 @@ def test_a_gallery_that_is_damaged_under_the_service_is_said_and_stops_no_source
 def test_a_source_that_fails_by_a_bug_of_ours_says_so_and_stops_nobody_else(
     serve: Callable[..., Any],
     until: Callable[..., Any],
-    tmp_path: Path,
-    world: Any,
+    minute: Path,
     detector: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -225,7 +220,7 @@ def test_a_source_that_fails_by_a_bug_of_ours_says_so_and_stops_nobody_else(
 
     running = serve()
     detector.before = fail
-    source = add(running, world.film(tmp_path / "long.mp4", world.RED, count=400))
+    source = add(running, minute)
     failed = until(
         lambda: (
             (found := running.viewer.get(f"api/v1/sources/{source}").json())["state"] == "failed" and found
