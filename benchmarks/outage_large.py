@@ -5,8 +5,8 @@
 
 As outage.py, with 101,000 photos of 1,000 made-up people besides the real ones (as gallery_scale.py makes
 them, out of the strangers that ship with the model; among 100,000 people nobody would be named). Of so many
-photos only those of people found lately are known while the server is gone. So the film that is watched
-begins with the people of `--first`, who are found before the server is killed; those of `--later` first come
+photos only those of people found lately are in memory while the server is gone, and nobody gets a verdict by
+them. So the film that is watched begins with the people of `--first`, who are found before the server is killed; those of `--later` first come
 while it is gone, and are there again once it is back.
 
 The same film is watched twice, at its own speed, by `recog run` (a pipe) and `recog serve`: first with the
@@ -155,6 +155,7 @@ def compared(
     visits = [Counter((each["seconds"], each["frame"]) for each in some if each["event"] == "entered")
               for some in (wanted, had)]  # fmt: skip
     without, with_it = names(wanted), names(had)
+    nobody = [[each["seconds"] for each in some if each["event"] == "unknown"] for some in (wanted, had)]
     phases = {"before": (0.0, gone[0]), "while_gone": gone, "after": (gone[1], float("inf"))}
     return {
         "events": {kind: sum(each["event"] == kind for each in wanted) for kind in kinds},
@@ -168,6 +169,9 @@ def compared(
                 for phase, span in phases.items()
             }
             for name in sorted(without.keys() | with_it.keys())
+        },
+        "unknown_told": {
+            phase: [between(times, *span) for times in nobody] for phase, span in phases.items()
         },
         "names_taken_back": sum("previous" in each for each in had),
         "first_name_after_it": min(
@@ -225,7 +229,7 @@ def main() -> None:
             beside.close()
         (events, visits, _), (its_events, its_visits, said) = runs
         lines = [line.strip() for line in said.splitlines() if "heard" in line or "follow" in line]
-        assert any("found lately" in line for line in lines), "the run held everybody in memory"
+        assert any("verdicts that stand" in line for line in lines), "the run held everybody in memory"
         told["film_told_when_it_went_and_came_back"] = [gone, back]
         told["run"] = compared(events, its_events, (gone, back)) | {"said": lines}
         came, seen = Counter(map(who_when, visits)), Counter(map(who_when, its_visits))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Enrolled:
         self._said = ""  # what keeps the gallery from being followed
         self._lost = False  # its server is not heard of, and that was said
         self._again = 0.0  # when to try next, by the monotonic clock
+        self._partly = inf  # when to ask again about those of whom a part of it was asked
         self._missing = False  # there was no file when it was tried last
         self._gallery = self._opened()
 
@@ -74,10 +76,13 @@ class Enrolled:
             return Matches(
                 ((),) * len(embeddings), np.full((len(embeddings), people), np.inf, np.float32), 0, 0
             )
-        return self._gallery.search(embeddings, people, pooled)
+        found = self._gallery.search(embeddings, people, pooled)
+        if not found.whole:
+            self._partly = time.monotonic() + PAUSE
+        return found
 
     def refresh(self) -> bool:
-        """Whether what others have written has been taken in just now."""
+        """Whether there is more to know: others have written, or all of it can be asked again."""
         if time.monotonic() < self._again:
             return False
         try:
@@ -90,19 +95,23 @@ class Enrolled:
                 self._lost = True
             if self._gallery is not None and (isinstance(error, MissingError) or not exists(self._path)):
                 return self._is_gone()
-            self._say(f"{error}; {self._meanwhile()}" if self._gallery is not None else str(error))
+            said = f"{error}; until then, {self._meanwhile()}"
+            self._say(said if self._gallery is not None else str(error))
             return False
         self._missing = self._lost = False
         model = self._gallery.migrated_to if self._gallery is not None else None
         if model is not None:
             self._say(
-                f"the gallery {self._path} went over to the model {model}: those known so far are "
-                "recognised, nobody new; start again with that model"
+                f"the gallery {self._path} went over to the model {model}: {self._meanwhile()}, and nobody "
+                "new is known; start again with that model"
             )
-        elif self._gallery is not None and self._said:
+            return news
+        back = bool(self._said) and self._gallery is not None
+        if back:
             self._report(f"the gallery {self._path} is followed again")
             self._said = ""
-            return news or self._gallery.remote  # some may have been unknown for want of the server
+        if back or time.monotonic() >= self._partly:
+            news, self._partly = news or self._partly < inf, inf
         return news
 
     def catch_up(self) -> tuple[bool, bool]:
@@ -147,12 +156,13 @@ class Enrolled:
 
     def _meanwhile(self) -> str:
         """Who is recognised as long as the gallery cannot be followed."""
-        if self._gallery is not None and self._gallery.remote and self._lost:
+        gallery = self._gallery
+        if gallery is not None and gallery.remote and (self._lost or gallery.migrated_to is not None):
             return (
-                "until then, those who were found lately are recognised, and everybody else is unknown, for "
-                "there are more enrolled than are kept here"
+                "verdicts that stand are kept, and everybody else is undecided, for there are more enrolled "
+                "than are kept here"
             )
-        return "until then, those known so far are recognised"
+        return "those known so far are recognised"
 
     def _opened(self) -> Gallery | None:
         if not exists(self._path):

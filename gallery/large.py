@@ -24,6 +24,7 @@ class Index(Protocol):
     """What a `Matcher` searches: `LargeIndex`, or a server's."""
 
     dimension: int
+    unasked: int  # how often what is elsewhere could not be asked, and what is here had to do
 
     def __len__(self) -> int: ...
 
@@ -60,7 +61,7 @@ class LargeIndex:
     """
 
     def __init__(self, dimension: int, keeper: Keeper | None = None) -> None:
-        self.dimension = dimension
+        self.dimension, self.unasked = dimension, 0
         self._keeper = keeper
         self._exact = ExactIndex(dimension)
         self._shortlist: InvertedFile | None = None

@@ -57,7 +57,8 @@ class Matcher:
     def search(self, probes: Floats, people: int, pooled: bool = False) -> Matches:
         """The `people` nearest people of each of `probes` (m, d) float32.
 
-        Exactly up to `large.LARGE` templates; beyond, once in a while a nearest one is missed.
+        Exactly up to `large.LARGE` templates; beyond, once in a while a nearest one is missed. While a server
+        does not answer, of those in memory (`Matches.whole`).
 
         Args:
             pooled: distances are to everybody's templates pooled. Those are ranked who have the nearest
@@ -70,6 +71,7 @@ class Matcher:
         if probes.ndim != 2 or probes.shape[1] != self._index.dimension or not np.isfinite(probes).all():
             raise ValueError(f"probes are (m, {self._index.dimension}) and finite, not {probes.shape}")
         total, wanted = len(self._index), min(people, self.held.people)
+        unasked = self._index.unasked
         # A single template, pooled, is itself; but what was asked of a server once is known from then on.
         pooled = pooled and (self.held.people < total or self._index.remote)
         if pooled:
@@ -102,7 +104,8 @@ class Matcher:
             if denied is not None:
                 denied[row, : len(persons)] = self._denied(probes[row], persons)
             names.append(tuple(self.held.names[int(person)] for person in persons))
-        return Matches(tuple(names), distances, total, self.held.people, denied)
+        whole = self._index.unasked == unasked
+        return Matches(tuple(names), distances, total, self.held.people, denied, whole)
 
     def _denied(self, probe: Floats, persons: Ints) -> Floats:
         """The distance (p,) of a probe (d,) to the nearest face that is not of each person; inf without."""

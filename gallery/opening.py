@@ -66,7 +66,7 @@ def index(path: Path, made_with: tuple[str, int], store: Callable[[], Records], 
     Args:
         made_with: fingerprint and dimension of its embeddings.
         store: what is open now.
-        live: a large gallery on a server is searched for those known lately while the server is not heard of.
+        live: of a large gallery on a server, those known lately answer while the server is not heard of.
     """
     if is_server(path):
         from gallery.server.index import ServerIndex

@@ -120,6 +120,9 @@ class Searched:
 
         Sees what this object has written; call `refresh` to see what other processes have.
 
+        A `live` one whose server does not answer is searched as far as it is in memory (`Matches.whole`); any
+        other raises GalleryError then.
+
         Raises ValueError for embeddings that are misshapen or not finite, and for `people` below 1.
         """
         self._need_model()

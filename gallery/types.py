@@ -188,6 +188,7 @@ class Matches:
     templates: int  # how many templates were searched
     people: int  # how many people they belong to
     denied: Floats | None = None  # (m, k) L1 to the nearest face that is not that person; inf without
+    whole: bool = True  # False where part of the gallery could not be asked: someone nearer may be in it
 
     def __len__(self) -> int:
         return len(self.names)

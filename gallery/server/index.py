@@ -1,8 +1,8 @@
 """Searching a gallery on a server: small ones in memory, large ones by the server's index.
 
 The index of pgvector suggests who may be near; how near they are is computed here, by the same arithmetic as
-with a file. While the server is not heard of, a run goes on with those whom it found lately: whoever is not
-among them is unknown, and nobody is taken for anybody else by that.
+with a file. While the server is not heard of, a run is answered from those whom it found lately, and told
+that this is a part of the gallery: who is not in it may be enrolled all the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from gallery.errors import UnusableError
+from gallery.errors import BusyError, UnusableError
 from gallery.index import ExactIndex
 from gallery.large import LARGE
 from gallery.server.store import MOST, ServerStore
@@ -30,10 +30,12 @@ class ServerIndex:
         Args:
             made_with: fingerprint and dimension of what is searched.
             store: what is open now.
-            live: go on without the server when it does not answer, or not now; else that is an error.
+            live: answer from memory when the server does not, or not now, and count that; else that is an
+                error.
         """
         self._made_with, self.dimension = made_with, made_with[1]
         self._store, self._live = store, live
+        self.unasked = 0
         self._count = 0
         self._memory = ExactIndex(self.dimension)
         self._known: Ints = np.zeros(0, np.int64)  # what is in memory, ascending
@@ -66,9 +68,8 @@ class ServerIndex:
         parts = [(ids[known], self._memory.embeddings(ids[known]))] if known.any() else []
         try:
             parts.append(self._store().under(ids[~known], self._made_with))
-        except UnusableError:
-            if not self._live:
-                raise
+        except UnusableError as error:
+            self._go_without(error)
         # Others may have removed some in this moment.
         found = np.concatenate([ids[:0], *(part for part, _ in parts)])
         rows = np.concatenate([np.zeros((0, self.dimension), np.float32), *(rows for _, rows in parts)])
@@ -80,17 +81,19 @@ class ServerIndex:
         """As `ExactIndex.search`; ids are those of the k nearest, save for what the server's index lacks.
 
         Of those in memory where the server has none: another model took the gallery over this moment.
+
+        Raises:
+            UnusableError: the server could not be asked, and this is not `live`.
         """
         if not self.remote:
             return self._memory.search(embeddings, k)
         try:
             wanted = min(MOST, max(SHORTLIST, _SPARE * k))
             candidates = self._store().nearest(embeddings, wanted, self._made_with)
-        except UnusableError:
-            if not self._live:
-                raise
-            candidates = []
-        if not candidates or not all(len(found) for found, _ in candidates):
+            if not all(len(found) for found, _ in candidates):
+                raise BusyError("another program is changing the gallery; try again in a moment")
+        except UnusableError as error:
+            self._go_without(error)
             return self._memory.search(embeddings, k)
         distances = np.full((len(embeddings), k), np.inf, np.float32)
         ids = np.full((len(embeddings), k), -1, np.int64)
@@ -99,6 +102,12 @@ class ServerIndex:
             order = np.argsort(exact, kind="stable")[:k]
             distances[row, : len(order)], ids[row, : len(order)] = exact[order], found[order]
         return distances, ids
+
+    def _go_without(self, error: UnusableError) -> None:
+        """Make do with what is in memory, if this is live."""
+        if not self._live:
+            raise error
+        self.unasked += 1
 
     def _has(self, ids: Ints) -> npt.NDArray[np.bool_]:
         """Which of ids (n,) are in memory. Costs microseconds, however many are."""

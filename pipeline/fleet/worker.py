@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from gallery.address import remember
-from gallery.errors import GalleryError
+from gallery.errors import BusyError, GalleryError
 from pipeline import build
 from pipeline.config import Settings
 from pipeline.errors import PipelineError, SinkError, SourceError
@@ -149,6 +149,11 @@ class Worker:
             with Opened(outputs, stream.about, None, unheard) as opened, stream.run() as runner:
                 for result, _ in runner:
                     opened.take(result, None)
+                    if not stream.recogniser.asked_all:  # the film can wait, a verdict on it is for good
+                        raise BusyError(
+                            "part of the gallery could not be asked, so who is in it is not known; once it "
+                            "can, start the archive again"
+                        )
                 opened.finish()
         values = opened.summary.as_dict()
         found = Recognised(

@@ -13,6 +13,7 @@ evidence that a name needs grows with the logarithm of the gallery (Wald, "Seque
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -82,6 +83,7 @@ class Evidence:
         self._looks: dict[int, Pooled] = {}
         self._glances: dict[int, int] = {}  # looks without an embedding
         self._ratios: dict[int, Mapping[str, float]] = {}
+        self._partly: set[int] = set()  # tracks that a part of the gallery was asked about
         self._verdicts: dict[int, Identity] = {}
 
     def add(self, track: int, embedding: Floats, quality: float) -> Floats:
@@ -97,17 +99,25 @@ class Evidence:
         """Record a look that was not embedded, because nobody is enrolled to compare it with."""
         self._glances[track] = self._glances.get(track, 0) + 1
         self._ratios[track] = {}
+        self._partly.discard(track)
 
     def pooled(self) -> tuple[list[int], list[Floats]]:
         """The tracks whose looks are kept, and the looks of each as one embedding (d,)."""
         return list(self._looks), [looks.embedding() for looks in self._looks.values()]
 
-    def weigh(self, track: int, ratios: Mapping[str, float]) -> None:
+    def weigh(self, track: int, ratios: Mapping[str, float], whole: bool = True) -> None:
         """Log-likelihood ratios, by person, of what `add` returned; they replace those of before.
 
-        Whoever is not among them is further away than all of them.
+        Whoever is not among them is further away than all of them, or was not asked.
+
+        Args:
+            whole: whether all of the gallery was asked.
         """
         self._ratios[track] = ratios
+        if whole:
+            self._partly.discard(track)
+        else:
+            self._partly.add(track)
 
     def face(self, track: int) -> Floats | None:
         """The looks at a track as one embedding (d,); None where there are none."""
@@ -132,13 +142,15 @@ class Evidence:
             before, settings = self.of(track), one_look if track in once else self._settings
             if before.looks < self._settings.min_looks:
                 before = UNDECIDED  # by fewer looks than it takes a verdict to stand
-            self._verdicts[track] = judge(ratios[track], name, people, looks, settings, before)
+            whole = track not in self._partly
+            self._verdicts[track] = judge(ratios[track], name, people, looks, settings, before, whole)
 
     def forget(self, alive: frozenset[int]) -> None:
         """Drop what is remembered of tracks that ended."""
         self._glances = {track: count for track, count in self._glances.items() if track in alive}
         self._looks = {track: looks for track, looks in self._looks.items() if track in alive}
         self._ratios = {track: ratios for track, ratios in self._ratios.items() if track in alive}
+        self._partly &= alive
         self._verdicts = {track: verdict for track, verdict in self._verdicts.items() if track in alive}
 
     def forget_glances(self) -> None:
@@ -171,17 +183,23 @@ def judge(
     looks: int,
     settings: EvidenceSettings,
     before: Identity = UNDECIDED,
+    whole: bool = True,
 ) -> Identity:
     """The verdict on one track.
 
     A verdict once reached stands until it is less likely than not: evidence that wavers around the bound
     must not make a name flicker.
 
+    A part of the gallery gives no verdict: somebody nearer may be among those who were not asked, such as a
+    sister of somebody who was. What the whole gallery said of a track stands, as long as the part does not
+    speak against it (docs/decisions/0019-a-part-of-the-gallery.md).
+
     Args:
         ratios: its log-likelihood ratios by person.
         name: the person that the joint assignment leaves to it, if any.
         people: how many people are enrolled.
         before: the verdict so far.
+        whole: whether all of the gallery was asked for the ratios.
     """
     if not people:
         return Identity(State.UNKNOWN, None, 1.0, looks, "nobody is enrolled")
@@ -193,6 +211,11 @@ def judge(
         why = f"{looks} of {counted(settings.min_looks, 'look')}"
         return Identity(State.UNDECIDED, None, probability, looks, why)
     stands = before.state is State.NAMED and before.name == name
+    if not whole:
+        named = stands and name == best and chance[name] >= settings.keep
+        if named or (before.state is State.UNKNOWN and nobody >= settings.keep):
+            return replace(before, looks=looks)
+        return Identity(State.UNDECIDED, None, 0.0, looks, "part of the gallery cannot be asked")
     enough = settings.keep if stands else 1 - settings.target_fpir
     if name is not None and name == best and chance[name] >= enough:
         seen = f"over {counted(looks, 'look')}, {counted_people(people)} enrolled"

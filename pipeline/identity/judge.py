@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from gallery.errors import BusyError
 from gallery.types import Matches
 from pipeline.config import EvidenceSettings
 from pipeline.identity import guarantee
@@ -58,14 +59,37 @@ class Judge:
         return changed
 
     def matches(self, embeddings: Floats, most: int = NEAREST) -> Matches:
-        """The `most` nearest people of each of `embeddings` (n, d), nearest first."""
+        """The `most` nearest people of each of `embeddings` (n, d), nearest first.
+
+        Raises:
+            gallery.errors.GalleryError: part of the gallery cannot be asked, so nobody knows who is nearest.
+        """
+        found = self._nearest(embeddings, most)
+        if not found.whole:
+            raise BusyError(
+                "part of the gallery cannot be asked at present, so nobody can say who that is; try again "
+                "later"
+            )
+        return found
+
+    def ratios(self, embeddings: Floats) -> list[Mapping[str, float]]:
+        """For each of `embeddings` (n, d) the log-likelihood ratios of the nearest people, best first.
+
+        Raises as `matches`.
+        """
+        return self._by_name(self.matches(embeddings))
+
+    def ratios_now(self, embeddings: Floats) -> tuple[list[Mapping[str, float]], bool]:
+        """As `ratios`, of whoever can be asked at this moment; and whether that was everybody."""
+        found = self._nearest(embeddings, NEAREST)
+        return self._by_name(found), found.whole
+
+    def _nearest(self, embeddings: Floats, most: int) -> Matches:
         if not self.people_count:
             return Matches(((),) * len(embeddings), np.zeros((len(embeddings), 0), np.float32), 0, 0)
         return self._people.search(embeddings, most, pooled=True)
 
-    def ratios(self, embeddings: Floats) -> list[Mapping[str, float]]:
-        """For each of `embeddings` (n, d) the log-likelihood ratios of the nearest people, best first."""
-        matches = self.matches(embeddings)
+    def _by_name(self, matches: Matches) -> list[Mapping[str, float]]:
         pairs = zip(matches.names, self.ratios_of(matches).tolist(), strict=True)
         return [dict(zip(names, values, strict=False)) for names, values in pairs]
 

@@ -132,7 +132,7 @@ def models(
         detector = build.tracking_detector(settings)
         judge = build.judge(people, embedder, settings)
         if people.people_count:
-            judge.matches(np.zeros((1, embedder.dimension), np.float32), 1)  # builds the index
+            judge.ratios_now(np.zeros((1, embedder.dimension), np.float32))  # builds the index
         else:
             how = "recog enroll --name NAME --images DIR"
             report(f"nobody is enrolled, so everybody is unknown; enroll with: {how}")

@@ -46,6 +46,7 @@ class Recogniser:
 
     Attributes:
         enrolled: how many people are in the gallery, as far as is known.
+        asked_all: every look so far was compared with the whole gallery, and not with a part of it.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Recogniser:
         self._attention = Attention(settings.attention)
         self._newcomers = Newcomers(embedder.calibration, least(settings.enroll))
         self._evidence = self._judge.evidence()
-        self.enrolled = self._judge.people_count
+        self.enrolled, self.asked_all = self._judge.people_count, True
         self._blind = self._is_blind()
 
     @property
@@ -257,8 +258,10 @@ class Recogniser:
 
     def _weigh(self, tracks: list[int], pooled: list[Floats]) -> None:
         """Search the gallery for the looks at each of these tracks, each (d,)."""
-        for track, ratios in zip(tracks, self._judge.ratios(np.stack(pooled)), strict=True):
-            self._evidence.weigh(track, ratios)
+        found, whole = self._judge.ratios_now(np.stack(pooled))
+        self.asked_all &= whole
+        for track, ratios in zip(tracks, found, strict=True):
+            self._evidence.weigh(track, ratios, whole)
 
     def _take_in_enrollments(self) -> None:
         """Notice what another process has written to the gallery; costs microseconds if nothing.

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,22 @@ def test_a_migration_that_is_taken_back_is_followed_back(
         other.add("Edith", [template(5)])
     until(run, lambda: run.people_count == 3)
     assert names(run, template(5))[0] == "Edith"
+
+
+@pytest.mark.file
+def test_of_whom_a_part_was_asked_is_to_be_asked_again_though_no_loss_was_noticed(
+    run: Enrolled, template: Templates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "PAUSE", 60.0)
+    search, probe = Gallery.search, template(1).embedding[None]
+    quietly(run)
+    with monkeypatch.context() as now:
+        now.setattr(Gallery, "search", lambda *given: replace(search(*given), whole=False))
+        assert not run.search(probe).whole
+    assert run.refresh() is False, "not at each frame"
+    run._partly -= 60
+    assert run.refresh() is True
+    assert run.refresh() is False, "once"
 
 
 @pytest.mark.file

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gallery import Gallery, followed
-from gallery.errors import LostError
+from gallery.errors import BusyError, LostError
 from gallery.followed import Enrolled
 from gallery.server import index as server_index
 from gallery.server import store as server_store
@@ -58,7 +58,7 @@ def test_the_index_of_the_server_is_what_searches(where: Path, postgres: Server,
     assert "templates_l1" in str(plan)
 
 
-def test_of_a_large_gallery_those_found_lately_are_known_while_the_server_is_gone(
+def test_of_a_large_gallery_those_found_lately_are_compared_with_while_the_server_is_gone(
     filled: Path, stopped: Server, template: Templates, large: None
 ) -> None:
     with closing(Enrolled(filled, "model", 16)) as run:
@@ -74,7 +74,7 @@ def test_of_a_large_gallery_those_found_lately_are_known_while_the_server_is_gon
             once.search(template(1).embedding[None])
 
 
-def test_who_is_unknown_for_want_of_the_server_is_said_and_judged_again_once_it_is_back(
+def test_that_a_part_was_asked_for_want_of_the_server_is_said_and_all_of_it_is_once_it_is_back(
     filled: Path, stopped: Server, template: Templates, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(followed, "PAUSE", 0.05)
@@ -83,17 +83,24 @@ def test_who_is_unknown_for_want_of_the_server_is_said_and_judged_again_once_it_
         other.add_people({f"person {i}": [template(i), template(i + 100)] for i in range(10, 60)}, "enroll")
     with closing(Enrolled(filled, "model", 16, said.append)) as run:
         assert names(run, template(1))[0] == "Ada"
+        assert run.search(template(1).embedding[None]).whole
         assert run.refresh() is False
         stopped.stop()
         until(lambda: run.refresh() or bool(said))
-        assert "not heard of any more; until then, those who were found lately are recognised, and" in said[0]
+        assert (
+            "any more; until then, verdicts that stand are kept, and everybody else is undecided" in said[0]
+        )
         assert names(run, template(1))[0] == "Ada"
+        assert not run.search(template(1).embedding[None]).whole, (
+            "who is nearer than Ada may be among the others"
+        )
         unknown = next(i for i in range(10, 60) if f"person {i}" not in names(run, template(i)))
         stopped.start()
         until(run.refresh)  # so that the looks at those in view are judged again
         assert said[1:] == [f"the gallery {filled} is followed again"]
         assert run.refresh() is False, "once"
         assert names(run, template(unknown))[0] == f"person {unknown}"
+        assert run.search(template(unknown).embedding[None]).whole
 
 
 def start(server: Server, where: Path) -> Path:
@@ -148,7 +155,22 @@ def test_whose_photos_cannot_be_had_this_moment_is_nobody(
             now.setattr(server_store.ServerStore, "under", gone)
             assert names(run, stranger) == []
             assert names(run, template(1)) == []
+            assert not run.search(template(1).embedding[None], 1, pooled=True).whole
         assert names(run, template(1)) == ["Ada", "Grace"], "nothing was kept of that moment"
+        assert run.search(template(1).embedding[None], 1, pooled=True).whole
+
+
+def test_a_part_of_a_gallery_answers_only_those_who_go_on_with_it(
+    filled: Path, template: Templates, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Enrolled(filled, "model", 16)) as run, Gallery.open(filled, "model", 16) as once:
+        for each in (run, once):
+            assert each.search(template(1).embedding[None]).whole
+        nothing = [(np.zeros(0, np.int64), np.zeros((0, 16), np.float32))]  # as of another model
+        monkeypatch.setattr(server_store.ServerStore, "nearest", lambda *given: nothing)
+        assert not run.search(template(1).embedding[None]).whole
+        with pytest.raises(BusyError, match="another program is changing the gallery"):
+            once.search(template(1).embedding[None])
 
 
 @pytest.mark.parametrize("length", [16, 8])

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from gallery import Gallery
+from gallery import Gallery, NewTemplate, followed
+from gallery.address import place
+from gallery.server import store as server_store
+from pipeline import build
 from pipeline.api import Recog
 from pipeline.paths import beside
 from tests.postgres import Server
@@ -103,6 +108,56 @@ def test_a_run_whose_server_goes_away_loses_no_event(
     )
     assert len(before) > 3
     assert after == before
+
+
+def test_nobody_gets_a_verdict_while_most_of_a_large_gallery_cannot_be_asked(
+    recog: Any,
+    world: Any,
+    tmp_path: Path,
+    url: str,
+    embedder: Any,
+    postgres: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_store, "LARGE", 1)  # as if a memory held no more
+    monkeypatch.setattr(followed, "PAUSE", 0.05)
+    photo = world.picture(tmp_path / "red.png", world.RED)
+    assert recog("enroll", "--name", "red", "--images", photo, "--gallery", url).code == 0
+    with build.gallery(place(url), embedder) as people:
+        looks = -np.abs(np.random.default_rng(0).normal(size=(19, embedder.dimension))).astype(np.float32)
+        others = {f"other {i}": [NewTemplate(look, None, 1.0, "", str(i))] for i, look in enumerate(looks)}
+        people.add_people(others, "import")
+    search, searches = Gallery.search, []
+
+    def goes_and_comes(self: Gallery, *given: Any, **named: Any) -> Any:
+        searches.append(1)
+        if len(searches) == 2:  # the first look; before it, the index was made
+            postgres.stop()
+        if len(searches) == 8:
+            wholes.append(search(self, *given, **named).whole)
+            postgres.start()
+        if len(searches) > 8:
+            time.sleep(0.1)  # the frames of a camera
+        return search(self, *given, **named)
+
+    wholes: list[bool] = []
+    monkeypatch.setattr(Gallery, "search", goes_and_comes)
+    film, events = world.film(tmp_path / "film.mp4", world.RED, world.GREEN), tmp_path / "events.jsonl"
+    try:
+        ended = recog("run", "-s", film, "-e", events, "-g", url)
+    finally:
+        if len(searches) < 8:
+            postgres.start()
+    assert ended.code == 0, ended.err
+    assert wholes == [False]
+    assert "verdicts that stand are kept, and everybody else is undecided" in ended.out + ended.err
+    told = [json.loads(line) for line in events.read_text().splitlines()]
+    verdicts = [
+        (each["event"], each.get("name")) for each in told if each["event"] in ("recognised", "unknown")
+    ]
+    assert sorted(verdicts, key=str) == [("recognised", "red"), ("unknown", None)], (
+        "each once, and the true one"
+    )
 
 
 def test_programs_use_it_as_a_file_and_know_at_once_whom_another_one_enrolled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,20 @@ def test_a_film_that_fails_is_told_and_does_not_stop_the_others(
     assert "3 films: 2 done, 1 failed" in ended.out
     assert "broken.mp4: failed: " in ended.out
     assert "not a video" in ended.out
+
+
+def test_a_film_waits_for_the_next_archive_where_part_of_the_gallery_cannot_be_asked(
+    films: Path, run: Callable[..., Archived], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Gallery.search
+    with monkeypatch.context() as now:
+        now.setattr(Gallery, "search", lambda *given, **named: replace(search(*given, **named), whole=False))
+        archived = run(films)
+    assert archived.done == []
+    assert set(archived.failed) == {"red.mp4", "2024/green.mp4"}
+    assert all("part of the gallery could not be asked" in why for why in archived.failed.values())
+    assert not any(place.exists() for place in places_of(tmp_path / "out", "red.mp4"))
+    assert sorted(run(films).done) == ["2024/green.mp4", "red.mp4"]
 
 
 def test_a_bug_fails_its_film_alone_and_keeps_its_traceback(

@@ -116,6 +116,56 @@ def test_far_from_everybody_is_unknown_and_a_little_far_is_undecided() -> None:
     assert near.why == "the evidence does not suffice yet"  # nobody else has her
 
 
+NEAR, FAR = {"Ann": 14.0, "Bob": -9.0}, {"Ann": -8.0, "Bob": -9.0}
+
+
+@pytest.mark.parametrize(
+    ("ratios", "truth"), [(NEAR, State.NAMED), (FAR, State.UNKNOWN), ({}, State.UNKNOWN)]
+)
+def test_a_part_of_the_gallery_gives_no_verdict_and_all_of_it_does_without_another_look(
+    ratios: Mapping[str, float], truth: State
+) -> None:
+    evidence = Evidence(SETTINGS)
+    for _ in range(5):
+        evidence.add(0, FACE, 1.0)
+        evidence.weigh(0, ratios, whole=False)
+        evidence.decide([0], 10)
+    assert evidence.of(0) == Identity(State.UNDECIDED, None, 0.0, 5, "part of the gallery cannot be asked")
+    evidence.weigh(0, ratios)
+    evidence.decide([0], 10)
+    assert (evidence.of(0).state, evidence.of(0).looks) == (truth, 5)
+
+
+@pytest.mark.parametrize(("ratios", "against"), [(NEAR, FAR), (NEAR, {}), (FAR, NEAR), ({}, NEAR)])
+def test_what_all_of_the_gallery_said_stands_until_a_part_of_it_speaks_against_it(
+    ratios: Mapping[str, float], against: Mapping[str, float]
+) -> None:
+    evidence = Evidence(SETTINGS)
+    for _ in range(3):
+        look(evidence, 0, ratios)
+    evidence.decide([0], 10)
+    before = evidence.of(0)
+    for said, verdict in ((ratios, (before.state, before.name, before.why)), (against, None)):
+        evidence.add(0, FACE, 1.0)
+        evidence.weigh(0, said, whole=False)
+        evidence.decide([0], 10)
+        now = evidence.of(0)
+        assert now.state is State.UNDECIDED if verdict is None else (now.state, now.name, now.why) == verdict
+    evidence.weigh(0, ratios, whole=False)
+    evidence.decide([0], 10)
+    assert evidence.of(0).state is State.UNDECIDED, "it was taken back, and nothing new gives it"
+
+
+def test_another_person_of_a_part_does_not_take_the_place_of_the_one_that_stands() -> None:
+    evidence = Evidence(SETTINGS)
+    for _ in range(3):
+        look(evidence, 0, NEAR)
+    evidence.decide([0], 10)
+    evidence.weigh(0, {"Ann": 6.0, "Bob": 20.0}, whole=False)
+    evidence.decide([0], 10)
+    assert (evidence.of(0).state, evidence.of(0).name) == (State.UNDECIDED, None)
+
+
 def test_with_nobody_enrolled_everybody_is_unknown_at_once() -> None:
     verdict = judge({}, None, 0, 1, SETTINGS)
     assert (verdict.state, verdict.why) == (State.UNKNOWN, "nobody is enrolled")

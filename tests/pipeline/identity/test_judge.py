@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gallery import Gallery, NewTemplate
+from gallery import BusyError, Gallery, NewTemplate
 from pipeline.config import EvidenceSettings
+from pipeline.faces.examine import Probe
 from pipeline.identity.guarantee import KEY, Guarantee
+from pipeline.identity.identify import identify
 from pipeline.identity.judge import Judge
 from siamese.calibration import Calibration
 
@@ -80,3 +83,21 @@ def test_whoever_is_no_candidate_weighs_nothing(people: Gallery) -> None:
     """Of five places three are empty where two are enrolled."""
     people.deny("Ada", [look(0, 1000)])
     assert ratios(people, 0, 0) == pytest.approx({"Ada": 12.0, "Bob": -12.0})
+
+
+def test_who_is_nearest_in_a_part_of_the_gallery_is_told_only_to_those_who_know_that(
+    people: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge, probe, search = Judge(people, CALIBRATION, EvidenceSettings()), at(0, 10)[None], Gallery.search
+    assert judge.ratios_now(probe) == (judge.ratios(probe), True)
+    whole = judge.ratios(probe)
+    monkeypatch.setattr(
+        Gallery, "search", lambda *given, **named: replace(search(*given, **named), whole=False)
+    )
+    assert judge.ratios_now(probe) == (whole, False)
+    with pytest.raises(BusyError, match="part of the gallery cannot be asked"):
+        judge.ratios(probe)
+    blank = np.zeros((112, 112, 3), np.uint8)
+    face = Probe("p.jpg", blank, probe[0], (), np.zeros(4, np.float32), np.zeros((5, 2), np.float32), 1.0)
+    with pytest.raises(BusyError, match="nobody can say who that is"):
+        identify([face], judge)
