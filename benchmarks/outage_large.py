@@ -6,8 +6,8 @@
 As outage.py, with 101,000 photos of 1,000 made-up people besides the real ones (as gallery_scale.py makes
 them, out of the strangers that ship with the model; among 100,000 people nobody would be named). Of so many
 photos only those of people found lately are in memory while the server is gone, and nobody gets a verdict by
-them. So the film that is watched begins with the people of `--first`, who are found before the server is killed; those of `--later` first come
-while it is gone, and are there again once it is back.
+them. So the film that is watched begins with the people of `--first`, who are found before the server is
+killed; those of `--later` first come while it is gone, and are there again once it is back.
 
 The same film is watched twice, at its own speed, by `recog run` (a pipe) and `recog serve`: first with the
 server there all the time, then with the outage. Beforehand, in the middle and afterwards is asked what

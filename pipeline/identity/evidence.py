@@ -212,7 +212,7 @@ def judge(
         return Identity(State.UNDECIDED, None, probability, looks, why)
     stands = before.state is State.NAMED and before.name == name
     if not whole:
-        named = stands and name == best and chance[name] >= settings.keep
+        named = name is not None and stands and name == best and chance[name] >= settings.keep
         if named or (before.state is State.UNKNOWN and nobody >= settings.keep):
             return replace(before, looks=looks)
         return Identity(State.UNDECIDED, None, 0.0, looks, "part of the gallery cannot be asked")
