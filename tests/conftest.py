@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,38 +17,71 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """What tests start and interrupt must not inherit ignored signals, as it would below nohup or `&`."""
+    """What tests start and interrupt must not inherit ignored signals, as it would below nohup or `&`.
+
+    And matplotlib's list of fonts, which takes seconds to make, is not made again for every home of a test.
+    """
+    os.environ.setdefault("MPLCONFIGDIR", os.path.expanduser("~/.cache/recog/matplotlib"))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-# Files whose tests train, start programs or watch a film to its end; measured, the longest first.
+# Files for one process: they import what takes seconds to import, or share what takes as long to start.
+TOGETHER = {
+    "networks": (
+        "siamese/training/",
+        "siamese/protocols/",
+        "siamese/frozen/",
+        "pipeline/training/",
+        "pipeline/commands/test_network.py",
+        "pipeline/commands/test_models_adopt.py",
+    ),
+    "detectors": (
+        "pipeline/detection/training/",
+        "pipeline/detection/test_yolo.py",
+        "pipeline/detection/test_person.py",
+        "pipeline/commands/test_detector.py",
+    ),
+    "browser": ("pipeline/service/browser/",),
+}
+# What is begun with: those groups, and files whose tests train, start programs or watch a film to its end.
+# Each process is given two at first, so that the fifth waits for the first.
 LONG = (
+    "networks",
+    "detectors",
+    "browser",
     "pipeline/fleet/test_ray.py",
-    "pipeline/service/browser/test_views.py",
-    "test_calls_home.py",
-    "pipeline/service/browser/test_story.py",
-    "pipeline/detection/training/test_imitate.py",
-    "pipeline/service/browser/test_people.py",
-    "siamese/training/test_train.py",
-    "pipeline/training/test_triplets.py",
-    "pipeline/detection/training/test_export.py",
     "pipeline/recognition/test_ending.py",
-    "pipeline/recognition/test_engine.py",
-    "pipeline/detection/test_yolo.py",
-    "pipeline/detection/training/test_fade.py",
-    "pipeline/identity/test_pooled.py",
-    "pipeline/commands/test_network.py",
-    "pipeline/detection/training/test_train.py",
-    "pipeline/service/test_stability.py",
-    "pipeline/outputs/test_broker.py",
-    "pipeline/commands/test_detector.py",
-    "gallery/test_calibration.py",
-    "pipeline/training/test_frozen.py",
-    "pipeline/service/browser/test_access.py",
     "pipeline/sources/test_streams.py",
+    "pipeline/outputs/test_broker.py",
+    "test_calls_home.py",
+    "pipeline/service/test_stability.py",
+    "pipeline/service/test_sources.py",
+    "pipeline/recognition/test_engine.py",
+    "pipeline/identity/test_pooled.py",
+    "pipeline/service/test_live.py",
+    "pipeline/service/test_events.py",
+    "gallery/test_calibration.py",
+    "pipeline/recognition/test_blur.py",
 )
+
+
+def together(file: str) -> str:
+    """What one process is given as a whole: a group, or the file itself, whose path begins in this folder."""
+    return next((group for group, files in TOGETHER.items() if file.startswith(files)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """As `--dist=loadfile` does it, but with some files in one process."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return together(super()._split_scope(nodeid).removeprefix(f"{Path(__file__).parent.name}/"))
+
+    return Together(config, log)
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
@@ -70,9 +104,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not hasattr(config, "workerinput"):
         return
     folder = Path(__file__).parent
-    place = {folder / file: number for number, file in enumerate(LONG)}
+    place = {part: number for number, part in enumerate(LONG)}
     tests = Counter(item.path for item in items)
-    items.sort(key=lambda item: (place.get(item.path, len(LONG)), -tests[item.path]))
+
+    def turn(item: pytest.Item) -> tuple[int, int]:
+        return place.get(together(item.path.relative_to(folder).as_posix()), len(LONG)), -tests[item.path]
+
+    items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported by now stays: who looks for garbage from here on need not look at all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

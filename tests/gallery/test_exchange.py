@@ -231,7 +231,7 @@ def test_a_member_that_inflates_is_refused_before_it_takes_memory(
     monkeypatch.setattr(exchange, "MOST_BYTES", 2 << 20)
     monkeypatch.setattr(exchange, "MOST_DESCRIBED", 2 << 20)
     file = exported(filled, tmp_path, None, True, None)
-    packed(file, member, bytes(30 << 20), None if honest else 1 << 19, method)
+    packed(file, member, bytes(16 << 20), None if honest else 1 << 19, method)
     assert file.stat().st_size < 1 << 20
     assert memory_of_importing(file) < 8 << 20
 

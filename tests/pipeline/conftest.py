@@ -245,11 +245,12 @@ def until() -> Callable[..., Any]:
     """Waits until something is so, and gives what it is."""
 
     def wait(so: Callable[[], Any], seconds: float = 20.0) -> Any:
-        end = time.monotonic() + seconds
+        end, pause = time.monotonic() + seconds, 0.01
         while time.monotonic() < end:
             if found := so():
                 return found
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(0.1, 1.2 * pause)  # to ask a service takes more than to wait for it
         raise AssertionError(f"not so after {seconds:g} s")
 
     return wait

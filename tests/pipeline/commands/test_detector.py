@@ -25,25 +25,30 @@ def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "in_rounds", partial(timing.in_rounds, rounds=2, calls=3))
 
 
-@pytest.fixture
-def sets(tmp_path: Path) -> list[Path]:
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two data sets of two photographs of the test fifth each, with boxes that our own detector drew."""
+    folder = tmp_path_factory.mktemp("drawn")
     photo = photographs().known
     faces = YoloDetector(settings=DetectSettings(size=320))
-    folders = []
     for name in ("one", "two"):
-        folder = tmp_path / name
-        (folder / "images").mkdir(parents=True)
+        images = folder / name / "images"
+        images.mkdir(parents=True)
         rows = ["image,width,height,x1,y1,x2,y2,kind"]
         for number, width in ((5, 256), (10, 320), (11, 200)):
             picture = cv2.resize(photo, (width, 300))
-            cv2.imwrite(str(folder / "images" / f"{number:05}.jpg"), picture)
+            cv2.imwrite(str(images / f"{number:05}.jpg"), picture)
             box = faces.detect(np.asarray(picture, np.uint8)).boxes[0].round().astype(int).tolist()
             rows.append(f"{number:05}.jpg,{width},300,{','.join(map(str, box))},bare")
         rows.append("00005.jpg,256,300,2,260,30,290,bare")  # a face that nobody finds
-        (folder / "boxes.csv").write_text("\n".join(rows) + "\n")
-        folders.append(folder)
-    return folders
+        (folder / name / "boxes.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture
+def sets(drawn: Path, tmp_path: Path) -> list[Path]:
+    """Both of them, for one test."""
+    return [shutil.copytree(drawn / name, tmp_path / name) for name in ("one", "two")]
 
 
 def wild(sets: list[Path]) -> list[object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.outputs import demo_film
 from pipeline.service.addresses import given
 from pipeline.service.store import store_path
 
@@ -229,8 +231,10 @@ def test_metrics_count_and_name_nobody(
 
 
 def test_the_demo_film_is_made_when_it_is_first_wanted(
-    serve: Callable[..., Any], until: Callable[..., Any], tmp_path: Path
+    serve: Callable[..., Any], until: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    moving = demo_film._moving
+    monkeypatch.setattr(demo_film, "_moving", lambda shot, random: moving(replace(shot, frames=12), random))
     running = serve()
     assert {"url": "demo", "name": "the demo film", "kind": "demo"} in running.viewer.get(
         "api/v1/cameras"

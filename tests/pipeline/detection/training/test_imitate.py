@@ -151,11 +151,11 @@ def test_a_training_comes_nearer_to_its_teacher(
         return float((said[:, 4] - told[..., 4]).abs().mean())
 
     settings = DetectorTraining(
-        model="face-p", size=64, vary=0, epochs=1, batch=2, rate=0.03, validate_each=False, threads=1
+        model="face-p", size=64, vary=0, epochs=1, batch=1, rate=0.03, validate_each=False, threads=1
     )
     data = face_set(tmp_path)
     labels = train(data, tmp_path / "labels", settings)
-    taught = settings.model_copy(update={"model": str(labels), "teacher": teacher, "share": 1.0, "epochs": 4})
+    taught = settings.model_copy(update={"model": str(labels), "teacher": teacher, "share": 1.0, "epochs": 2})
     assert away(train(data, tmp_path / "taught", taught)) < 0.9 * away(labels)
 
 

@@ -127,29 +127,35 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium. Of a module, because Playwright's loop is in the way of other tests that need one."""
-    api = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: uv sync --group dev"
-    )
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program."""
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed: uv sync --group dev")
     path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=path,
-            args=["--disable-gpu", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
-        )
-        yield chromium
-        chromium.close()
+    return path
 
 
 @pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    """Chromium. Of a module, because Playwright's loop is in the way of other tests that need one."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--disable-gpu", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
 def served(
-    browser: Any, film: Path, photo: Path, tmp_path_factory: pytest.TempPathFactory
+    chromium: str, film: Path, photo: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    """A service that knows Grace Hopper and watches the film. After the browser, which may be missing."""
+    """A service that knows Grace Hopper and watches the film, for all tests that leave it as it was."""
     folder = tmp_path_factory.mktemp("served")
     with Recog.open(folder / "people.db") as recog:
         assert recog.enroll(GRACE, [photo]).usable

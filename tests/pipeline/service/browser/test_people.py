@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.outputs.demo_film import photographs
-from tests.pipeline.service.browser.conftest import CHROMIUM, GRACE, PATIENCE, Served, Tab, drop, paste
+from tests.pipeline.service.browser.conftest import GRACE, PATIENCE, Served, Tab, drop, paste
 
 
 @pytest.fixture
@@ -119,19 +119,17 @@ def test_a_photo_is_set_aside_and_brought_back(served: Served, tab: Callable[...
 
 
 def test_the_browsers_camera_takes_a_pose_that_is_held(
-    served: Served, tab: Callable[..., Tab], browser: Any, photo: Path, tmp_path: Path
+    served: Served, tab: Callable[..., Tab], browser: Any, chromium: str, photo: Path, tmp_path: Path
 ) -> None:
     """A camera that shows a still face: looking straight ahead is done, and that is enough for somebody."""
-    import shutil
-
     film = tmp_path / "camera.mjpeg"
     still = cv2.resize(cv2.imread(str(photo)), (480, 480))
     wide = cv2.copyMakeBorder(still, 0, 0, 80, 80, cv2.BORDER_REPLICATE)
     film.write_bytes(b"".join(cv2.imencode(".jpg", wide)[1].tobytes() for _ in range(20)))
-    path = next(found for name in CHROMIUM if (found := shutil.which(name)))
     arguments = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
     with_camera = browser.browser_type.launch(
-        executable_path=path, args=["--disable-gpu", *arguments, f"--use-file-for-fake-video-capture={film}"]
+        executable_path=chromium,
+        args=["--disable-gpu", *arguments, f"--use-file-for-fake-video-capture={film}"],
     )
     try:
         context = with_camera.new_context()
