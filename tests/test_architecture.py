@@ -74,3 +74,11 @@ def test_only_commands_print() -> None:
         if isinstance(node, ast.Name) and node.id == "print"
     ]
     assert not prints
+
+
+def test_the_tests_that_are_begun_with_are_there() -> None:
+    """What tests/conftest.py names: of a file that was renamed nobody would notice that it begins late."""
+    from tests.conftest import LONG, TOGETHER
+
+    named = {*LONG} - {*TOGETHER} | {file for files in TOGETHER.values() for file in files}
+    assert [each for each in sorted(named) if not (ROOT / "tests" / each).exists()] == []
