@@ -31,9 +31,9 @@ CHANNEL = {"red": 2, "green": 1}
 
 def shows(image: Image, colour: str) -> bool:
     """Whether a square of this colour can be seen; boxes and labels of that colour are thinner."""
-    wanted = image[..., CHANNEL[colour]].astype(int)
-    others = np.delete(image, CHANNEL[colour], axis=2).astype(int).max(axis=2)
-    coloured = ((wanted - others) > 60).astype(np.uint8)
+    others = list(cv2.split(image))
+    wanted = others.pop(CHANNEL[colour])
+    coloured = cv2.compare(cv2.subtract(wanted, cv2.max(*others)), 60, cv2.CMP_GT)
     return bool(cv2.erode(coloured, np.ones((25, 25), np.uint8)).any())
 
 
