@@ -29,10 +29,8 @@ def pytest_configure() -> None:
 
 # Files for one process: they import what takes seconds to import, or share what takes as long to start.
 TOGETHER = {
-    "networks": (
-        "siamese/training/",
-        "siamese/protocols/",
-        "siamese/frozen/",
+    "networks": ("siamese/training/", "siamese/protocols/", "siamese/frozen/"),
+    "trainings": (
         "pipeline/training/",
         "pipeline/commands/test_network.py",
         "pipeline/commands/test_models_adopt.py",
@@ -48,13 +46,14 @@ TOGETHER = {
 # What is begun with: those groups, and files whose tests train, start programs or watch a film to its end.
 # Each process is given two at first, so that the fifth waits for the first.
 LONG = (
-    "networks",
+    "trainings",
     "detectors",
     "browser",
-    "pipeline/fleet/test_ray.py",
+    "networks",
     "pipeline/recognition/test_ending.py",
     "pipeline/sources/test_streams.py",
     "pipeline/outputs/test_broker.py",
+    "pipeline/fleet/test_ray.py",
     "test_calls_home.py",
     "pipeline/service/test_stability.py",
     "pipeline/service/test_sources.py",
@@ -75,6 +74,8 @@ def together(file: str) -> str:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """As `--dist=loadfile` does it, but with some files in one process."""
+    if config.getoption("dist") != "loadfile":
+        return None
     from xdist.scheduler import LoadFileScheduling
 
     class Together(LoadFileScheduling):

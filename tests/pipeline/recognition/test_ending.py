@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from pipeline import build
@@ -27,17 +28,25 @@ def gallery(tmp_path: Path, embedder: Any) -> Path:
     return path
 
 
-@pytest.fixture
-def long_run(tmp_path: Path, world: Any) -> Iterator[subprocess.Popen[str]]:
-    """A run over a film that is longer than anyone waits, which has begun to write `out.mp4`."""
-    film, out = tmp_path / "film.avi", tmp_path / "out.mp4"
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A film that is longer than anyone waits."""
+    film = tmp_path_factory.mktemp("long") / "film.avi"
     writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    picture = world.empty(64, 48)
+    picture = np.full((48, 64, 3), 120, np.uint8)
     for _ in range(20_000):
         writer.write(picture)
     writer.release()
+    yield film
+    film.unlink()  # some megabytes
+
+
+@pytest.fixture
+def long_run(tmp_path: Path, long_film: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run over it which has begun to write `out.mp4`."""
+    out = tmp_path / "out.mp4"
     command = [sys.executable, "-c", "from pipeline.cli import main; main()"]
-    options = ["--source", str(film), "--out", str(out), "--delay", "0", "--json"]
+    options = ["--source", str(long_film), "--out", str(out), "--delay", "0", "--json"]
     options += ["--set", "det.size=64", "--set", "det.every=50", "--events", str(tmp_path / "e.jsonl")]
     with subprocess.Popen(
         [*command, "run", *options],
@@ -52,7 +61,6 @@ def long_run(tmp_path: Path, world: Any) -> Iterator[subprocess.Popen[str]]:
             yield child
         finally:
             child.kill()
-    film.unlink()  # some megabytes
 
 
 @pytest.mark.parametrize(
