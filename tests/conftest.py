@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ def pytest_configure() -> None:
     """What tests start and interrupt must not inherit ignored signals, as it would below nohup or `&`.
 
     And matplotlib's list of fonts, which takes seconds to make, is not made again for every home of a test.
+    How long one example of Hypothesis takes says more of a busy machine than of what is tested.
     """
+    hypothesis.settings.register_profile("recog", deadline=None)
+    hypothesis.settings.load_profile("recog")
     os.environ.setdefault("MPLCONFIGDIR", os.path.expanduser("~/.cache/recog/matplotlib"))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
