@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import build
 from pipeline.api import Recog
+from siamese.cohort import Cohort
 from tests.pipeline.service.browser.conftest import Tab, drop, picture
 
 
@@ -40,10 +41,9 @@ def watch(
 def test_strangers_of_the_review_are_calibrated_by_with_a_button(
     watch: Callable[..., Any], tab: Callable[..., Tab], world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Shipped:
-        one_each = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32) * 30
-
-    monkeypatch.setattr(build, "cohort", lambda settings, embedder: Shipped())
+    faces = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32) * 30
+    shipped = Cohort(faces, np.arange(400), np.full(400, ""), "", "", "made up")
+    monkeypatch.setattr(build, "cohort", lambda settings, embedder: shipped)
     opened = tab(watch(Bruno=world.BLUE))
     page = opened.go("#/review")
     for number in range(2):

@@ -12,6 +12,7 @@ import pytest
 from pipeline import build
 from pipeline.service.jobs import CancelledError, Handle, Jobs
 from pipeline.service.store import Store
+from siamese.cohort import Cohort
 
 RED, GREEN, BLUE = (40, 40, 220), (40, 200, 40), (220, 60, 40)
 
@@ -95,11 +96,9 @@ def test_the_gallery_is_calibrated_and_says_so(
     assert few["state"] == "failed"
     assert "strangers" in few["problem"]
 
-    class Cohort:
-        one_each = strangers
-        kinds_each = np.full(len(strangers), "")
-
-    monkeypatch.setattr(build, "cohort", lambda settings, embedder: Cohort())
+    count = len(strangers)
+    shipped = Cohort(strangers, np.arange(count), np.full(count, ""), "", "", "made up")
+    monkeypatch.setattr(build, "cohort", lambda settings, embedder: shipped)
     done = ended(running, until, running.admin.post("/api/v1/calibration", json={"target": 0.01}).json())
     assert done["state"] == "done", done
     told = running.viewer.get("/api/v1/calibration").json()
