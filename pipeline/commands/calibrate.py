@@ -210,13 +210,13 @@ def _tell(
     print(f"strangers: {source}{yours}")
     if len(made.kinds) > 1:
         shares = ", ".join(
-            f"{k.named} of {k.tried} of {k.name} ({k.named / k.tried:.1%})" for k in made.kinds
+            f"{k.named:,} of {k.tried:,} of {k.name} ({k.named / k.tried:.1%})" for k in made.kinds
         )
         print(f"of them within it, by where they are from: {shares}")
     for kind in made.kinds:
         if kind.exceeds(claim.target):
             print(
-                f"of strangers like {kind.name} more than {claim.target:.3g} would be named "
+                f"of strangers like {kind.name} more than {100 * claim.target:.3g}% would be named "
                 f"({claim.confidence:.0%} sure): if yours are like them, choose a smaller --target-fpir"
             )
     if least is None:

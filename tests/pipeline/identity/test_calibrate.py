@@ -204,7 +204,7 @@ def test_the_command_says_which_strangers_come_nearer_than_others(calibrated: An
     assert (
         "of them within it, by where they are from: 12 of 100 of near (12.0%), 0 of 300 of far (0.0%)" in told
     )
-    assert "of strangers like near more than 0.05 would be named (95% sure)" in told
+    assert "of strangers like near more than 5% would be named (95% sure)" in told
     kinds = json.loads(calibrated("--target-fpir", "5%", "--dry-run", "--json").out)["kinds"]
     assert [(kind["name"], kind["over_target"]) for kind in kinds] == [("near", True), ("far", False)]
 
