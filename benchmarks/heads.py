@@ -20,6 +20,8 @@ GOAL = 1.15  # how far a genuine head goes, where far enough is 1
 FARTHEST = 2.0  # beyond which nobody goes
 DRIFT = 0.2  # how often a head that is held moves to the next frame of the film
 FADE = 4  # frames over which one place of a film becomes another
+LEVEL = 0.25  # of a turn that is far enough, up to which a head counts as seen from the front
+ALIKE = 0.1  # natural logarithm of the face's size, up to which frames from the front may be joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ def ways(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict
     """Where in a film a head went far enough into a move.
 
     Of all ways from a frame seen from the front to one far enough, forwards or backwards, the one that begins
-    where the head mostly is: else going from one move to the next would look like a cut.
+    where and as the head mostly is: else going from one move to the next would look like a cut. A film whose
+    camera comes nearer has ways that cannot be joined at all, which are left out.
 
     Args:
         turns, nods: the pose in each frame (n,), NaN where no face is seen.
@@ -48,7 +51,7 @@ def ways(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict
         Move.RIGHT: -(turns - level) / TURN,
         Move.UP: (chin - nods) / RISE,
     }
-    front = (np.abs(turns - level) < 0.4 * TURN) & (np.abs(nods - chin) < 0.6 * RISE)
+    front = (np.abs(turns - level) < LEVEL * TURN) & (np.abs(nods - chin) < 0.6 * RISE)
     home = np.nanmedian(places[front], axis=0) if front.any() else np.zeros(3)
     found = {}
     for move, share in shares.items():
@@ -66,7 +69,10 @@ def ways(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict
                     continue
                 if share[end] - share[way[-1]] < GOAL:  # as the head itself was held at first
                     continue
-                cost = float(np.abs(places[way[-1]] - home).sum()) + 0.005 * len(way)
+                begin = way[-1]
+                if abs(np.log(places[begin, 2] / home[2])) > ALIKE:
+                    continue
+                cost = float(np.abs(places[begin] - home).sum() + abs(turns[begin] - level)) + 0.005 * len(way)
                 if cost < least:
                     best, least = tuple(reversed(way)), cost
         if best is not None:

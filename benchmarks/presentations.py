@@ -40,6 +40,7 @@ REPLAY, ELSE, SWAP = "replay of a recorded answer", "somebody else", "face swapp
 DEMAND = "film on demand on a screen"
 QUICK = (GENUINE, REPLAY, ELSE)  # judged by what was seen in the films, not by pixels
 SPECIES = (GENUINE, PIXELS, REPLAY, ELSE, *FLAT, SWAP, DEMAND)
+RECORDED = 5  # answers of which one must be accepted to be replayed
 SWAPPED = 0.0, 1.2  # seconds after the first answer at which a face is swapped, from ... to
 
 
@@ -108,9 +109,12 @@ def replayed(bench: Bench, film: Film, chance: Random, random: np.random.Generat
 
     Judged by what was seen in the film's frames, with landmarks scaled where the recording came nearer.
     """
-    first = _asked(bench, film, [film], chance)
-    record = answered(film, first, random)
-    if not outcome(first).verdict.accepted:
+    for _ in range(RECORDED):
+        first = _asked(bench, film, [film], chance)
+        record = answered(film, first, random)
+        if outcome(first).verdict.accepted:
+            break
+    else:
         return None
     claimed = bench.claimed(film.name, film.templates)
     other = bench.attempt(claimed, draw(random=chance))  # any, whether or not the film could answer it

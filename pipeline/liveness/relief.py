@@ -12,6 +12,10 @@ that goes with the square of the sine of the angle between d and the axis. Of ei
 apart one is within 11.25 degrees of the axis: of a bent sheet the smallest is at most 0.04 of the largest (up
 to 0.11 as a camera sees it from near), and of a flat one all are 0.
 
+That holds for every point T of a sheet and every length of d. A landmark of the nose is not always at its tip,
+mostly below it, and the mouth may move: so several points T are tried with several d, and their sums are
+taken. What is in them by chance is averaged out, what is there by depth is not.
+
 Points are followed by dense optical flow from the face seen from the front, in small crops in which eyes and
 mouth are always at the same places. Where flow there and back do not agree a frame says nothing. Lengths are
 in distances of the eyes.
@@ -19,6 +23,7 @@ in distances of the eyes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -31,18 +36,26 @@ from pipeline.types import Floats, Image
 UNIT = 44  # pixels of a crop from eye to eye
 MOUTH = 1.1  # how far below the eyes a crop has the mouth
 LEFT, TOP, RIGHT, BOTTOM = -1.2, -0.8, 1.2, 1.8  # of a crop, from the middle of the eyes
-REACH = 0.5  # from the tip of the nose to the points around it
+TIPS = (0.0, 0.05, 0.1)  # how far above the landmark of the nose its tip may be
+REACHES = (0.4, 0.5)  # from the tip of the nose to the points around it
 PATCH = 2  # pixels on each side of a point over which flow is averaged
 ASTRAY = 0.15  # from where flow began it may end, there and back
 TURNED = 0.2  # of a half turn, against the front, from which on a frame says something
-FRAMES = 2  # that must say something of each direction
+FRONTAL = 0.1  # of a half turn, likewise, up to which a face is seen from the front again
+FRAMES = 2  # that must say something
 
 SIZE = (round((RIGHT - LEFT) * UNIT), round((BOTTOM - TOP) * UNIT))
 _ANGLES = np.arange(8) * np.pi / 8
 _LEAST = 4  # pixels
 _STILL = np.zeros((*SIZE[::-1], 2), np.float32)  # flow
-_BEFORE, _BEYOND, _PLANE = slice(1, 9), slice(9, 17), slice(17, 21)  # of the points; the first is the tip
-AROUND = REACH * np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+_BEFORE, _BEYOND, _PLANE = slice(1, 9), slice(9, 17), slice(17, 21)  # of a set of points; the first is the tip
+AROUND = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)  # (8, 2)
+# Of all points that are followed, those of each set: a tip, the sixteen around it at one reach, and the plane.
+_SETS = [
+    np.r_[tip, len(TIPS) + 16 * ring + np.arange(16), len(TIPS) * (1 + 16 * len(REACHES)) + np.arange(4)]
+    for tip in range(len(TIPS))
+    for ring in range(tip * len(REACHES), (tip + 1) * len(REACHES))
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +72,39 @@ class Relief:
     """By how much the nose stands out along each direction, per half turn."""
 
     out: Floats  # (8,)
-    share: float  # the smallest of them by the largest
-    share_low: float  # the lowest that it is where one of the frames is left out
-    frames: int  # that it rests on, in the direction that was seen least
+    without: Floats  # (frames, 8), where one frame is left out; NaN where it takes that one to know
+    share: float  # the smallest of `out` by the largest
+    share_low: float  # the lowest that it is where one of the frames is left out; -1 where it takes each frame
+    frames: int  # that it rests on
 
     def shown(self, least: float) -> bool:
         """Whether it stands out in every direction by that share, whichever frame is left out."""
         return self.share_low >= least
+
+
+def together(turns: Sequence[Relief]) -> Relief:
+    """What several turns say of one face: the mean of them.
+
+    A sheet stands out nowhere along its axis, whichever way it is turned; what flow makes of a head in one turn
+    is by chance in good part. Who bends a sheet around another axis between two turns gains by this mean, so
+    each turn by itself must show something, too.
+
+    Args:
+        turns: at least one.
+    """
+    out = np.mean([each.out for each in turns], axis=0)
+    without = []
+    for place, left_out in enumerate(turns):
+        rest = [each.out for other, each in enumerate(turns) if other != place]
+        for row in left_out.without:
+            there = rest if np.isnan(row).any() else [*rest, row]
+            without.append(np.mean(there, axis=0) if there else row)
+    return _relief(out, np.stack(without))
+
+
+def _relief(out: np.ndarray, without: np.ndarray) -> Relief:
+    low = min(-1.0 if np.isnan(each).any() else _share(each) for each in without)
+    return Relief(out.astype(np.float32), without.astype(np.float32), _share(out), low, len(without))
 
 
 def crop(image: Image, landmarks: Floats) -> Crop | None:
@@ -88,25 +127,68 @@ def crop(image: Image, landmarks: Floats) -> Crop | None:
 
 
 class Turned:
-    """Follows the points around a nose through one turn aside."""
+    """Follows the points around a nose through one turn aside.
+
+    From two faces seen from the front: the one before the first move, and the first since this move was asked
+    for, whose light, mouth and place are more alike.
+    """
 
     def __init__(self, front: Crop, left: bool) -> None:
         """
         Args:
-            front: the face before the turn.
+            front: the face before the first move.
             left: it is asked to turn to the person's own left.
         """
-        self._front, self._sign = front, 1.0 if left else -1.0
-        around = front.points[2] + np.concatenate([np.zeros((1, 2)), AROUND, -AROUND])
-        self._points = np.concatenate([around, front.points[PLANE]]).astype(np.float32)
-        self._optics = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._flow: np.ndarray | None = None  # of the last frame
-        self._turns: list[float] = []
-        self._out: list[np.ndarray] = []
+        self._sign = 1.0 if left else -1.0
+        self._followed = [_Followed(front, self._sign)]
+        self._frontal = front.turn
+        self._turns: list[list[float]] = []  # of each frame, against each front
+        self._out: list[list[np.ndarray]] = []  # (sets, 8) each
 
     def see(self, now: Crop) -> None:
-        """Take in a frame of the turn."""
+        """Take in a frame: from the front, or of the turn."""
+        aside = self._sign * (now.turn - self._frontal)
+        if not self._turns and len(self._followed) == 1 and -TURNED <= aside <= FRONTAL:
+            self._followed.append(_Followed(now, self._sign))
+            return
+        seen = [each.see(now) for each in self._followed]
+        if any(np.isfinite(out).any() for _, out in seen):
+            self._turns.append([turn for turn, _ in seen])
+            self._out.append([out for _, out in seen])
+
+    def relief(self) -> Relief | None:
+        """What the frames so far say; None where too few do."""
+        if len(self._turns) < FRAMES:
+            return None
+        out = np.array(self._out).reshape(len(self._out), -1, len(_ANGLES))
+        turns = np.repeat(np.array(self._turns), len(_SETS), axis=1)
+        slopes = _slopes(turns, out)
+        if slopes is None:
+            return None
+        kept = [np.arange(len(turns)) != each for each in range(len(turns))]
+        without = [_slopes(turns[rows], out[rows]) for rows in kept]
+        unknown = np.full(len(_ANGLES), np.nan)
+        return _relief(slopes, np.stack([unknown if each is None else each for each in without]))
+
+
+class _Followed:
+    """Follows the points around a nose from one face seen from the front."""
+
+    def __init__(self, front: Crop, sign: float) -> None:
+        self._front, self._sign = front, sign
+        tips = front.points[2] - np.array([[0.0, up] for up in TIPS])
+        rings = [tip + reach * AROUND * side for tip in tips for reach in REACHES for side in (1, -1)]
+        self._points = np.concatenate([tips, *rings, front.points[PLANE]]).astype(np.float32)
+        self._optics = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow: np.ndarray | None = None  # of the last frame
+
+    def see(self, now: Crop) -> tuple[float, np.ndarray]:
+        """How far a frame is turned against the front, and by how much the nose stands out (sets, 8): NaN where it
+        is not turned, or not followed."""
         turn = self._sign * (now.turn - self._front.turn)
+        nothing = np.full((len(_SETS), len(_ANGLES)), np.nan)
+        if turn < 0:
+            return turn, nothing
         if turn < TURNED:  # a head that is all but seen from the front needs no help
             self._flow = None
         flow, moved, astray = self._follow(now, _STILL if self._flow is None else self._flow)
@@ -115,22 +197,12 @@ class Turned:
             if np.median(again[2]) < np.median(astray):
                 flow, moved, astray = again
         self._flow = flow
-        lost = astray > ASTRAY
-        if turn < TURNED or lost[0] or lost[_PLANE].any():  # a cheek may be hidden by the nose
-            return
-        self._turns.append(turn)
-        self._out.append(self._sign * standing_out(self._points, self._points + moved, lost))
-
-    def relief(self) -> Relief | None:
-        """What the frames so far say; None where too few do."""
-        turns, out = np.array(self._turns), np.array(self._out).reshape(-1, len(_ANGLES))
-        known = int(np.isfinite(out).sum(axis=0).min())
-        if known < FRAMES:
-            return None
-        without = [np.arange(len(turns)) != each for each in range(len(turns))]
-        low = min(_share(_slopes(turns[rows], out[rows])) for rows in without)
-        slopes = _slopes(turns, out)
-        return Relief(slopes.astype(np.float32), _share(slopes), low, known)
+        if turn < TURNED:
+            return turn, nothing
+        seen, lost = self._points + moved, astray > ASTRAY
+        return turn, self._sign * np.stack(
+            [standing_out(self._points[each], seen[each], lost[each]) for each in _SETS]
+        )
 
     def _follow(self, now: Crop, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Flow (h, w, 2) to this frame, how it moved the points (n, 2), and how far off it is (n,)."""
@@ -156,8 +228,10 @@ def standing_out(front: np.ndarray, seen: np.ndarray, lost: np.ndarray) -> np.nd
     Args:
         front, seen: the tip, eight points on one side and eight on the other, eyes and corners of the mouth
             (21, 2), as they were from the front and as they are.
-        lost: which of them were not followed (21,).
+        lost: which of them were not followed (21,); a cheek may be hidden by the nose.
     """
+    if lost[0] or lost[_PLANE].any():
+        return np.full(len(_ANGLES), np.nan)
     # Of a plane y' = (b + c x + d y) / w and x' the like, with w = 1 + g x + h y; depth moves x' alone. So
     # y' (1 + g x + h y) = b + c x + d y gives w, whatever the depth is, and x' w is even but for depth. A
     # homography through eyes and mouth would be wrong: on a sheet bent aslant they are not in one plane.
@@ -171,10 +245,20 @@ def standing_out(front: np.ndarray, seen: np.ndarray, lost: np.ndarray) -> np.nd
     return np.asarray(out)
 
 
-def _slopes(turns: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """By how much it stands out (8,) per half turn, of frames (n,) and (n, 8): a line through zero."""
-    weights = np.where(np.isfinite(out), turns[:, None], 0.0)
-    return np.asarray((weights * np.nan_to_num(out)).sum(axis=0) / np.maximum((weights**2).sum(axis=0), 1e-9))
+def _slopes(turns: np.ndarray, out: np.ndarray) -> np.ndarray | None:
+    """By how much it stands out (8,) per half turn; None where some direction was never followed.
+
+    Args:
+        turns, out: of frames, for each set of points from each front: (n, k) and (n, k, 8), NaN where unknown.
+            A line through zero is laid through each; the mean is taken of those that are known everywhere.
+    """
+    seen = np.isfinite(out)
+    known = seen.any(axis=0).all(axis=1)
+    if not known.any():
+        return None
+    weights = np.where(seen, turns[..., None], 0.0)[:, known]
+    lines = (weights * np.nan_to_num(out[:, known])).sum(axis=0) / (weights**2).sum(axis=0)
+    return np.asarray(lines.mean(axis=0))
 
 
 def _share(slopes: np.ndarray) -> float:

@@ -120,11 +120,20 @@ def laid(
 
 
 def tracked(
-    surface: Surface, front: tuple[float, ...], aside: tuple[float, ...], away: float
+    surface: Surface,
+    front: tuple[float, ...],
+    aside: tuple[float, ...],
+    away: float,
+    above: float = 0.0,
+    reach: float = 0.5,
 ) -> list[np.ndarray]:
-    """The points (21, 2) that are followed, as seen from the front and in a turn (left, up, roll)."""
-    tip = FACE[2]
-    wanted = np.concatenate([tip[None], tip + AROUND, tip - AROUND, FACE[PLANE]])
+    """A set of points (21, 2) that is followed, as seen from the front and in a turn (left, up, roll).
+
+    Args:
+        above: by how much its tip is above the landmark of the nose.
+    """
+    tip, around = FACE[2] - (0, above), reach * AROUND
+    wanted = np.concatenate([tip[None], tip + around, tip - around, FACE[PLANE]])
     places = wanted.copy()
     for _ in range(12):  # they are chosen where they are seen, not on the surface
         places[:17] += (wanted - laid(surface, places, *front, away=away))[:17]

@@ -10,46 +10,81 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.authentication.attempt import SHARE
-from pipeline.liveness.relief import FRAMES, TURNED, UNIT, Crop, Turned, crop, standing_out
+from pipeline.liveness.relief import (
+    FRAMES,
+    FRONTAL,
+    REACHES,
+    TIPS,
+    TURNED,
+    UNIT,
+    Crop,
+    Turned,
+    crop,
+    standing_out,
+)
 
 NONE_LOST = np.zeros(21, np.bool_)
 TURNS = st.floats(15, 40) | st.floats(-40, -15)
 TILTS = st.tuples(st.floats(-4, 4), st.floats(-10, 10), st.floats(-6, 6))
+SETS = st.tuples(st.sampled_from(TIPS), st.sampled_from(REACHES))
 
 
 def shares(
-    heads: ModuleType, surface: object, left: float, front: tuple[float, ...], away: float
+    heads: ModuleType,
+    surface: object,
+    left: float,
+    front: tuple[float, ...],
+    away: float,
+    of: tuple[float, float],
 ) -> np.ndarray:
-    """By how much the nose of a surface stands out (8,), seen from the front and in a turn, exactly."""
+    """By how much the nose of a surface stands out (8,), seen from the front and in a turn, exactly.
+
+    Args:
+        of: where its tip is taken to be, and how far from it the others are.
+    """
     aside, up, roll = front
-    points = heads.tracked(surface, front, (aside + left, up / 2, -roll), away)
+    points = heads.tracked(surface, front, (aside + left, up / 2, -roll), away, *of)
     return np.asarray(np.sign(left) * standing_out(*points, NONE_LOST))
 
 
 @settings(max_examples=25, deadline=None)
-@given(left=TURNS, front=TILTS, away=st.floats(4, 10), radius=st.floats(0.7, 4), axis=st.floats(0, 180))
+@given(
+    left=TURNS,
+    front=TILTS,
+    away=st.floats(4, 10),
+    radius=st.floats(0.7, 4),
+    axis=st.floats(0, 180),
+    of=SETS,
+)
 def test_on_a_bent_print_there_is_a_direction_without_depth(
-    heads: ModuleType, left: float, front: tuple[float, ...], away: float, radius: float, axis: float
+    heads: ModuleType,
+    left: float,
+    front: tuple[float, ...],
+    away: float,
+    radius: float,
+    axis: float,
+    of: tuple[float, float],
 ) -> None:
-    """The geometry itself: bent around any axis, held and turned as may be, seen from near or far."""
-    out = shares(heads, heads.sheet(radius, axis), left, front, away)
+    """The geometry itself: bent around any axis, held and turned as may be, seen from near or far, wherever on it
+    one looks."""
+    out = shares(heads, heads.sheet(radius, axis), left, front, away, of)
     assert out.min() < 0.6 * SHARE * max(0.02, out.max())
 
 
 @settings(max_examples=10, deadline=None)
-@given(left=TURNS, front=TILTS, away=st.floats(4, 10))
+@given(left=TURNS, front=TILTS, away=st.floats(4, 10), of=SETS)
 def test_a_flat_print_stands_out_nowhere(
-    heads: ModuleType, left: float, front: tuple[float, ...], away: float
+    heads: ModuleType, left: float, front: tuple[float, ...], away: float, of: tuple[float, float]
 ) -> None:
-    assert np.abs(shares(heads, heads.sheet(), left, front, away)).max() < 0.01
+    assert np.abs(shares(heads, heads.sheet(), left, front, away, of)).max() < 0.01
 
 
 @settings(max_examples=10, deadline=None)
-@given(left=TURNS, front=TILTS, away=st.floats(4, 10))
+@given(left=TURNS, front=TILTS, away=st.floats(4, 10), of=SETS)
 def test_the_nose_of_a_head_stands_out_in_every_direction(
-    heads: ModuleType, left: float, front: tuple[float, ...], away: float
+    heads: ModuleType, left: float, front: tuple[float, ...], away: float, of: tuple[float, float]
 ) -> None:
-    out = shares(heads, heads.nosed, left, front, away)
+    out = shares(heads, heads.nosed, left, front, away, of)
     assert out.min() > 0.1
     assert out.min() > 2 * SHARE * out.max()
 
@@ -86,6 +121,30 @@ def test_what_is_bent_the_other_way_stands_out_nowhere(heads: ModuleType) -> Non
     relief = turned.relief()
     assert relief is not None
     assert not relief.shown(SHARE)
+
+
+@pytest.mark.parametrize("surface", ["head", "sheet"])
+def test_it_is_followed_from_the_newest_face_seen_from_the_front(heads: ModuleType, surface: str) -> None:
+    """A face of long ago may have another expression, or stand in another light."""
+    made = heads.nosed if surface == "head" else heads.sheet(0.9, 0)
+    front, random = heads.crop_of(made, 0.0), np.random.default_rng(0)
+    old = Crop(random.integers(0, 255, front.grey.shape).astype(np.uint8), front.points, front.turn)
+    turned = Turned(old, True)
+    for degrees in (0, 8, 14, 20, 24):
+        turned.see(heads.crop_of(made, degrees))
+    relief = turned.relief()
+    assert (relief is not None and relief.shown(SHARE)) == (surface == "head")
+
+
+def test_a_landmark_below_the_tip_of_the_nose_does_not_hide_it(heads: ModuleType) -> None:
+    below = np.array([[0, 0], [0, 0], [0, 0.1], [0, 0], [0, 0]], np.float32)
+    front = heads.crop_of(heads.nosed, 0.0)
+    turned = Turned(Crop(front.grey, front.points + below, front.turn), True)
+    for degrees in (14, 20, 24):
+        turned.see(heads.crop_of(heads.nosed, degrees))
+    relief = turned.relief()
+    assert relief is not None
+    assert relief.shown(SHARE)
 
 
 def test_what_cannot_be_followed_shows_nothing(heads: ModuleType) -> None:
