@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from pipeline.authentication.attempt import Attempt
+from pipeline.authentication.attempt import SHARE, Attempt
 from pipeline.authentication.claimed import Claimed
 from pipeline.authentication.policy import Part, decide
 from pipeline.authentication.watch import Sight
@@ -19,7 +19,7 @@ from pipeline.faces.turn import yaw
 from pipeline.liveness import geometry
 from pipeline.liveness.challenge import Challenge, Move, Step, draw
 from pipeline.liveness.cues import Cues
-from pipeline.liveness.relief import Crop
+from pipeline.liveness.relief import Crop, together
 from pipeline.types import Detections, Floats
 from siamese.calibration import Calibration
 
@@ -213,11 +213,11 @@ def test_where_it_is_allowed_what_is_bent_is_not_refused_for_that(heads: ModuleT
     assert refused_for(shallow) is Part.DEPTH, "the landmarks have their say as before"
 
 
-def test_one_turn_that_shows_a_nose_does_not_speak_for_another(heads: ModuleType) -> None:
-    """A head that turns to one side, and a bent print to the other."""
-    sheet = heads.sheet(1.0)
+def to_the_right(heads: ModuleType, axis: float) -> Change:
+    """What is turned to the right is a print that is bent around this axis, whatever it was before."""
+    sheet = heads.sheet(1.0, axis)
 
-    def to_the_right(seen: Sight, index: int) -> Sight:
+    def change(seen: Sight, index: int) -> Sight:
         pose = geometry.pose(seen.found.landmarks[0])
         assert pose is not None
         assert seen.face is not None
@@ -226,9 +226,24 @@ def test_one_turn_that_shows_a_nose_does_not_speak_for_another(heads: ModuleType
         bent = heads.crop_of(sheet, min(0, round(45 * pose.turn)))
         return replace(seen, face=replace(bent, turn=seen.face.turn))
 
-    steps = (Step(Move.LEFT, 0.5), Step(Move.RIGHT, 0.5))
-    assert refused_for(attempt(heads, challenge=Challenge(0.5, steps))) is None
-    assert refused_for(attempt(heads, to_the_right, Challenge(0.5, steps))) is Part.RELIEF
+    return change
+
+
+def test_one_turn_that_shows_a_nose_does_not_speak_for_another(heads: ModuleType) -> None:
+    """A head that turns to one side, and a bent print to the other."""
+    steps = Challenge(0.5, (Step(Move.LEFT, 0.5), Step(Move.RIGHT, 0.5)))
+    assert refused_for(attempt(heads, challenge=steps)) is None
+    assert refused_for(attempt(heads, to_the_right(heads, 0), steps)) is Part.RELIEF
+
+
+def test_a_print_that_is_bent_around_another_axis_for_each_turn_is_refused(heads: ModuleType) -> None:
+    """In the mean of its turns it stands out in every direction, and in none of them."""
+    steps = Challenge(0.5, (Step(Move.LEFT, 0.5), Step(Move.RIGHT, 0.5)))
+    made = attempt(heads, to_the_right(heads, 110), steps, radius=1.0)
+    turns = [each for each in made.reliefs if each is not None]
+    assert len(turns) == 2
+    assert together(turns).share > SHARE
+    assert refused_for(made) is Part.RELIEF
 
 
 def test_a_nose_that_cannot_be_followed_is_not_known_to_stand_out(heads: ModuleType) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from pipeline.authentication.attempt import SHARE
 from pipeline.liveness.relief import (
     FRAMES,
-    FRONTAL,
     REACHES,
     TIPS,
     TURNED,
@@ -21,6 +21,7 @@ from pipeline.liveness.relief import (
     Turned,
     crop,
     standing_out,
+    together,
 )
 
 NONE_LOST = np.zeros(21, np.bool_)
@@ -168,6 +169,20 @@ def test_who_did_not_turn_far_enough_or_for_long_enough_shows_nothing(heads: Mod
     assert once.relief() is None
     assert still.relief() is None
     assert Turned(front, True).relief() is None
+
+
+def test_turns_are_judged_together(heads: ModuleType) -> None:
+    """And what one frame alone can say of one turn is not needed where another turn says it as well."""
+    left, right = (followed(heads, heads.nosed, left).relief() for left in (True, False))
+    assert left is not None
+    assert right is not None
+    both = together([left, right])
+    assert min(left.share, right.share) - 0.05 <= both.share <= max(left.share, right.share) + 0.05
+    assert both.frames == left.frames + right.frames
+    assert both.shown(SHARE)
+    unknown = replace(left, without=np.full_like(left.without, np.nan), share_low=-1.0)
+    assert not together([unknown]).shown(SHARE)
+    assert together([unknown, right]).shown(SHARE)
 
 
 def test_a_crop_has_eyes_and_mouth_where_every_crop_has_them() -> None:
