@@ -12,7 +12,6 @@ thresholds were chosen, without it the others, which are reported.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -159,14 +158,10 @@ def sheets_of(bench: Bench, lfw: Path, development: bool, count: int) -> list[tu
 
 
 def half_of(films: list[Path], chosen_on: list[str], development: bool) -> list[Path]:
-    """The films that are wanted: of new ones two thirds are reported, by a hash of their names, so that a film
-    stays what it is when others come; what was chosen on, or looked at before, is for development."""
-
-    def reported(film: Path) -> bool:
-        number = int(hashlib.sha256(film.name.encode()).hexdigest(), 16)
-        return film.name not in chosen_on and number % 3 > 0
-
-    return sorted((each for each in films if reported(each) != development), key=lambda each: each.name)
+    """The films that are wanted: what something was chosen on, or that was looked at, is for development."""
+    return sorted(
+        (each for each in films if (each.name in chosen_on) == development), key=lambda each: each.name
+    )
 
 
 def arguments_() -> argparse.Namespace:
@@ -179,7 +174,7 @@ def arguments_() -> argparse.Namespace:
         "--chosen-on",
         nargs="*",
         default=[],
-        help="names of films of development that came before",
+        help="names of films of development",
     )
     parser.add_argument(
         "--shared", type=Path, help="folder of folders of photographs: all against each other"

@@ -13,14 +13,13 @@ import cv2
 import numpy as np
 from camera import LEAN, Timing, sensed
 
-from pipeline.liveness.challenge import RISE, TURN, Move
+from pipeline.liveness.challenge import FRONTAL, RISE, TURN, Move
 from pipeline.types import Floats, Image
 
 GOAL = 1.15  # how far a genuine head goes, where far enough is 1
 FARTHEST = 2.0  # beyond which nobody goes
 DRIFT = 0.2  # how often a head that is held moves to the next frame of the film
 FADE = 4  # frames over which one place of a film becomes another
-LEVEL = 0.25  # of a turn that is far enough, up to which a head counts as seen from the front
 ALIKE = 0.1  # natural logarithm of the face's size, up to which frames from the front may be joined
 
 
@@ -42,16 +41,20 @@ def ways(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict
     Args:
         turns, nods: the pose in each frame (n,), NaN where no face is seen.
         places: (n, 3) middle and breadth of the face, in breadths of the face.
-        sharp: whether the face in each frame can be judged (n,). A way ends in one that can: the head is
-            held there, and a head that is held is not blurred by its movement, as where a film goes on.
+        sharp: whether the face in each frame can be judged (n,). A way ends in one that can, and begins in
+            one where there is any: the head is held there, and a head that is held is not blurred by its
+            movement, as where a film goes on.
     """
-    level, chin = float(np.nanmedian(turns)), float(np.nanmedian(nods))
+    frontal = turns[np.abs(turns) <= FRONTAL]  # as a head must be seen to begin with
+    if not len(frontal):
+        return {}
+    level, chin = float(np.median(frontal)), float(np.nanmedian(nods))
     shares = {
         Move.LEFT: (turns - level) / TURN,
         Move.RIGHT: -(turns - level) / TURN,
         Move.UP: (chin - nods) / RISE,
     }
-    front = (np.abs(turns - level) < LEVEL * TURN) & (np.abs(nods - chin) < 0.6 * RISE)
+    front = (np.abs(turns - level) < 0.4 * TURN) & (np.abs(nods - chin) < 0.6 * RISE)
     home = np.nanmedian(places[front], axis=0) if front.any() else np.zeros(3)
     found = {}
     for move, share in shares.items():
@@ -72,7 +75,8 @@ def ways(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict
                 begin = way[-1]
                 if abs(np.log(places[begin, 2] / home[2])) > ALIKE:
                     continue
-                cost = float(np.abs(places[begin] - home).sum() + abs(turns[begin] - level)) + 0.005 * len(way)
+                unlike = np.abs(places[begin] - home).sum() + abs(turns[begin] - level)
+                cost = float(unlike) + float(not sharp[begin]) + 0.005 * len(way)
                 if cost < least:
                     best, least = tuple(reversed(way)), cost
         if best is not None:

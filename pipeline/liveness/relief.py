@@ -12,9 +12,9 @@ that goes with the square of the sine of the angle between d and the axis. Of ei
 apart one is within 11.25 degrees of the axis: of a bent sheet the smallest is at most 0.04 of the largest (up
 to 0.11 as a camera sees it from near), and of a flat one all are 0.
 
-That holds for every point T of a sheet and every length of d. A landmark of the nose is not always at its tip,
-mostly below it, and the mouth may move: so several points T are tried with several d, and their sums are
-taken. What is in them by chance is averaged out, what is there by depth is not.
+That holds for every point T of a sheet and every length of d. A landmark of the nose is mostly below its tip,
+and the mouth may move: so several points T are tried with several d, and their sums are taken. What is in
+them by chance is averaged out, what is there by depth is not.
 
 Points are followed by dense optical flow from the face seen from the front, in small crops in which eyes and
 mouth are always at the same places. Where flow there and back do not agree a frame says nothing. Lengths are
@@ -48,9 +48,9 @@ SIZE = (round((RIGHT - LEFT) * UNIT), round((BOTTOM - TOP) * UNIT))
 _ANGLES = np.arange(8) * np.pi / 8
 _LEAST = 4  # pixels
 _STILL = np.zeros((*SIZE[::-1], 2), np.float32)  # flow
-_BEFORE, _BEYOND, _PLANE = slice(1, 9), slice(9, 17), slice(17, 21)  # of a set of points; the first is the tip
+_BEFORE, _BEYOND, _PLANE = slice(1, 9), slice(9, 17), slice(17, 21)  # of a set; the first is the tip
 AROUND = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)  # (8, 2)
-# Of all points that are followed, those of each set: a tip, the sixteen around it at one reach, and the plane.
+# Of all points that are followed, those of each set: a tip, sixteen around it at one reach, and the plane.
 _SETS = [
     np.r_[tip, len(TIPS) + 16 * ring + np.arange(16), len(TIPS) * (1 + 16 * len(REACHES)) + np.arange(4)]
     for tip in range(len(TIPS))
@@ -74,7 +74,7 @@ class Relief:
     out: Floats  # (8,)
     without: Floats  # (frames, 8), where one frame is left out; NaN where it takes that one to know
     share: float  # the smallest of `out` by the largest
-    share_low: float  # the lowest that it is where one of the frames is left out; -1 where it takes each frame
+    share_low: float  # the lowest of it where one of the frames is left out; -1 where it takes each
     frames: int  # that it rests on
 
     def shown(self, least: float) -> bool:
@@ -85,9 +85,9 @@ class Relief:
 def together(turns: Sequence[Relief]) -> Relief:
     """What several turns say of one face: the mean of them.
 
-    A sheet stands out nowhere along its axis, whichever way it is turned; what flow makes of a head in one turn
-    is by chance in good part. Who bends a sheet around another axis between two turns gains by this mean, so
-    each turn by itself must show something, too.
+    A sheet stands out nowhere along its axis, whichever way it is turned; what flow makes of a head in one
+    turn is by chance in good part. Who bends a sheet around another axis between two turns gains by this
+    mean, so each turn by itself must show something, too.
 
     Args:
         turns: at least one.
@@ -183,8 +183,8 @@ class _Followed:
         self._flow: np.ndarray | None = None  # of the last frame
 
     def see(self, now: Crop) -> tuple[float, np.ndarray]:
-        """How far a frame is turned against the front, and by how much the nose stands out (sets, 8): NaN where it
-        is not turned, or not followed."""
+        """How far a frame is turned against the front, and by how much the nose stands out (sets, 8): NaN
+        where it is not turned, or not followed."""
         turn = self._sign * (now.turn - self._front.turn)
         nothing = np.full((len(_SETS), len(_ANGLES)), np.nan)
         if turn < 0:
@@ -249,7 +249,7 @@ def _slopes(turns: np.ndarray, out: np.ndarray) -> np.ndarray | None:
     """By how much it stands out (8,) per half turn; None where some direction was never followed.
 
     Args:
-        turns, out: of frames, for each set of points from each front: (n, k) and (n, k, 8), NaN where unknown.
+        turns, out: of frames, each set of points from each front: (n, k) and (n, k, 8), NaN where unknown.
             A line through zero is laid through each; the mean is taken of those that are known everywhere.
     """
     seen = np.isfinite(out)

@@ -66,8 +66,8 @@ def test_on_a_bent_print_there_is_a_direction_without_depth(
     axis: float,
     of: tuple[float, float],
 ) -> None:
-    """The geometry itself: bent around any axis, held and turned as may be, seen from near or far, wherever on it
-    one looks."""
+    """The geometry itself: bent around any axis, held and turned as may be, seen from near or far,
+    and wherever on it one looks."""
     out = shares(heads, heads.sheet(radius, axis), left, front, away, of)
     assert out.min() < 0.6 * SHARE * max(0.02, out.max())
 
