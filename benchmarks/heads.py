@@ -20,6 +20,7 @@ GOAL = 1.15  # how far a genuine head goes, where far enough is 1
 FARTHEST = 2.0  # beyond which nobody goes
 DRIFT = 0.2  # how often a head that is held moves to the next frame of the film
 FADE = 4  # frames over which one place of a film becomes another
+LEVEL = 0.25  # of a turn that is far enough, up to which a head counts as seen from the front
 ALIKE = 0.1  # natural logarithm of the face's size, up to which frames from the front may be joined
 
 
@@ -54,7 +55,7 @@ def ways(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict
         Move.RIGHT: -(turns - level) / TURN,
         Move.UP: (chin - nods) / RISE,
     }
-    front = (np.abs(turns - level) < 0.4 * TURN) & (np.abs(nods - chin) < 0.6 * RISE)
+    front = (np.abs(turns - level) < LEVEL * TURN) & (np.abs(nods - chin) < 0.6 * RISE)
     home = np.nanmedian(places[front], axis=0) if front.any() else np.zeros(3)
     found = {}
     for move, share in shares.items():

@@ -129,8 +129,8 @@ def crop(image: Image, landmarks: Floats) -> Crop | None:
 class Turned:
     """Follows the points around a nose through one turn aside.
 
-    From two faces seen from the front: the one before the first move, and the first since this move was asked
-    for, whose light, mouth and place are more alike.
+    From two faces seen from the front: the one before the first move, and the newest before this turn, whose
+    light, mouth and place are more alike.
     """
 
     def __init__(self, front: Crop, left: bool) -> None:
@@ -148,8 +148,8 @@ class Turned:
     def see(self, now: Crop) -> None:
         """Take in a frame: from the front, or of the turn."""
         aside = self._sign * (now.turn - self._frontal)
-        if not self._turns and len(self._followed) == 1 and -TURNED <= aside <= FRONTAL:
-            self._followed.append(_Followed(now, self._sign))
+        if not self._turns and -TURNED <= aside <= FRONTAL:
+            self._followed[1:] = [_Followed(now, self._sign)]
             return
         seen = [each.see(now) for each in self._followed]
         if any(np.isfinite(out).any() for _, out in seen):
