@@ -182,6 +182,10 @@ class _Lines:
         self._at = 0  # lines taken so far
         try:
             self._rows = [line.split() for line in path.read_text(encoding="utf-8").rstrip().splitlines()]
+        except FileNotFoundError as error:
+            raise DataError(
+                f"{path}: no such list of LFW; get it with: recog data lfw, or say where LFW is with --root"
+            ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path}: cannot be read as a protocol file of LFW ({error})") from error
 

@@ -113,9 +113,10 @@ def test_a_malformed_line_is_named(
 
 def test_a_protocol_file_that_cannot_be_read_is_a_data_error(tmp_path: Path) -> None:
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
-    for name in ("missing.txt", "binary.txt"):
-        with pytest.raises(DataError, match="cannot be read"):
-            lfw.read_pairs(tmp_path / name)
+    with pytest.raises(DataError, match="cannot be read"):
+        lfw.read_pairs(tmp_path / "binary.txt")
+    with pytest.raises(DataError, match="no such list of LFW; get it with: recog data lfw"):
+        lfw.read_pairs(tmp_path / "missing.txt")
 
 
 def test_view_1_tells_who_to_train_and_who_to_test_on(tmp_path: Path) -> None:
