@@ -131,8 +131,11 @@ def write(crops: CropSet, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "faces.json").unlink(missing_ok=True)
     new = folder / ".images.npy"
-    np.save(new, crops.images)
-    os.replace(new, folder / "images.npy")
+    try:
+        np.save(new, crops.images)
+        os.replace(new, folder / "images.npy")
+    finally:
+        new.unlink(missing_ok=True)  # a full disk is not left fuller
     _describe(folder, crops.files, crops.people, crops.found, crops.alignment)
 
 

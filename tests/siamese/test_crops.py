@@ -62,7 +62,8 @@ def test_an_interrupted_write_is_never_taken_for_whole(
 ) -> None:
     crops.write(faces, tmp_path)
 
-    def interrupted(*_: object) -> None:
+    def interrupted(path: Path, _: object) -> None:
+        path.write_bytes(b"half of it")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(np, "save", interrupted)
@@ -70,6 +71,7 @@ def test_an_interrupted_write_is_never_taken_for_whole(
         crops.write(faces, tmp_path)
     with pytest.raises(DataError, match="recog data align"):
         crops.read(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["images.npy"]
 
 
 def grown(folder: Path, faces: CropSet, first: int, last: int) -> crops.GrowingCrops:
