@@ -146,6 +146,10 @@ def train(
             "--even", help="Weigh photographs by the root of how many faces they show: crowds count for less."
         ),
     ] = False,
+    degrade: Annotated[
+        float,
+        typer.Option(help="Share of the images that are made worse: badly resized, noisy, compressed, blurred."),
+    ] = 0,
     freeze: Annotated[
         int, typer.Option(min=0, help="Layers that stay as they are; with 23 the head alone learns.")
     ] = 0,
@@ -176,7 +180,7 @@ def train(
     settings = settings_from(
         {
             "model": model, "start": start, "fade": fade, "teacher": teacher, "share": share,
-            "even": even, "freeze": freeze, "size": size, "vary": vary,
+            "even": even, "degrade": degrade, "freeze": freeze, "size": size, "vary": vary,
             "epochs": epochs, "hours": hours, "batch": batch,
             "mosaic": mosaic, "rate": rate, "validate_each": validate_each,
             "threads": threads, "device": device,

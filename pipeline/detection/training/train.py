@@ -47,6 +47,9 @@ class DetectorTraining(BaseModel):
     even: bool = Field(
         False, description="weigh images by the root of how many faces they show, not by how many"
     )
+    degrade: float = Field(
+        0, ge=0, le=1, description="share of the images that are made worse: badly resized, noisy, compressed"
+    )
     freeze: int = Field(
         0,
         ge=0,
@@ -97,6 +100,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
     quiet_ultralytics(out / "ultralytics")
     from ultralytics import YOLO  # type: ignore[attr-defined]
 
+    from pipeline.detection.training.degrade import degrade_batches
     from pipeline.detection.training.fade import fades
     from pipeline.detection.training.imitate import Teacher
 
@@ -118,6 +122,8 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
             "on_train_start",
             partial(_change_loss, even=settings.even, teacher=teacher, share=settings.share),
         )
+    if settings.degrade:
+        model.add_callback("on_train_start", partial(degrade_batches, share=settings.degrade))
     if resume:
         # Of a finished training ultralytics would begin a new one, on a data set of its own.
         if model.ckpt.get("epoch", -1) < 0 or model.ckpt.get("optimizer") is None:
