@@ -148,7 +148,9 @@ def train(
     ] = False,
     degrade: Annotated[
         float,
-        typer.Option(help="Share of the images that are made worse: badly resized, noisy, compressed, blurred."),
+        typer.Option(
+            help="Share of the images that are made worse: badly resized, noisy, compressed, blurred."
+        ),
     ] = 0,
     freeze: Annotated[
         int, typer.Option(min=0, help="Layers that stay as they are; with 23 the head alone learns.")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.detection.training.prepare import label
 from pipeline.faces.boxes import area, intersection, iou
 from pipeline.types import Detections, Floats, Image, Ints
 
@@ -111,6 +112,19 @@ def facts(agreed: Agreed, heads: Floats | None = None) -> Facts:
     # What lies mostly on a sure face is that face seen otherwise.
     on = intersection(unsure, boxes).max(axis=1, initial=0) / np.maximum(area(unsure), 1e-6)
     return Facts(boxes, found.landmarks[sure], unsure[on < 0.5])
+
+
+def drawn(faces: Floats, found: Detections) -> Facts:
+    """The same of a photograph on which people drew the faces.
+
+    Args:
+        faces: (n, 4) boxes.
+        found: what all sizes say together, for landmarks, and for faces that nobody drew.
+    """
+    boxes, landmarks = label(faces, found)
+    may_be = found.boxes[found.scores >= DOUBT]
+    outside = intersection(may_be, boxes).max(axis=1, initial=0) <= 0
+    return Facts(boxes, landmarks, may_be[outside])
 
 
 def holds(boxes: Floats, heads: Floats) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:

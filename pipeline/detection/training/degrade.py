@@ -1,19 +1,19 @@
 """Training images made worse, as cheap cameras, hasty resizing and strong compression do.
 
-Photographs of training sets were shrunk with care, and a network that saw only such ones is lost where pixels
-were dropped or doubled: of faces in pictures that were resized without smoothing it found half, and nearly
-all after a light blur (docs/experiments.md). So a share of what is learned from is resampled badly, sharpened,
-noisy, blurred, compressed or without colour. Where the faces are does not change.
+Photographs of training sets were shrunk with care, and a network that saw only such ones is lost where
+pixels were dropped or doubled: in pictures that were resized without smoothing it found half of the faces,
+and nearly all after a light blur (docs/experiments.md). So a share of what is learned from is resampled
+badly, sharpened, noisy, blurred, compressed or without colour. Where the faces are does not change.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
+import cv2
 import torch
-from torch.nn import functional as F
-from torchvision.transforms.v2 import functional as V
+from torch.nn import functional
+from torchvision.transforms.v2 import functional as transforms
 
 SHRINK = (0.4, 1.0)  # share of width and of height that is left between two bad resizes
 SHARPEN = (0.5, 2.5)  # times of what a blur would take away, added
@@ -43,7 +43,7 @@ def degrade(images: torch.Tensor, share: float, random: torch.Generator) -> torc
             way = WAYS[int(torch.randint(len(WAYS), (), generator=random))]
             image = way(image, random)
         if _draw((0.0, 1.0), random) < GREY:
-            image = V.rgb_to_grayscale(image, num_output_channels=3)
+            image = transforms.rgb_to_grayscale(image, num_output_channels=3)
         made[place] = image.clamp(0, 1)
     return made
 
@@ -55,10 +55,12 @@ def resampled(image: torch.Tensor, random: torch.Generator) -> torch.Tensor:
     """
     height, width = image.shape[-2:]
     small = (max(1, round(height * _draw(SHRINK, random))), max(1, round(width * _draw(SHRINK, random))))
-    first, second = ("nearest", "nearest") if _draw((0.0, 1.0), random) < 0.5 else ("area", "bicubic")
+    first, second = (
+        ("nearest-exact", "nearest-exact") if _draw((0.0, 1.0), random) < 0.5 else ("area", "bicubic")
+    )
     smooth: dict[str, Any] = {"align_corners": False} if second == "bicubic" else {}
-    less = F.interpolate(image[None], small, mode=first)
-    return F.interpolate(less, (height, width), mode=second, **smooth)[0]
+    less = functional.interpolate(image[None], small, mode=first)
+    return functional.interpolate(less, (height, width), mode=second, **smooth)[0]
 
 
 def blurred(image: torch.Tensor, random: torch.Generator) -> torch.Tensor:
@@ -81,29 +83,19 @@ def noisy(image: torch.Tensor, random: torch.Generator) -> torch.Tensor:
 def compressed(image: torch.Tensor, random: torch.Generator) -> torch.Tensor:
     """Through JPEG."""
     quality = int(torch.randint(QUALITY[0], QUALITY[1] + 1, (), generator=random))
-    whole = (image.clamp(0, 1) * 255).round().to(torch.uint8).cpu().contiguous()
-    return V.jpeg(whole, quality).to(image) / 255
+    whole = (image.flip(0).clamp(0, 1) * 255).round().to(torch.uint8).cpu().permute(1, 2, 0).numpy()  # BGR
+    _, coded = cv2.imencode(".jpg", whole, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise ValueError("OpenCV cannot read what it has just compressed")
+    return torch.from_numpy(decoded).permute(2, 0, 1).flip(0).to(image) / 255
 
 
 WAYS = (resampled, resampled, blurred, sharpened, noisy, compressed)
 
 
-def degrade_batches(trainer: Any, share: float) -> None:
-    """Have a training of ultralytics learn from such batches: made worse last, at the size they are seen in.
-
-    Validation is not changed. To be called when the training starts.
-    """
-    trainer.preprocess_batch = partial(_preprocess, trainer.preprocess_batch, share, torch.Generator().manual_seed(0))
-
-
-def _preprocess(plain: Any, share: float, random: torch.Generator, batch: Any) -> Any:
-    batch = plain(batch)
-    batch["img"] = degrade(batch["img"], share, random)
-    return batch
-
-
 def _blur(image: torch.Tensor, sigma: float) -> torch.Tensor:
-    return V.gaussian_blur(image, [2 * round(2.5 * sigma) + 1] * 2, [sigma, sigma])
+    return torch.as_tensor(transforms.gaussian_blur(image, [2 * round(2.5 * sigma) + 1] * 2, [sigma, sigma]))
 
 
 def _draw(between: tuple[float, float], random: torch.Generator) -> float:

@@ -1,14 +1,14 @@
-"""Pieces of labelled photographs: cut out, brought to a size, turned, with what is unsure painted over."""
+"""Pieces of labelled photographs: cut out, brought to a size, turned."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from pipeline.detection.training.prepare import paint_over
+from pipeline.detection.training.prepare import no_boxes, paint_over
 from pipeline.faces.boxes import area, intersection
 from pipeline.types import Floats, Image
 
@@ -22,23 +22,37 @@ class Piece:
     image: Image
     boxes: Floats  # (n, 4) pixels
     landmarks: Floats  # (n, 5, 2) pixels; NaN where unknown
+    unsure: Floats = field(default_factory=no_boxes)  # (k, 4) pixels, where there may be others
 
-    def painted(self, unsure: Floats) -> Piece:
-        """The same with the places (k, 4) painted over that may show other faces; its own stay."""
-        image = paint_over(self.image, unsure)
+    def painted(self) -> Piece:
+        """The same with what is unsure painted over, for those who know no such places; its faces stay."""
+        image = paint_over(self.image, self.unsure)
         for x1, y1, x2, y2 in _grown(self.boxes, 0.1, self.image.shape):
             image[y1:y2, x1:x2] = self.image[y1:y2, x1:x2]
         return Piece(image, self.boxes, self.landmarks)
 
+    def without_tiny(self, least: float) -> Piece:
+        """The same with its faces of a smaller side in pixels among what is unsure."""
+        enough = np.sqrt(area(self.boxes)) >= least
+        unsure = np.concatenate([self.unsure, self.boxes[~enough]])
+        return Piece(self.image, self.boxes[enough], self.landmarks[enough], unsure)
+
     def cut(self, x1: int, y1: int, x2: int, y2: int) -> Piece:
-        """A part of it. Faces of which less than WHOLE lies in it are painted over."""
+        """A part of it. Faces of which less than WHOLE lies in it are unsure there."""
         corner = np.array([x1, y1], np.float32)
         size = np.array([x2 - x1, y2 - y1], np.float32)
-        moved = np.clip((self.boxes.reshape(-1, 2, 2) - corner), 0, size).reshape(-1, 4)
+        moved, unsure = (
+            np.clip((boxes.reshape(-1, 2, 2) - corner), 0, size).reshape(-1, 4)
+            for boxes in (self.boxes, self.unsure)
+        )
         shares = area(moved) / np.maximum(area(self.boxes), 1e-6)
         whole, rest = shares >= WHOLE, (shares > 0) & (shares < WHOLE)
-        piece = Piece(self.image[y1:y2, x1:x2].copy(), moved[whole], self.landmarks[whole] - corner)
-        return piece.painted(moved[rest]) if rest.any() else piece
+        return Piece(
+            self.image[y1:y2, x1:x2].copy(),
+            moved[whole],
+            self.landmarks[whole] - corner,
+            np.concatenate([unsure[area(unsure) > 0], moved[rest]]),
+        )
 
     def at(self, long: int) -> Piece:
         """It with a long side of so many pixels."""
@@ -52,7 +66,12 @@ class Piece:
             interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC,
         )
         by = np.array([image.shape[1] / width, image.shape[0] / height], np.float32)
-        return Piece(image.astype(np.uint8, copy=False), self.boxes * np.tile(by, 2), self.landmarks * by)
+        return Piece(
+            image.astype(np.uint8, copy=False),
+            self.boxes * np.tile(by, 2),
+            self.landmarks * by,
+            self.unsure * np.tile(by, 2),
+        )
 
     def turned(self, degrees: float) -> Piece:
         """It turned about its middle, on a canvas that holds all of it; boxes are as large as they were."""
@@ -63,14 +82,19 @@ class Piece:
         matrix[:, 2] += (wide - width) / 2, (high - height) / 2
         image = cv2.warpAffine(self.image, matrix, (wide, high), borderValue=(114, 114, 114))
         by, offset = matrix[:, :2].T.astype(np.float32), matrix[:, 2].astype(np.float32)
-        middles = (self.boxes[:, :2] + self.boxes[:, 2:]) / 2 @ by + offset
-        # A face is an ellipse rather than a rectangle: these are the sides of the box around that one.
-        across = self.boxes[:, 2:] - self.boxes[:, :2]
-        half = np.sqrt((across**2) @ np.array([[cosine**2, sine**2], [sine**2, cosine**2]], np.float32)) / 2
+
+        def around(boxes: Floats) -> Floats:
+            # A face is an ellipse rather than a rectangle: these are the sides of the box around that one.
+            middles = (boxes[:, :2] + boxes[:, 2:]) / 2 @ by + offset
+            squares = np.array([[cosine**2, sine**2], [sine**2, cosine**2]], np.float32)
+            half = np.sqrt((boxes[:, 2:] - boxes[:, :2]) ** 2 @ squares) / 2
+            return np.concatenate([middles - half, middles + half], axis=1).astype(np.float32)
+
         return Piece(
             image.astype(np.uint8, copy=False),
-            np.concatenate([middles - half, middles + half], axis=1).astype(np.float32),
+            around(self.boxes),
             (self.landmarks @ by + offset).astype(np.float32),
+            around(self.unsure),
         )
 
 

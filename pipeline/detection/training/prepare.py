@@ -4,9 +4,9 @@ Wild photographs come with boxes drawn by people but no landmarks; YuNet propose
 and each human box takes the proposal that fits it best. Where none fits, the box stays and its landmarks are
 marked invisible. Confident proposals in no human box are faces nobody drew (small ones in the background):
 they become labels too, so that the student is not punished for finding them. Small ones that the proposer
-doubts are painted over: nothing is learned from them either way. LFW brings one large face an image, from the
-people of View 1's training half only. Pieces of the photographs in which nobody sees a face, enlarged, are
-what hands, cloth and letters are learned from.
+doubts are unsure: nothing is learned from them either way (`unsure.py`). LFW brings one large face an image,
+from the people of View 1's training half only. Pieces of the photographs in which nobody sees a face,
+enlarged, are what hands, cloth and letters are learned from.
 
 Everything is split by photograph. The test fifth is `number % 5 == 0`, fixed for ever and never trained on.
 """
@@ -36,6 +36,7 @@ BACKGROUND = 0.75  # score from which a proposal in no human box counts as a fac
 DOUBT = 0.5  # score from which a small proposal in no box may be a face or not
 SMALL = 28.0  # pixels; a larger face would have been drawn
 UNSURE = "unsure"  # in the column `kind` of boxes.csv: there may be a face here or none
+FACE_CLASS, UNSURE_CLASS = 0, 1  # of labels
 
 EMPTY = 0.3  # share of a photograph's long side from which a piece without faces is worth learning from
 
@@ -171,12 +172,22 @@ def empty_piece(shape: tuple[int, ...], taken: Floats) -> tuple[int, int, int, i
     return math.ceil(x1), math.ceil(y1), math.floor(x2), math.floor(y2)
 
 
-def write_label(path: Path, boxes: Floats, landmarks: Floats, shape: tuple[int, ...]) -> None:
-    """Write ultralytics' pose format: `class cx cy w h` and five `x y visible`, as shares of the image."""
+def write_label(
+    path: Path, boxes: Floats, landmarks: Floats, shape: tuple[int, ...], unsure: Floats | None = None
+) -> None:
+    """Write ultralytics' pose format: `class cx cy w h` and five `x y visible`, as shares of the image.
+
+    Args:
+        unsure: (k, 4) where there may be other faces, as a class of their own, without landmarks.
+    """
     height, width = shape[:2]
     size = np.array([width, height], np.float32)
     lines = []
-    for box, points in zip(boxes, landmarks, strict=True):
+    places = no_boxes() if unsure is None else unsure
+    kinds = [FACE_CLASS] * len(boxes) + [UNSURE_CLASS] * len(places)
+    nowhere = np.full((len(places), 5, 2), np.nan, np.float32)
+    every = np.concatenate([boxes, places]), np.concatenate([landmarks, nowhere])
+    for kind, box, points in zip(kinds, *every, strict=True):
         corners = np.clip(box.reshape(2, 2) / size, 0, 1)
         center, extent = corners.mean(axis=0), corners[1] - corners[0]
         if extent.min() <= 0:
@@ -186,7 +197,7 @@ def write_label(path: Path, boxes: Floats, landmarks: Floats, shape: tuple[int, 
         values = [*center, *extent]
         for (x, y), visible in zip(np.where(seen[:, None], shares, 0), seen, strict=True):
             values += [x, y, 2.0 if visible else 0.0]
-        lines.append("0 " + " ".join(f"{value:.6g}" for value in values))
+        lines.append(f"{kind} " + " ".join(f"{value:.6g}" for value in values))
     path.write_text("".join(f"{line}\n" for line in lines))
 
 
@@ -207,7 +218,7 @@ def prepare(
         out: receives `images/{train,val}`, `labels/{train,val}` and `dataset.yaml`.
         proposers: the independent detector, at each scale it is to be asked at.
     """
-    counts = {"train": 0, "val": 0, "faces": 0, "with landmarks": 0, "painted over": 0, "without faces": 0}
+    counts = {"train": 0, "val": 0, "faces": 0, "with landmarks": 0, "unsure": 0, "without faces": 0}
     for part in ("train", "val"):
         for kind in ("images", "labels"):
             shutil.rmtree(out / kind / part, ignore_errors=True)
@@ -223,11 +234,9 @@ def prepare(
         parents = "_".join(photo.path.parts[-3:-1] if len(photo.boxes) else photo.path.parts[-2:-1])
         name = f"{parents}_{photo.path.stem}"
         doubts = doubtful(boxes, proposals)
-        if len(doubts) and part == "train":
-            write_image(out, part, name, paint_over(image, doubts), boxes, landmarks)
-        else:
-            shutil.copyfile(photo.path, out / "images" / part / f"{name}{photo.path.suffix}")
-            write_label(out / "labels" / part / f"{name}.txt", boxes, landmarks, image.shape)
+        shutil.copyfile(photo.path, out / "images" / part / f"{name}{photo.path.suffix}")
+        unsure = doubts if part == "train" else nobody
+        write_label(out / "labels" / part / f"{name}.txt", boxes, landmarks, image.shape, unsure)
         # One photograph in three gives a piece without faces: more would outnumber the faces.
         gives = part == "train" and len(photo.boxes) and number(photo.path) % 3 == 0
         piece = empty_piece(image.shape, np.concatenate([boxes, proposals.boxes])) if gives else None
@@ -238,7 +247,7 @@ def prepare(
         counts[part] += 1
         counts["faces"] += len(boxes)
         counts["with landmarks"] += int(np.isfinite(landmarks).all(axis=(1, 2)).sum())
-        counts["painted over"] += len(doubts) if part == "train" else 0
+        counts["unsure"] += len(doubts) if part == "train" else 0
         progress(name)
     for path in negatives:
         image = _read(path)
@@ -247,7 +256,8 @@ def prepare(
             counts["without faces"] += 1
         progress(path.stem)
     (out / "dataset.yaml").write_text(
-        f"path: {out.resolve()}\ntrain: images/train\nval: images/val\nnames: {{0: face}}\n"
+        f"path: {out.resolve()}\ntrain: images/train\nval: images/val\n"
+        f"names: {{{FACE_CLASS}: face, {UNSURE_CLASS}: unsure}}\n"
         "kpt_shape: [5, 3]\n# left eye, right eye, nose, left and right mouth corner, as seen in the image\n"
         "flip_idx: [1, 0, 2, 4, 3]\n"
     )
@@ -264,7 +274,15 @@ def _read(path: Path) -> Image:
     return image.astype(np.uint8, copy=False)
 
 
-def write_image(out: Path, part: str, name: str, image: Image, boxes: Floats, landmarks: Floats) -> None:
-    """An image that is not a file of its own yet, and its labels."""
+def write_image(
+    out: Path,
+    part: str,
+    name: str,
+    image: Image,
+    boxes: Floats,
+    landmarks: Floats,
+    unsure: Floats | None = None,
+) -> None:
+    """An image that is not a file of its own yet, and its labels as of `write_label`."""
     cv2.imwrite(str(out / "images" / part / f"{name}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    write_label(out / "labels" / part / f"{name}.txt", boxes, landmarks, image.shape)
+    write_label(out / "labels" / part / f"{name}.txt", boxes, landmarks, image.shape, unsure)

@@ -100,9 +100,9 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
     quiet_ultralytics(out / "ultralytics")
     from ultralytics import YOLO  # type: ignore[attr-defined]
 
-    from pipeline.detection.training.degrade import degrade_batches
     from pipeline.detection.training.fade import fades
     from pipeline.detection.training.imitate import Teacher
+    from pipeline.detection.training.trainer import Trainer
 
     teacher = Teacher(settings.teacher, settings.threads) if settings.teacher is not None else None
     model = YOLO(str(last) if resume else str(description(settings.model)), task="pose")
@@ -117,22 +117,21 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
             model = YOLO(str(out / "start.pt"), task="pose")
     if settings.device == "cpu":
         model.add_callback("on_train_start", partial(_fast_on_cpu, threads=settings.threads))
-    if teacher is not None or settings.even:
-        model.add_callback(
-            "on_train_start",
-            partial(_change_loss, even=settings.even, teacher=teacher, share=settings.share),
-        )
-    if settings.degrade:
-        model.add_callback("on_train_start", partial(degrade_batches, share=settings.degrade))
+    model.add_callback(
+        "on_train_start",
+        partial(_change_loss, even=settings.even, teacher=teacher, share=settings.share),
+    )
+    trainer = partial(Trainer, settings.degrade)
     if resume:
         # Of a finished training ultralytics would begin a new one, on a data set of its own.
         if model.ckpt.get("epoch", -1) < 0 or model.ckpt.get("optimizer") is None:
             raise DetectorError(f"{last}: this training is finished; to go on, train with --model {last}")
         if fades(cast("nn.Module", model.model)):
             raise DetectorError(f"{last}: this training stopped while layers were fading in; start it again")
-        model.train(resume=True, data=str(dataset))
+        model.train(trainer=trainer, resume=True, data=str(dataset))
         return out / "weights" / "best.pt"
     model.train(
+        trainer=trainer,
         data=str(dataset),
         project=str(out.parent.resolve()),
         name=out.name,
@@ -189,11 +188,13 @@ def _fading(start: Path, settings: DetectorTraining) -> Fading:
 
 
 def _change_loss(trainer: Any, even: bool, teacher: Teacher | None, share: float) -> None:
-    """Have the images of a training weighed evenly, and its loss mixed with an imitation."""
+    """Have a training spare places, weigh its images evenly, and mix its loss with an imitation."""
     from pipeline.detection.training.even import even_out
     from pipeline.detection.training.imitate import Imitating
+    from pipeline.detection.training.unsure import spare
 
     criterion = trainer.model.init_criterion()
+    trainer.sparing = spare(criterion)
     if even:
         criterion = even_out(criterion)
     trainer.model.criterion = Imitating(criterion, teacher, share) if teacher is not None else criterion

@@ -1,7 +1,8 @@
 """Photographs without drawn faces, made into training images: whole, in pieces, and close-ups.
 
 A set is a folder with `images/`, and with `heads.csv` where people marked heads: `image,x1,y1,x2,y2`, a
-point as a box without an area. Where faces are, the proposer says at several sizes (`agreement.py`).
+point as a box without an area. Where faces are, the proposer says at several sizes (`agreement.py`); where
+people drew them all, in `faces.csv` of the same columns, it says where their landmarks are.
 
 Crowds are shown in pieces too, in which faces are of a size that can be learned from; heads that are turned
 far fill a picture of their own, as they are rare, small, and otherwise never seen near. The photographs of a
@@ -24,7 +25,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.detection.training.agreement import Facts, Propose, agree, facts, sizes_for
+from pipeline.detection.training.agreement import Facts, Propose, agree, drawn, facts, sizes_for
 from pipeline.detection.training.pieces import Piece
 from pipeline.detection.training.prepare import UNSURE, as_boxes, write_image
 from pipeline.errors import DetectorError
@@ -38,6 +39,7 @@ LARGEST = 512  # long side that images are written at, at most
 SMALL = 24.0  # side at SIZE; of photographs with smaller faces, pieces are shown
 PIECES = 2  # of each
 AIM = (11.0, 40.0)  # side at SIZE of a face in a piece, drawn evenly in octaves
+TINY = 5.0  # side in pixels below which a face in an image is too small to be asked for there
 FAR = 40.0  # degrees from which a turned head gets a close-up
 NEAR = 34.0  # side in pixels below which it is too blurred for one
 FRONT = 20.0  # degrees; of single faces that look at the camera only every FEW-th is taken
@@ -52,6 +54,7 @@ class Source:
 
     path: Path
     heads: Floats | None  # (n, 4); None where its set marks none
+    faces: Floats | None = None  # (m, 4); None where nobody drew any
 
 
 def digest(path: Path, content: bytes) -> str:
@@ -74,28 +77,40 @@ def is_validation(known_by: str) -> bool:
 
 
 def read_set(folder: Path) -> list[Source]:
-    """The photographs of a set, and their heads.
+    """The photographs of a set, and what people marked in them.
 
     Raises:
-        DetectorError: it has no folder `images`, or `heads.csv` is not as it should be.
+        DetectorError: it has no folder `images`, or a table is not as it should be.
     """
-    images, table = folder / "images", folder / "heads.csv"
+    images = folder / "images"
     if not images.is_dir():
         raise DetectorError(f"{images}: no such folder of photographs")
-    heads: dict[str, list[list[float]]] | None = None
-    if table.is_file():
-        heads = {}
-        try:
-            with table.open(newline="") as lines:
-                for row in csv.DictReader(lines):
-                    corners = [float(row[key]) for key in ("x1", "y1", "x2", "y2")]
-                    heads.setdefault(row["image"], []).append(corners)
-        except (KeyError, ValueError, TypeError) as error:
-            raise DetectorError(f"{table}: expected image,x1,y1,x2,y2 ({error!r})") from error
+    heads, faces = read_table(folder / "heads.csv"), read_table(folder / "faces.csv")
     return [
-        Source(path, None if heads is None else as_boxes(heads.get(path.name, [])))
+        Source(
+            path, *(None if table is None else as_boxes(table.get(path.name, [])) for table in (heads, faces))
+        )
         for path in list_photos(images)
     ]
+
+
+def read_table(table: Path) -> dict[str, list[list[float]]] | None:
+    """The boxes in each image by its name; None where there is no such table.
+
+    Raises:
+        DetectorError: it is not `image,x1,y1,x2,y2`.
+    """
+    if not table.is_file():
+        return None
+    boxes: dict[str, list[list[float]]] = {}
+    try:
+        with table.open(newline="") as lines:
+            for row in csv.DictReader(lines):
+                corners = [float(row[key]) for key in ("x1", "y1", "x2", "y2")]
+                boxes.setdefault(row["image"], []).append(corners)
+    except (KeyError, ValueError, TypeError) as error:
+        raise DetectorError(f"{table}: expected image,x1,y1,x2,y2 ({error!r})") from error
+    return boxes
 
 
 def add(
@@ -121,7 +136,8 @@ def add(
             raise DetectorError(f"{source.path}: cannot be read as an image")
         image: Image = decoded.astype(np.uint8, copy=False)
         looks = [propose(image, size) for size in sizes_for(image.shape)]
-        known = facts(agree(looks), source.heads)
+        agreed = agree(looks)
+        known = facts(agreed, source.heads) if source.faces is None else drawn(source.faces, agreed.found)
         known_by = digest(source.path, content)
         if is_tenth(known_by):
             if len(known.boxes):
@@ -132,9 +148,9 @@ def add(
         elif not len(known.boxes):
             counts["nobody"] += 1
         else:
-            whole = Piece(image, known.boxes, known.landmarks).painted(known.unsure)
+            whole = Piece(image, known.boxes, known.landmarks, known.unsure)
             if is_validation(known_by):
-                piece = whole.at(min(max(image.shape[:2]), LARGEST))
+                piece = whole.painted().at(min(max(image.shape[:2]), LARGEST))
                 write_image(out, "val", f"{name}_{known_by[:12]}", piece.image, piece.boxes, piece.landmarks)
                 counts["val"] += 1
                 progress()
@@ -149,6 +165,7 @@ def add(
                     piece.image,
                     piece.boxes,
                     piece.landmarks,
+                    piece.unsure,
                 )
                 counts["train"] += 1
                 counts["faces"] += len(piece.boxes)
@@ -162,6 +179,11 @@ def add(
 
 def shown(whole: Piece, chance: random.Random) -> Iterator[tuple[str, Piece]]:
     """What of a photograph is learned from: (`whole`, `piece` or `close-up`, the image)."""
+    for kind, piece in _shown(whole, chance):
+        yield kind, piece.without_tiny(TINY)
+
+
+def _shown(whole: Piece, chance: random.Random) -> Iterator[tuple[str, Piece]]:
     long = max(whole.image.shape[:2])
     sides = np.sqrt(area(whole.boxes)) * SIZE / long
     degrees = turns(whole.landmarks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -27,12 +29,12 @@ def red(of: Piece) -> tuple[float, float, float, float]:
     return float(x.min()), float(y.min()), float(x.max() + 1), float(y.max() + 1)
 
 
-def test_a_part_has_the_faces_that_lie_in_it_and_the_others_are_painted_over() -> None:
+def test_a_part_has_the_faces_that_lie_in_it_and_those_it_cuts_are_unsure() -> None:
     part = piece((50, 50, 90, 90), (150, 60, 190, 100)).cut(40, 30, 160, 130)
+    np.testing.assert_allclose(part.unsure, [[110, 30, 120, 70]])
     assert part.image.shape == (100, 120, 3)
     np.testing.assert_allclose(part.boxes, [[10, 20, 50, 60]])
     np.testing.assert_allclose(part.landmarks[0, 0], [30, 40])
-    assert red(part) == (10, 20, 50, 60)
 
 
 def test_a_face_that_is_mostly_in_a_part_ends_where_the_part_ends() -> None:
@@ -60,9 +62,20 @@ def test_turned_a_round_face_is_where_it_is_seen(degrees: float) -> None:
 
 
 def test_what_is_unsure_is_painted_over_but_for_the_faces_it_overlaps() -> None:
-    whole = piece((50, 50, 90, 90))
+    whole = replace(piece((50, 50, 90, 90)), unsure=np.array([[80, 40, 140, 120]], np.float32))
     whole.image[40:120, 100:140] = BLUE
-    painted = whole.painted(np.array([[80, 40, 140, 120]], np.float32))
+    painted = whole.painted()
+    assert not len(painted.unsure)
     assert (painted.image[50:90, 50:90] == RED).all()
     assert not (painted.image[:, 110:130] == BLUE).all(axis=2).all()
     assert (whole.image[60:100, 110:130] == BLUE).all()  # the original stays
+
+
+def test_what_is_unsure_goes_where_the_faces_go() -> None:
+    place = (50, 50, 90, 90)
+    whole = replace(piece(place), unsure=np.array([place, (200, 150, 240, 190)], np.float32))
+    part = whole.cut(40, 30, 160, 130)
+    np.testing.assert_allclose(part.unsure, part.boxes)  # the other one lies outside
+    for moved in (whole.at(150), whole.turned(30)):
+        np.testing.assert_allclose(moved.unsure[0], moved.boxes[0])
+        assert len(moved.unsure) == 2
