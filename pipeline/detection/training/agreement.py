@@ -122,7 +122,7 @@ def drawn(faces: Floats, found: Detections) -> Facts:
         found: what all sizes say together, for landmarks, and for faces that nobody drew.
     """
     boxes, landmarks = label(faces, found)
-    may_be = found.boxes[found.scores >= DOUBT]
+    may_be = found.boxes[found.scores >= VOTE]  # people saw no face in what is doubted more
     outside = intersection(may_be, boxes).max(axis=1, initial=0) <= 0
     return Facts(boxes, landmarks, may_be[outside])
 
