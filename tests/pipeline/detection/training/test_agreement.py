@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.detection.training.agreement import agree, facts, holds, sized, sizes_for
+from pipeline.detection.training.agreement import agree, drawn, facts, holds, sized, sizes_for
 from pipeline.types import Detections, Floats
 
 
@@ -88,3 +88,14 @@ def test_a_point_belongs_to_the_face_it_lies_on_and_is_as_large_as_its_neighbour
 def test_what_lies_mostly_on_a_sure_face_is_not_unsure() -> None:
     known = facts(agree([look((0, 0, 40, 40, 0.9), (5, 5, 20, 20, 0.4))]))
     assert (len(known.boxes), len(known.unsure)) == (1, 0)
+
+
+def test_drawn_faces_take_landmarks_from_what_fits_and_stay_without_where_nothing_does() -> None:
+    found = look(
+        (1, 0, 21, 20, 0.3), (100, 100, 120, 120, 0.6), (200, 0, 220, 20, 0.3), (150, 0, 170, 20, 0.9)
+    )
+    known = drawn(boxes((0, 0, 20, 20), (50, 50, 60, 60)), found)
+    np.testing.assert_array_equal(known.boxes, [(0, 0, 20, 20), (50, 50, 60, 60), (150, 0, 170, 20)])
+    assert np.isfinite(known.landmarks).all(axis=(1, 2)).tolist() == [True, False, True]
+    # Neither drawn nor sure is one; the other is doubted so much that the people are right.
+    np.testing.assert_array_equal(known.unsure, [(100, 100, 120, 120)])

@@ -1,4 +1,4 @@
-"""Sets without drawn faces, painted here, with a proposer that finds what is painted."""
+"""Sets of photographs, painted here, with a proposer that finds what is painted."""
 
 from __future__ import annotations
 
@@ -110,6 +110,22 @@ def test_heads_that_people_marked_are_unsure_where_no_face_is_seen(folder: Path,
     (head,) = (row[:4] for row in unsure if row[0] < 0.5 < row[1])  # the other lies on a face
     size = np.array(cv2.imread(str(whole)).shape[1::-1])  # type: ignore[union-attr]
     np.testing.assert_allclose(np.array(head[:2]) * size * 400 / size.max(), [115, 215], atol=1)
+
+
+def test_faces_that_people_drew_are_labels_and_the_smallest_are_unsure(folder: Path, tmp_path: Path) -> None:
+    learned = parts(folder)["train"][0]
+    for path in (folder / "images").iterdir():
+        if path != learned:
+            path.unlink()
+    rows = [f"{learned.name},{x},{y},{x + side},{y + side}" for x, y, side in ((42, 42, 26), (10, 250, 4))]
+    (folder / "faces.csv").write_text("\n".join(["image,x1,y1,x2,y2", *rows]) + "\n")
+    out = prepared(tmp_path)
+    add(folder, out, propose)
+    whole = next(path for path in (out / "labels" / "train").iterdir() if path.stem.endswith("_0"))
+    lines = [line.split() for line in whole.read_text().splitlines()]
+    found = sorted((line[0], round(float(line[1]) * 400), round(float(line[2]) * 300)) for line in lines)
+    # The drawn one; two that the proposer is sure of and nobody drew; and one of three pixels.
+    assert found == [("0", 55, 55), ("0", 195, 75), ("0", 315, 215), ("1", 12, 252)]
 
 
 def test_a_photograph_that_is_named_by_a_digest_is_known_by_it(tmp_path: Path) -> None:
