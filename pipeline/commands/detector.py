@@ -56,9 +56,9 @@ def prepare(
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Photographs on which nobody drew faces, in images/, and heads that people marked, if "
-            "any, in heads.csv: YuNet at several sizes says where faces are. A tenth goes to test/. "
-            "May be repeated.",
+            help="Photographs in images/ of which YuNet at several sizes says where faces are; heads that "
+            "people marked may stand in heads.csv, or all faces, if they drew them, in faces.csv. A tenth "
+            "goes to test/. May be repeated.",
         ),
         Use.READ,
     ] = None,
