@@ -41,6 +41,7 @@ class Trained:
         self.connections: list[object] = []
         self.precisions: list[tuple[bool, Any]] = []
         self.threads = 0
+        self.spared: list[int] = []
         self.data = face_set(folder)
         model = narrow(ultralytics, folder)
         (folder / "here").mkdir()
@@ -51,7 +52,7 @@ class Trained:
         self.watch(patch)
         before = files(folder)
         self.out = folder / "runs" / "face"
-        settings = DetectorTraining(model=str(model), size=64, epochs=2, batch=4, threads=1)
+        settings = DetectorTraining(model=str(model), size=64, epochs=2, batch=4, threads=1, degrade=0.5)
         with self.interrupted(), pytest.raises(KeyboardInterrupt):
             train(self.data, self.out, settings)
         self.epochs_before = self.epochs()
@@ -89,9 +90,11 @@ class Trained:
         patch.setattr(socket.socket, "connect", local_only)
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
-        """Note in which precision the network's first layers compute."""
+        """Note in which precision the network's first layers compute, and how much is spared."""
         import torch
         from ultralytics.nn.modules import Conv
+
+        from pipeline.detection.training.unsure import Sparing
 
         forward = Conv.forward
 
@@ -103,6 +106,13 @@ class Trained:
             return result
 
         patch.setattr(Conv, "forward", watched)
+        plain = Sparing.forward
+
+        def spares(module: Sparing, logits: Any, targets: Any) -> Any:
+            self.spared.append(0 if module.spared is None else int(module.spared.sum()))
+            return plain(module, logits, targets)
+
+        patch.setattr(Sparing, "forward", spares)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +127,15 @@ def test_training_writes_the_best_weights_and_can_be_read_back(trained: Trained,
     assert model.task == "pose"
     assert model.names == {0: "face"}
     assert list(model.model.model[-1].kpt_shape) == [5, 3]
+
+
+def test_places_that_are_unsure_are_spared_and_no_class_of_the_network(
+    trained: Trained, ultralytics: Any
+) -> None:
+    labels = [path.read_text() for path in (trained.data.parent / "labels" / "train").iterdir()]
+    assert all("\n1 " in label for label in labels if label)
+    assert max(trained.spared) > 0
+    assert ultralytics.YOLO(trained.best).model.model[-1].nc == 1
 
 
 def test_training_writes_nothing_outside_its_folder_but_the_cache_of_labels(trained: Trained) -> None:
