@@ -19,24 +19,20 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import cv2
-import numpy as np
 from attacks import Sheet
 from camera import FPS, SIZE
 from films import Bench, Film
+from identities import against_each_other, of_other_days, people_of, photographed
 from presentations import ELSE, FLAT, QUICK, REPLAY, SPECIES, Material, present
 
-from gallery.calibration import upper_bound
-from pipeline.authentication.claimed import EACH
 from pipeline.authentication.report import GENUINE, Tally, headline
 from pipeline.authentication.session import Authentication
 from pipeline.faces.turn import yaw
 from pipeline.outputs.places import output_file
 from pipeline.sources.images import read_photo
 from pipeline.types import Floats, Frame
-from siamese.lfw.split import split
 from siamese.provenance import commit, machine, versions
 
 
@@ -103,40 +99,6 @@ def in_turn(counts: dict[str, int]) -> Iterator[tuple[str, int]]:
             yield from (task for task in round_ if task is not None)
 
 
-def identity_alone(bench: Bench, people: dict[str, Floats]) -> dict[str, Any]:
-    """Everybody says that they are each other person, and everything but the identity is granted to them.
-
-    Args:
-        people: the embeddings (n, d) of each one's photographs.
-    """
-    compared, nearer, matched = 0, 0, []
-    for name, templates in people.items():
-        claimed = bench.claimed(name, templates)
-        for other, faces in people.items():
-            if other == name:
-                continue
-            distances = [claimed.distance(face) for face in faces]
-            compared += len(distances)
-            nearer += sum(claimed.ratio(each) >= EACH for each in distances)
-            matched += [[other, name] for each in distances if each <= claimed.accept]
-    told = {"people": len(people), "comparisons": compared, "accepted": len(matched), "pairs": matched}
-    told |= {"let_through_in_one_frame": nearer}
-    if compared:
-        told["upper_95"] = upper_bound(len(matched), compared, 0.95)
-    print(f"identity alone: {told}", flush=True)
-    return told
-
-
-def photographed(bench: Bench, folder: Path) -> dict[str, Floats]:
-    """The embeddings (n, d) of all people in a folder of folders of photographs."""
-    people: dict[str, list[Floats]] = {}
-    for path in sorted(each for each in folder.rglob("*") if each.suffix.lower() in (".jpg", ".png")):
-        sight = bench.watch.look(Frame(read_photo(path), 0, 0.0, "photo"))
-        if sight.embedding is not None:
-            people.setdefault(path.parent.name, []).append(sight.embedding)
-    return {name: np.stack(faces) for name, faces in people.items()}
-
-
 def sheets_of(bench: Bench, lfw: Path, development: bool, count: int) -> list[tuple[Sheet, Floats]]:
     """Photographs of LFW with one large face, one of each person; every other person is for development.
 
@@ -144,7 +106,7 @@ def sheets_of(bench: Bench, lfw: Path, development: bool, count: int) -> list[tu
     would be refused for resembling themselves.
     """
     made: list[tuple[Sheet, Floats]] = []
-    people = sorted(split(lfw, "fold:9,10").test)[int(not development) :: 2]
+    people = people_of(lfw, development)
     for person in people[:: max(1, len(people) // (2 * count))]:
         image = read_photo(lfw / "lfw-deepfunneled" / person / f"{person}_0001.jpg")
         sight = bench.watch.look(Frame(image, 0, 0.0, "photo"))
@@ -207,9 +169,10 @@ def main() -> None:
     material = Material(films, known[: arguments.people])
     alone = {}
     if arguments.shared:
-        alone["shared people"] = identity_alone(bench, photographed(bench, arguments.shared))
+        alone["shared people"] = against_each_other(bench, photographed(bench, arguments.shared))
         people = {f"photograph {i}": template[None] for i, (_, template) in enumerate(known)}
-        alone["photographs"] = identity_alone(bench, people)
+        alone["photographs"] = against_each_other(bench, people)
+        alone["of other days"] = of_other_days(bench, arguments.lfw, arguments.development)
     results = Results({each: Tally(each) for each in species})
     counts = {each: arguments.replays if each in (GENUINE, REPLAY) else arguments.tries for each in species}
     if ELSE in counts:

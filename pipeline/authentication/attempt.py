@@ -130,7 +130,7 @@ class Attempt:
                 near and enough,
                 f"it is {self._claimed.name}: {said}"
                 if near and enough
-                else f"not {self._claimed.name}: {said}",
+                else f"not {self._claimed.name}: {said}{self._claimed.advice if enough else ''}",
             ),
             Part.CUES: Finding(True, "nothing says that it is a picture"),
             Part.CHALLENGE: Finding(
@@ -209,9 +209,10 @@ class Attempt:
         self._looks += 1
         each = self._claimed.ratio(self._claimed.distance(sight.embedding))
         pooled = self._pooled.add(sight.embedding, max(sight.quality, 0.01), memory=1000)
-        self._distance = self._claimed.distance(pooled)
+        self._distance = self._claimed.pooled(pooled)
         if each < EACH:
-            self._wrong[Part.IDENTITY] = f"not {self._claimed.name}: ratio {each:.1f} in a frame"
+            said = f"not {self._claimed.name}: ratio {each:.1f} in a frame"
+            self._wrong[Part.IDENTITY] = f"{said}{self._claimed.advice}"
 
     def _challenge(self, sight: Sight) -> None:
         if sight.cues is not None:

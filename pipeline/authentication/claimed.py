@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from gallery.calibration import strangers_needed, upper_bound
+from gallery.pooled import pool
 from pipeline.types import Floats
+from pipeline.words import counted
 from siamese.calibration import Calibration
 
 # Natural logarithms of likelihood ratios. Chosen on other people than those reported (docs/security.md).
-ACCEPT = math.log(1e4)  # of all judged frames pooled, at least
+ACCEPT = math.log(1e4)  # of all judged frames as one, at least
 EACH = math.log(10)  # of every judged frame
+ENOUGH = 3  # photographs from which on few are refused for being unlike them (docs/security.md)
 NIST_FMR = 1e-4  # NIST SP 800-63B-4, 3.2.3: "an FMR of one in 10000 or better"
 SURE = 0.95
 
@@ -44,13 +47,18 @@ class Claim:
 
 
 class Claimed:
-    """The photographs of one person, against which each frame is compared; the nearest of them counts.
+    """The photographs of one person, with which somebody is compared.
+
+    Each frame by itself is compared with the nearest of them: a turned head is most like a turned one. All
+    frames as one are compared with all photographs as one, which is nearer to the person and no nearer to
+    strangers (docs/security.md).
 
     Attributes:
         name: as enrolled.
+        photographs: how many there are.
         claim: what can be said of strangers.
-        accept: the distance at which a pooled face is accepted: where the ratio is ACCEPT, or nearer, if one
-            of the strangers would come as near.
+        accept: the distance at which all frames as one are accepted: where the ratio is ACCEPT, or nearer, if
+            one of the strangers would come as near.
     """
 
     def __init__(self, name: str, templates: Floats, calibration: Calibration, strangers: Floats) -> None:
@@ -59,13 +67,11 @@ class Claimed:
             templates: (t, d) of the person, at least one.
             strangers: (p, d), one face each of people the model never saw; may be none.
         """
-        self.name = name
+        self.name, self.photographs = name, len(templates)
         self._templates, self._calibration = templates, calibration
+        self._pooled = pool(templates)
         asked = calibration.distance(ACCEPT)
-        # As near as `distance` has it: by the nearest photograph.
-        theirs = np.full(len(strangers), np.inf)
-        for template in templates:
-            theirs = np.minimum(theirs, np.abs(strangers - template).sum(axis=1))
+        theirs = np.abs(strangers - self._pooled).sum(axis=1)
         nearest = float(theirs.min(initial=np.inf))
         # As near as the nearest stranger is too near. That keeps the bound for none of n: the chance that one
         # more stranger comes nearer than n others is beyond p with probability (1 - p)^n, whatever the
@@ -76,8 +82,22 @@ class Claimed:
         self.claim = Claim(len(theirs), matched, bound)
 
     def distance(self, embedding: Floats) -> float:
-        """L1 distance of an embedding (d,) to the nearest photograph."""
+        """L1 distance of one frame's embedding (d,) to the nearest photograph."""
         return float(np.abs(self._templates - embedding).sum(axis=1).min())
+
+    def pooled(self, embedding: Floats) -> float:
+        """L1 distance of all frames as one (d,), see `gallery.pooled`, to all photographs as one."""
+        return float(np.abs(self._pooled - embedding).sum())
+
+    @property
+    def advice(self) -> str:
+        """What to add where somebody is refused for being unlike few photographs; empty of enough."""
+        if self.photographs >= ENOUGH:
+            return ""
+        return (
+            f"; {counted(self.photographs, 'photograph')} enrolled: with {ENOUGH}, best of several days, "
+            "fewer are refused (recog enroll)"
+        )
 
     def ratio(self, distance: float) -> float:
         """The log-likelihood ratio of a distance, without the cap that naming among many needs."""

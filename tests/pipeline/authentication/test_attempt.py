@@ -30,8 +30,8 @@ CALIBRATION = Calibration(intercept=20.0, slope=1.5, ceiling=9.0, genuine=100, i
 Change = Callable[[Sight, int], Sight]
 
 
-def claimed() -> Claimed:
-    return Claimed("alice", ALICE[None], CALIBRATION, np.zeros((0, 8), np.float32))
+def claimed(photographs: Floats = ALICE[None]) -> Claimed:
+    return Claimed("alice", photographs, CALIBRATION, np.zeros((0, 8), np.float32))
 
 
 def sight(
@@ -51,16 +51,17 @@ def attempt(
     depth: float = 1.0,
     radius: float | None = None,
     allow_bent: bool = False,
+    photographs: Floats = ALICE[None],
 ) -> Attempt:
     """Somebody does as asked, with noisy landmarks; `change` makes of each sight what a test is about.
 
     Args:
         depth: of the landmarks.
         radius: of the cylinder around which the face is bent whose pixels are seen; None of a head.
+        photographs: (t, 8) of the person who is claimed.
     """
-    made = Attempt(
-        claimed(), challenge or draw(random=Random(5)), TrackSettings(), 0.4, allow_bent=allow_bent
-    )
+    steps = challenge or draw(random=Random(5))
+    made = Attempt(claimed(photographs), steps, TrackSettings(), 0.4, allow_bent=allow_bent)
     actor, random = heads.Actor(FPS), np.random.default_rng(0)
     for index in range(16 * FPS):
         now = index / FPS
@@ -110,6 +111,22 @@ def test_a_face_that_resembles_her_a_little_in_every_frame_is_refused(heads: Mod
     made = attempt(heads, lambda seen, i: replace(seen, embedding=alike))
     assert made._response.done
     assert refused_for(made) is Part.IDENTITY
+
+
+def test_a_face_between_her_photographs_is_accepted(heads: ModuleType) -> None:
+    """It is no nearer to any of them than somebody else may be, but to all of them together."""
+    photographs = np.array([[10, 4] + 6 * [0], [10, -4] + 6 * [0]], np.float32)
+    between = np.array([14] + 7 * [0], np.float32)
+    made = attempt(heads, lambda seen, i: replace(seen, embedding=between), photographs=photographs)
+    assert refused_for(made) is None, made.findings()
+
+
+def test_somebody_who_resembles_only_one_of_her_photographs_is_refused(heads: ModuleType) -> None:
+    photographs = np.array([[10, 10] + 6 * [0], [10, -10] + 6 * [0]], np.float32)
+    made = attempt(heads, lambda seen, i: replace(seen, embedding=photographs[0]), photographs=photographs)
+    assert made._response.done
+    assert refused_for(made) is Part.IDENTITY
+    assert "2 photographs enrolled" in made.findings()[Part.IDENTITY].why
 
 
 def test_a_face_nobody_can_judge_for_longer_than_a_move_takes_is_refused(heads: ModuleType) -> None:

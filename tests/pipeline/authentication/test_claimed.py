@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from gallery.calibration import strangers_needed
-from pipeline.authentication.claimed import ACCEPT, NIST_FMR, Claimed
+from pipeline.authentication.claimed import ACCEPT, ENOUGH, NIST_FMR, Claimed
 from siamese.calibration import Calibration
 
 CALIBRATION = Calibration(intercept=20.0, slope=1.0, ceiling=9.0, genuine=100, impostor=30_000)
 ALICE = np.zeros((2, 4), np.float32)
 ALICE[1, 0] = 1
+APART = np.array([[10, 4, 0, 0], [10, -4, 0, 0]], np.float32)  # two photographs of one person
 
 
 def strangers(*distances: float) -> np.ndarray:
@@ -29,8 +30,9 @@ def test_a_ratio_of_one_in_ten_thousand_is_asked_where_no_stranger_is_near() -> 
 
 
 def test_as_near_as_a_stranger_is_too_near() -> None:
-    her = Claimed("alice", ALICE, CALIBRATION, strangers(5.0, 40.0))
-    assert her.accept < 5.0
+    theirs = strangers(5.0, 40.0)
+    her = Claimed("alice", ALICE, CALIBRATION, theirs)
+    assert her.accept < her.pooled(theirs[0]) < CALIBRATION.distance(ACCEPT)
     assert her.claim.matched == 0
 
 
@@ -50,8 +52,29 @@ def test_without_strangers_nothing_is_claimed() -> None:
     assert "nothing can be claimed" in str(claim)
 
 
-def test_the_nearest_photograph_counts_and_the_ratio_has_no_cap() -> None:
+def test_of_one_frame_the_nearest_photograph_counts_and_the_ratio_has_no_cap() -> None:
     her = Claimed("alice", ALICE, CALIBRATION, strangers())
     assert her.distance(ALICE[1] + np.float32(0.5)) == pytest.approx(2.0)
     assert her.ratio(0.0) == 20.0
     assert her.ratio(50.0) == -30.0
+
+
+def test_all_frames_as_one_are_compared_with_all_photographs_as_one() -> None:
+    """What two photographs of one person have apart is not the person's."""
+    her = Claimed("alice", APART, CALIBRATION, strangers())
+    between = np.array([14, 0, 0, 0], np.float32)
+    assert her.distance(between) == 8.0
+    assert her.pooled(between) == 0.0
+    assert her.pooled(APART[0]) == 8.0
+
+
+def test_a_stranger_who_is_near_to_one_photograph_alone_is_not_near() -> None:
+    her = Claimed("alice", APART, CALIBRATION, APART[:1])
+    assert her.accept == pytest.approx(8.0)
+    assert her.pooled(APART[0]) > her.accept
+
+
+@pytest.mark.parametrize("photographs", [1, ENOUGH - 1, ENOUGH])
+def test_more_photographs_are_advised_where_there_are_few(photographs: int) -> None:
+    her = Claimed("alice", np.ones((photographs, 4), np.float32), CALIBRATION, strangers())
+    assert ("recog enroll" in her.advice) == (photographs < ENOUGH)
