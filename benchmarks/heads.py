@@ -63,8 +63,9 @@ def ways(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict
         for end in np.flatnonzero((share >= GOAL) & (share < FARTHEST) & sharp):
             for step in (-1, 1):
                 index, way = int(end), []
-                # No farther than it is held: who is asked to turn does not go on to the profile.
-                while 0 <= index < len(share) and share[index] < FARTHEST and len(way) < 60:
+                # No farther than it is held: who is asked to turn does not go on to the profile, nor the
+                # other way first, through a front too short to be in a frame.
+                while 0 <= index < len(share) and -LEVEL <= share[index] < FARTHEST and len(way) < 60:
                     way.append(index)
                     if front[index]:
                         break

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.outputs.places import output_file, output_folder
 
-SCRIPTS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SCRIPTS = sorted(BENCHMARKS.glob("*.py"))
 WRITTEN = ("--out", "--cache")
 
 
@@ -47,3 +50,23 @@ def test_a_folder_without_permission_is_said_before_the_work(tmp_path: Path) -> 
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(argparse.ArgumentTypeError, match="no permission"):
         output_file(str(tmp_path / "locked" / "a.json"))
+
+
+def test_a_head_that_turned_the_other_way_before_does_not_answer_a_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It goes from the left to the right too fast to be seen from the front in between."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    heads, move = (
+        importlib.import_module("heads"),
+        importlib.import_module("pipeline.liveness.challenge").Move,
+    )
+
+    def found(*turns: float) -> dict[object, tuple[int, ...]]:
+        places, known = np.ones((len(turns), 3), np.float32), np.ones(len(turns), bool)
+        ways = heads.ways(np.array(turns, np.float32), np.full(len(turns), 0.55, np.float32), places, known)
+        return {each: way.frames for each, way in ways.items()}
+
+    there = (0.0, 0.0, 0.2, 0.4, 0.15)
+    assert move.RIGHT not in found(*there, -0.15, -0.4, -0.4)
+    assert found(*there, 0.0, -0.15, -0.3, -0.4)[move.RIGHT] == (5, 6, 7, 8)
