@@ -71,7 +71,7 @@ class Claimed:
         self._templates, self._calibration = templates, calibration
         self._pooled = pool(templates)
         asked = calibration.distance(ACCEPT)
-        theirs = np.abs(strangers - self._pooled).sum(axis=1)
+        theirs = np.abs(strangers - self._pooled).sum(axis=1).astype(np.float64)  # as exact as `accept`
         nearest = float(theirs.min(initial=np.inf))
         # As near as the nearest stranger is too near. That keeps the bound for none of n: the chance that one
         # more stranger comes nearer than n others is beyond p with probability (1 - p)^n, whatever the
