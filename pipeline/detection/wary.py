@@ -15,7 +15,9 @@ import numpy as np
 from pipeline.detection.yolo import STRIDE
 from pipeline.faces.boxes import iou
 from pipeline.protocols import Detector
-from pipeline.types import Detections, Floats, Image
+from pipeline.types import Bools, Detections, Floats, Image
+
+_NONE: Floats = np.zeros((0, 4), np.float32)
 
 
 class WaryDetector:
@@ -23,6 +25,7 @@ class WaryDetector:
 
     SMALL = 48  # pixels, the longer side: detectors are unsure of small faces, and small boxes cover little
     FAINTER = 0.05  # share of the score from which those count
+    WARIER = 0.8  # the same of the others, where looks are spared: of fewer of them more has to be believed
     NEAR = 1.5  # times the input up to which its own size shows a frame's faces hardly larger
     ALIKE = 0.5  # IoU from which two looks saw the same
     ROOM = 10  # times as many faces are asked for as are followed, so that a crowd's rest is covered, too
@@ -59,26 +62,35 @@ class WaryDetector:
             return seen
         return replace(seen, faint=np.concatenate([seen.faint, seen.rare]), rare=None)
 
-    def look(self, image: Image, closely: bool) -> Detections:
+    def look(self, image: Image, closely: bool, instead: bool = False) -> Detections:
         """The same; unless `closely`, without the look at its own size, which is dear.
 
         Both are made then: each sees faces that the other misses. `rare` holds what the dear one saw beside
         the faces that are followed: those are seen often.
+
+        Args:
+            instead: close looks at this source take the place of common ones, whose input is hardly smaller
+                (`is_near`). So there are fewer looks, and what is not small counts from `WARIER` of the score
+                on, in common looks, too. Small faces that are followed are in `rare` as well: common looks
+                may miss them.
         """
         height, width = image.shape[:2]
         size = self._size_for((width, height))
+        closely &= size > self._sizes[0]
+        share = self.WARIER if instead else 1.0
+        if closely and instead and self._whole:
+            seen = self._at(size).detect(image)
+            sure = self._is_sure(seen)
+            unsure = self._maybe(seen[~sure | _small(seen)], share)
+            return replace(seen[sure], faint=_NONE, rare=unsure)
         seen = self._found.detect(image)
-        faint, rare = [np.zeros((0, 4), np.float32)], None
+        faint, rare = [_NONE], None
         if self._whole:
-            sure = seen.scores >= self._least
-            sure &= np.cumsum(sure) <= self._most  # best first
-            faint.append(self._maybe(seen[~sure]))
+            sure = self._is_sure(seen)
+            faint.append(self._maybe(seen[~sure], share))
             seen = seen[sure]
-        if (closely and size > self._sizes[0]) or not self._whole:
-            size = max(size, self._sizes[0])
-            if size not in self._made:
-                self._made[size] = self._faces(size)
-            more = self._maybe(self._made[size].detect(image))
+        if closely or not self._whole:
+            more = self._maybe(self._at(max(size, self._sizes[0])).detect(image), share)
             if self._whole:
                 followed = iou(more, seen.boxes).max(axis=1, initial=0) >= self.ALIKE
                 more, rare = more[followed], more[~followed]
@@ -93,8 +105,23 @@ class WaryDetector:
         """The input at which a frame of this width and height is as large as it is, or as large as may be."""
         return min(self._sizes[1], math.ceil(max(size) / STRIDE) * STRIDE)
 
-    def _maybe(self, found: Detections) -> Floats:
-        """The boxes (n, 4) of what may be a face."""
-        small = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0) < self.SMALL
-        least = np.where(small, self.FAINTER * self._score, self._score)
+    def _at(self, size: int) -> Detector:
+        """What looks for faces with an input of this long side."""
+        if size not in self._made:
+            self._made[size] = self._faces(size)
+        return self._made[size]
+
+    def _is_sure(self, found: Detections) -> Bools:
+        """Which of these faces are followed, (n,)."""
+        sure = found.scores >= self._least
+        return np.asarray(sure & (np.cumsum(sure) <= self._most))  # best first
+
+    def _maybe(self, found: Detections, share: float) -> Floats:
+        """The boxes (n, 4) of what may be a face; of what is not small, from this share of the score on."""
+        least = np.where(_small(found), self.FAINTER, share) * self._score
         return found.boxes[found.scores >= least]
+
+
+def _small(found: Detections) -> Bools:
+    """Which boxes are smaller than `SMALL`, (n,)."""
+    return np.asarray((found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0) < WaryDetector.SMALL)

@@ -92,12 +92,13 @@ class Covering:
         heads = [head(face) for face in result.faces if face.covered]
         near = [*self._nearest(now, shot, {face.key: face for face in result.faces})]
         boxes = [_rows([*heads, *(place.box for place in near)])]
-        away = [np.array([0.0] * len(heads) + [abs(place.seconds - now) for place in near], np.float32)]
+        times = [now] * len(heads) + [place.seconds for place in near]
         for faint in self._faint:
             if self._counts(faint.seconds, faint.shot, now, shot, faint.reach):
                 boxes.append(faint.boxes)
-                away.append(np.full(len(faint.boxes), abs(faint.seconds - now), np.float32))
-        rows = _grown(np.concatenate(boxes), self._margin + SPREAD * np.concatenate(away))
+                times += [faint.seconds] * len(faint.boxes)
+        away = np.abs(np.array(times, np.float64) - now).astype(np.float32)
+        rows = _grown(np.concatenate(boxes), self._margin + SPREAD * away)
         # What is not finite cannot be covered, and is no place in the picture either.
         return replace(result, covers=rows[np.isfinite(rows).all(axis=1)])
 

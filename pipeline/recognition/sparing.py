@@ -14,13 +14,15 @@ _SLACK = 1.01  # times as far apart is no farther: containers round their times,
 class Sparing:
     """Has a wary detector look closely at the first frame of a shot, then now and then. Of one film."""
 
-    def __init__(self, wary: WaryDetector, once_in: int, apart: float) -> None:
+    def __init__(self, wary: WaryDetector, once_in: int, apart: float, instead: bool = False) -> None:
         """
         Args:
             once_in: looks, of which one is a close one at least.
             apart: seconds between two close looks at most, also where the film's rate varies.
+            instead: close looks take the place of common ones (see `WaryDetector.look`), but for the first of
+                a shot, and where there are fewer than three common ones for each.
         """
-        self._wary, self._once_in = wary, once_in
+        self._wary, self._once_in, self._instead = wary, once_in, instead and once_in > 3
         self._apart = _SLACK * max(apart, PERIOD)
         self._since = once_in  # looks since the last close one
         self._before = self._close = math.nan  # seconds of the last frame, and of the last close look
@@ -41,9 +43,12 @@ class Sparing:
         """
         self._since += 1
         closely = cut or self._overdue or self._since >= self._once_in
+        # Both where nothing was seen before, and where another close one was the last.
+        alone = cut or frame.brief or self._since < 2 or math.isnan(self._close)
+        instead = self._instead and not (closely and alone)
         if closely:
             self._since, self._close = 0, frame.seconds
-        return self._wary.look(frame.image, closely)
+        return self._wary.look(frame.image, closely, instead)
 
 
 def once_in(apart: float, fps: float | None, every: Every) -> int:

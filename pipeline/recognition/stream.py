@@ -106,7 +106,8 @@ class Stream:
             if self._again:  # no pictures are held, so that what comes much later may have a say, too
                 apart, reach = SELDOM * apart, linger + min(linger, NEARLY)
                 ahead = reach
-            sparing = Sparing(made.detector, once_in(apart, source.fps, settings.det.every), apart)
+            times = once_in(apart, source.fps, settings.det.every)
+            sparing = Sparing(made.detector, times, apart, instead=near and self._again)
         self.recogniser = Recogniser(
             *made,
             own,

@@ -86,6 +86,42 @@ def test_what_the_look_at_its_own_size_saw_beside_those_who_are_followed_is_told
     assert (both.faint[:, 0].tolist(), both.rare) == (faint + rare, None)
 
 
+class Sizes:
+    """A large face and a small one with each of these scores."""
+
+    digest = "0" * 64
+
+    def __init__(self, *scores: float) -> None:
+        self.scores = scores
+
+    def detect(self, image: Image) -> Detections:
+        sides = np.array([60, 40] * len(self.scores), np.float32)
+        corners = 100 * np.arange(len(sides), dtype=np.float32)
+        boxes = np.stack([corners, corners, corners + sides, corners + sides], axis=1)
+        return Detections(boxes, np.repeat(self.scores, 2), np.zeros((len(sides), 5, 2), np.float32))
+
+
+def test_a_close_look_may_take_the_place_of_the_common_one_and_then_more_counts() -> None:
+    common, close = Sizes(0.041, 0.039), Sizes(0.9, 0.041, 0.039)
+    detector = WaryDetector(common, 0.15, 9, lambda size: close, (64, 256), True, 0.05)
+    larger = np.zeros((50, 90, 3), np.uint8)
+    seen = detector.look(larger, closely=True, instead=True)
+    assert seen.faint is not None
+    assert seen.rare is not None
+    assert seen.boxes[:, 0].tolist() == [0, 100]
+    # The small one that is followed, too: common looks may miss it until the next close one.
+    assert (seen.faint.tolist(), seen.rare[:, 0].tolist()) == ([], [100, 200, 300, 500])
+    for instead, large in ((True, [0]), (False, [])):
+        seen = detector.look(larger, closely=False, instead=instead)
+        assert seen.faint is not None
+        assert seen.rare is None
+        assert sorted(seen.faint[:, 0].tolist()) == sorted([*large, 100, 300])
+    both = detector.look(larger, closely=True)
+    assert len(both) == 0
+    assert both.rare is not None
+    assert both.rare[:, 0].tolist() == [0, 100, 300, 500]
+
+
 def test_frames_that_are_hardly_larger_than_the_input_are_near() -> None:
     detector, _ = wary(Finds(0.9), 9, whole=True, limit=256)
     assert [detector.is_near((width, 50)) for width in (64, 96, 97, 9000)] == [True, True, False, False]

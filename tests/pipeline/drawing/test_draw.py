@@ -1,6 +1,7 @@
 """Drawings keep to the frame, tell the states apart, and can be read at any size."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 import pipeline.drawing.draw
 import pipeline.drawing.lettering
-from pipeline.drawing.draw import AMBER, GREEN, RED, draw, label
+from pipeline.drawing.draw import AMBER, GREEN, GREY, RED, draw, label
 from pipeline.drawing.lettering import put_text, shorten, text_size
 from pipeline.drawing.sheet import contact_sheet, letterbox
 from pipeline.types import Identity, State, TrackedFace
@@ -73,6 +74,16 @@ def test_no_faces_leave_the_picture_as_it_is() -> None:
     drawn = draw(image, [])
     assert np.array_equal(drawn, image)
     assert drawn is not image
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_covered_face_has_a_grey_box_with_plain_corners_whatever_is_known_of_it(state: State) -> None:
+    shown = face((20, 30, 120, 160), state)
+    drawn = draw(ground(640, 360), [replace(shown, covered=True)])
+    corners = drawn[[30, 30, 159, 159], [20, 119, 20, 119]]
+    assert (corners == GREY).all()
+    assert count(drawn, GREY) == 2 * (100 + 130) - 4
+    assert not count(drawn, GREEN) + count(drawn, RED) + count(drawn, AMBER)
 
 
 @pytest.mark.parametrize(

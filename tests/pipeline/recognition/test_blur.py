@@ -153,7 +153,8 @@ def test_what_only_low_scores_see_is_covered(
 
 
 @pytest.mark.parametrize(
-    ("size", "delay", "once_in"), [(64, None, 4), (224, None, 6), (64, 0.0, 2), (224, 0.0, 2)]
+    ("size", "delay", "once_in", "sparing"),
+    [(64, None, 4, False), (224, None, 6, True), (64, 0.0, 2, False), (224, 0.0, 2, False)],
 )
 def test_a_film_is_looked_at_closely_less_often_the_less_there_is_to_see_beside_the_common_looks(
     tmp_path: Path,
@@ -164,19 +165,23 @@ def test_a_film_is_looked_at_closely_less_often_the_less_there_is_to_see_beside_
     size: int,
     delay: float | None,
     once_in: int,
+    sparing: bool,
 ) -> None:
     noted: list[bool] = []
+    spared: list[bool] = []
     look = WaryDetector.look
 
-    def noting(self: WaryDetector, image: Image, closely: bool) -> Detections:
+    def noting(self: WaryDetector, image: Image, closely: bool, instead: bool) -> Detections:
         noted.append(closely)
-        return look(self, image, closely)
+        spared.append(instead)
+        return look(self, image, closely, instead)
 
     monkeypatch.setattr(WaryDetector, "look", noting)
     wanted = Settings(det=DetectSettings(size=size), blur=BlurSettings(who=("all",)))
     recognise(str(film), Outputs(window=False, video=tmp_path / "out.mp4"), gallery, wanted, delay)
     assert len(noted) == 14  # six times a second
     assert noted == [i % once_in == 0 for i in range(14)]
+    assert spared == [False, *[sparing] * 13]  # at first there is nothing else to go by
 
 
 def test_what_only_a_close_look_saw_is_covered_until_the_next_one_and_as_long_before(
@@ -185,7 +190,7 @@ def test_what_only_a_close_look_saw_is_covered_until_the_next_one_and_as_long_be
     everywhere = np.array([[0, 0, 9999, 9999]], np.float32)
     close: list[bool] = []
 
-    def look(self: WaryDetector, image: Image, closely: bool) -> Detections:
+    def look(self: WaryDetector, image: Image, closely: bool, instead: bool) -> Detections:
         close.append(closely)
         second = closely and close.count(True) == 2
         return replace(Detections.empty(), faint=everywhere[:0], rare=everywhere if second else None)

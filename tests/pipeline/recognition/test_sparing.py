@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,54 @@ def test_another_shot_is_looked_at_closely_at_once() -> None:
     each = sparing(100)
     looks = [is_close(each.look(frame(i), cut=i in (2, 4))) for i in range(5)]
     assert looks == [True, False, True, False, True]
+
+
+class Noting(Sees):
+    """The same; notes the name under which it was asked."""
+
+    def __init__(self, name: str, asked: list[str]) -> None:
+        self.name, self.asked = name, asked
+
+    def detect(self, image: Image) -> Detections:
+        self.asked.append(self.name)
+        return super().detect(image)
+
+
+def asked_for(frames: list[Frame], once_in: int, cuts: tuple[int, ...] = ()) -> list[str]:
+    """What was looked with at each frame, where close looks take the place of common ones."""
+    asked, each_time = list[str](), list[str]()
+    common, close = Noting("common", asked), Noting("close", asked)
+    wary = WaryDetector(common, 0.15, 9, lambda size: close, (64, 256), True, 0.05)
+    each = Sparing(wary, once_in, 100.0, instead=True)
+    for i, one in enumerate(frames):
+        asked.clear()
+        each.look(one, cut=i in cuts)
+        each_time.append(" and ".join(asked))
+    return each_time
+
+
+def test_close_looks_take_the_place_of_common_ones_but_not_where_nothing_was_seen_before() -> None:
+    both, common, close = "common and close", "common", "close"
+    frames = [frame(i) for i in range(9)]
+    assert asked_for(frames, 4) == [both, common, common, common, close, common, common, common, close]
+    assert asked_for(frames[:7], 4, cuts=(2, 5)) == [both, common, both, common, common, both, common]
+    brief = [*frames[:4], replace(frames[4], brief=True)]
+    assert asked_for(brief, 4)[4] == both
+
+
+def test_both_looks_are_made_where_common_ones_are_few() -> None:
+    assert asked_for([frame(i) for i in range(4)], 3)[3] == "common and close"
+
+
+def test_where_every_look_is_a_close_one_both_are_made() -> None:
+    asked = list[str]()
+    common, close = Noting("common", asked), Noting("close", asked)
+    wary = WaryDetector(common, 0.15, 9, lambda size: close, (64, 256), True, 0.05)
+    each = Sparing(wary, 4, 0.5, instead=True)
+    for i in range(4):  # a second apart, where half of one was asked for at most
+        each.overdue(float(i))
+        each.look(frame(i), cut=False)
+    assert asked == ["common", "close"] * 4
 
 
 def close_looks(times: list[float], fps: float, every: Every, embedder: Any, nowhere: Path) -> list[float]:
