@@ -40,7 +40,7 @@ from under_covers import (
     teacher,
 )
 
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.config import Settings, load
 from pipeline.detection.training.yunet import YuNet
 from pipeline.enrolment.photos import find_photos
@@ -232,7 +232,7 @@ def main() -> None:
             enroll(galleries[group], photos, embedder, settings)
         if "escapes" in arguments.parts:
             covering = settings.covering("unknown")
-            made = build.tracking_detector(covering), embedder
+            made = detectors.tracking_detector(covering), embedder
             total = Escapes()
             for name in arguments.films:
                 film = arguments.data / "videos" / name

@@ -12,7 +12,7 @@ import numpy as np
 from camera import FPS
 from heads import Way, ways
 
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.authentication.attempt import Attempt
 from pipeline.authentication.claimed import Claimed
 from pipeline.authentication.policy import Verdict, decide
@@ -61,7 +61,7 @@ class Bench:
         self.settings = Settings(runtime=RuntimeSettings(threads=threads))
         self.embedder: Embedder = build.embedder(self.settings)
         self.cohort: Cohort | None = build.cohort(self.settings, self.embedder)
-        self.watch = Watch(build.detector(self.settings), self.embedder, self.settings.quality)
+        self.watch = Watch(detectors.detector(self.settings), self.embedder, self.settings.quality)
 
     def claimed(self, name: str, templates: Floats) -> Claimed:
         strangers = templates[:0] if self.cohort is None else self.cohort.one_each

@@ -27,7 +27,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from gallery import Gallery
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.config import Settings, load
 from pipeline.enrolment.photos import find_photos, look_at
 from pipeline.faces.boxes import iou
@@ -195,7 +195,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     settings = load(None, arguments.set)
     embedder = build.embedder(settings)
-    enrolling, tracking = build.detector(settings), build.tracking_detector(settings)
+    enrolling, tracking = detectors.detector(settings), detectors.tracking_detector(settings)
     strangers = lfw_people(arguments.lfw, str(embedder.card.get("held out", VIEW1)))
     results: dict[str, Any] = {
         "embedder": embedder.digest,

@@ -31,7 +31,7 @@ from names import SAME, labels_of
 
 from gallery import Gallery, NewTemplate
 from gallery.pooled import track as pooled_track
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.config import Settings
 from pipeline.faces.boxes import iou
 from pipeline.identity.clusters import JOINED, clusters
@@ -120,7 +120,7 @@ def tracks_of(
         ) as g,
         open_source(str(video)) as source,
     ):
-        made = Models(build.tracking_detector(settings), embedder, g)
+        made = Models(detectors.tracking_detector(settings), embedder, g)
         stream = Stream(str(video), source, made, settings, None, False, lambda: False, taped=True)
         with stream.run() as results:
             for result, _ in results:

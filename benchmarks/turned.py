@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline import build
+from pipeline import detectors
 from pipeline.build import QUICK
 from pipeline.config import Settings
 from pipeline.outputs.places import output_file
@@ -32,7 +32,7 @@ class Counting:
     def __init__(self, size: int) -> None:
         settings = Settings()
         det = settings.det.model_copy(update={"size": size})
-        self.turning = build.of_photographs(settings.model_copy(update={"det": det}))
+        self.turning = detectors.of_photographs(settings.model_copy(update={"det": det}))
         self._inner, self.turning._detector, self.looks = self.turning._detector, self, 0
         self.digest = self._inner.digest
 

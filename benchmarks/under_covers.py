@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from names import labels_of
 
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.config import Settings
 from pipeline.detection.training.yunet import YuNet
 from pipeline.drawing.cover import cover
@@ -57,7 +57,7 @@ def covers_of(image: Image, found: Detections, settings: Settings) -> Floats:
 
 def photographs(lfw: Path, names: list[str], settings: Settings) -> list[list[tuple[Image, Detections]]]:
     """Two photographs of each person, with the face in the middle."""
-    detector, people = build.detector(settings), []
+    detector, people = detectors.detector(settings), []
     for name in names:
         pair = []
         for number in (1, 2):

@@ -17,9 +17,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.build import detector_file
 from pipeline.config import DetectSettings
 from pipeline.detection.yolo import YoloDetector
+from pipeline.detectors import detector_file
 from pipeline.faces.boxes import iou
 from pipeline.outputs.places import output_file
 from pipeline.types import Detections

@@ -1,4 +1,7 @@
-"""From settings to objects: the one place that knows every backend, and where thread counts are set."""
+"""From settings to embedder and gallery, and to what looks at faces for it and judges by it.
+
+Here it is settled, too, how many threads each has. Detectors are made in `pipeline.detectors`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import detectors
 from pipeline.config import Settings
 from pipeline.faces.helpers import Helpers, nobody_helps
 
@@ -14,12 +18,10 @@ if TYPE_CHECKING:
     from gallery import Gallery
     from gallery.followed import Enrolled
     from pipeline import protocols
-    from pipeline.detection.yolo import Graph
     from pipeline.enrolment.enroller import Enroller
     from pipeline.enrolment.photos import Looker
     from pipeline.faces.choose import Pick
     from pipeline.faces.examine import Examiner
-    from pipeline.faces.upright import UprightDetector
     from pipeline.identity.judge import Judge
     from pipeline.protocols import Detector
     from siamese.cohort import Cohort
@@ -27,149 +29,6 @@ if TYPE_CHECKING:
 
 GALLERY = Path("~/.local/share/recog/gallery.db")  # where the gallery is when nobody says otherwise
 QUICK = 224  # long side of the detector's input for a first look at a portrait, pixels
-
-
-class Graphs:
-    """The models of detectors, each opened once, however many detectors run it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._threads, self._device = settings.runtime.threads, settings.runtime.provider
-        self._open: dict[Path, Graph] = {}
-
-    def __call__(self, model: Path | None) -> Graph:
-        """The model that `detector_file` says, open.
-
-        Raises:
-            pipeline.errors.DetectorError, siamese.errors.ModelError: it cannot be used.
-        """
-        from pipeline.detection.yolo import Graph
-
-        file = detector_file(model)
-        if file not in self._open:
-            self._open[file] = Graph.open(file, self._threads, spin=False, device=self._device)
-        return self._open[file]
-
-
-def detector(settings: Settings, graphs: Graphs | None = None) -> Detector:
-    """The face detector: over the whole frame, or in tiles, or in a region of it.
-
-    Where people are to be found first, it is the one that looks for faces inside them.
-
-    Args:
-        graphs: what is open already, and what is opened now.
-
-    Raises:
-        pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
-    """
-    import cv2
-
-    from pipeline.detection.region import RegionDetector
-    from pipeline.detection.tiles import TiledDetector
-    from pipeline.detection.yolo import YoloDetector
-
-    # OpenCV's pool and onnxruntime's would fight for the same cores; the models need them more.
-    cv2.setNumThreads(1)
-    det, graphs = settings.det, graphs or Graphs(settings)
-    inside_people = _people_model(settings, graphs) is not None
-    graph = graphs(det.person_faces if inside_people else det.model)
-    found: Detector = YoloDetector(graph, det)
-    if det.tiles > 1:
-        found = TiledDetector(found, det)
-    return found if det.roi is None or inside_people else RegionDetector(found, det.roi)
-
-
-def detector_file(model: Path | None) -> Path:
-    """The ONNX file of a detector.
-
-    Args:
-        model: as `pipeline.detection.files.model_file` takes it, or weights of ultralytics (`.pt`), which are
-            exported on first use.
-
-    Raises:
-        pipeline.errors.DetectorError, siamese.errors.ModelError: there is none, or it cannot be exported.
-    """
-    if model is not None and model.suffix == ".pt":
-        from pipeline.detection.training.export import as_onnx
-
-        return as_onnx(model)
-    from pipeline.detection.files import model_file
-
-    return model_file(model)
-
-
-def of_photographs(
-    settings: Settings, graphs: Graphs | None = None, helpers: Helpers = nobody_helps
-) -> UprightDetector:
-    """The face detector for photographs, which come turned, and as panoramas.
-
-    Args:
-        graphs: as for `detector`.
-        helpers: as for `UprightDetector`.
-
-    Raises:
-        pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
-    """
-    from pipeline.detection.panorama import PanoramaDetector
-    from pipeline.faces.upright import UprightDetector
-
-    settings = settings.of_photographs()
-    wide = PanoramaDetector(detector(settings, graphs), settings.det.overlap, settings.det.max_faces)
-    return UprightDetector(wide, helpers)
-
-
-def finder(settings: Settings, faces: Detector, graphs: Graphs | None = None) -> Detector:
-    """What finds whom to follow: the face detector itself or, with a model that finds people, people first.
-
-    Args:
-        faces, graphs: as `detector` made it, and took them.
-
-    Raises:
-        pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
-    """
-    model, det = _people_model(settings, graphs or Graphs(settings)), settings.det
-    if model is None:
-        return faces
-    from pipeline.detection.person import PersonDetector
-    from pipeline.detection.region import RegionDetector
-
-    found = PersonDetector(model, faces, det)
-    return found if det.roi is None else RegionDetector(found, det.roi)
-
-
-def tracking_detector(settings: Settings) -> Detector:
-    """What finds whom to follow, and faces also where they are weak: they may continue a track.
-
-    Where faces are to be covered, it also tells what may be a face anywhere in the frame.
-    """
-    from pipeline.detection.wary import WaryDetector
-
-    graphs, det = Graphs(settings), settings.det
-    follows_people = _people_model(settings, graphs) is not None
-    least = min(det.weak, det.confidence)
-    if not settings.blur.who:
-        kept = settings if follows_people else _from(settings, least)
-        return finder(kept, detector(kept, graphs), graphs)
-    whole = settings.of_photographs()  # faces outside a region are to be covered, too
-    score = settings.blur.score
-    wary = _from(whole, min(score * WaryDetector.FAINTER, least), WaryDetector.ROOM * det.max_faces)
-
-    def faces(size: int) -> Detector:
-        return detector(wary.model_copy(update={"det": wary.det.model_copy(update={"size": size})}), graphs)
-
-    sizes = det.size, max(det.size, settings.blur.size)
-    if det.roi is None and not follows_people:
-        return WaryDetector(
-            detector(wary, graphs), least, det.max_faces, faces, sizes, whole=True, score=score
-        )
-    kept = settings if follows_people else _from(settings, least)
-    found = finder(kept, detector(kept, graphs), graphs)
-    return WaryDetector(found, least, det.max_faces, faces, sizes, whole=False, score=score)
-
-
-def _from(settings: Settings, score: float, most: int | None = None) -> Settings:
-    """The settings for a detector that tells faces from this score on, and at most so many."""
-    found = {"confidence": score, "max_faces": most or settings.det.max_faces}
-    return settings.model_copy(update={"det": settings.det.model_copy(update=found)})
 
 
 def embedder(settings: Settings) -> Embedder:
@@ -213,7 +72,7 @@ def looker(
     *,
     quick: bool = False,
     photographs: bool = True,
-    graphs: Graphs | None = None,
+    graphs: detectors.Graphs | None = None,
     helpers: Helpers = nobody_helps,
 ) -> Looker:
     """What looks at photographs to enroll.
@@ -221,7 +80,7 @@ def looker(
     Args:
         photographs: False for frames of a film or a camera, which stand upright and are many.
         quick: look at a small size first, and again only where that leaves a doubt; for many portraits.
-        graphs, helpers: as for `of_photographs`.
+        graphs, helpers: as for `detectors.of_photographs`.
 
     Raises:
         pipeline.errors.DetectorError, siamese.errors.ModelError: the detector cannot be used.
@@ -230,30 +89,39 @@ def looker(
 
     settings = settings.of_photographs()
     small = settings.model_copy(update={"det": settings.det.model_copy(update={"size": QUICK, "tiles": 1})})
-    graphs = graphs or Graphs(settings)
+    graphs = graphs or detectors.Graphs(settings)
 
     def find(size: Settings) -> Detector:
-        return of_photographs(size, graphs, helpers) if photographs else detector(size, graphs)
+        return (
+            detectors.of_photographs(size, graphs, helpers)
+            if photographs
+            else detectors.detector(size, graphs)
+        )
 
     first = find(small) if quick else None
     full = find(settings)
-    return Looker(full, embedder, settings.enroll, pick, first, QUICK, detector_fingerprint(full))
+    return Looker(full, embedder, settings.enroll, pick, first, QUICK, detectors.detector_fingerprint(full))
 
 
 def examiner(
-    settings: Settings, embedder: Embedder, graphs: Graphs | None = None, helpers: Helpers = nobody_helps
+    settings: Settings,
+    embedder: Embedder,
+    graphs: detectors.Graphs | None = None,
+    helpers: Helpers = nobody_helps,
 ) -> Examiner:
     """What looks at photographs to compare.
 
     Args:
-        graphs, helpers: as for `of_photographs`.
+        graphs, helpers: as for `detectors.of_photographs`.
 
     Raises:
         pipeline.errors.DetectorError, siamese.errors.ModelError: the detector cannot be used.
     """
     from pipeline.faces.examine import Examiner
 
-    return Examiner(of_photographs(settings, graphs, helpers), embedder, settings.enroll, settings.quality)
+    return Examiner(
+        detectors.of_photographs(settings, graphs, helpers), embedder, settings.enroll, settings.quality
+    )
 
 
 def threads(settings: Settings) -> int:
@@ -282,11 +150,6 @@ def fingerprint(embedder: protocols.Embedder) -> str:
     from pipeline.faces.align import VERSION
 
     return f"{embedder.name} {embedder.digest[:16]}, {VERSION}"
-
-
-def detector_fingerprint(detector: Detector) -> str:
-    """Which detector found a face, as templates keep it. Another one does not make them unusable."""
-    return detector.digest[:16]
 
 
 def gallery(path: Path | None, embedder: Embedder, create: bool = False) -> Gallery:
@@ -366,13 +229,3 @@ def gallery_path(path: Path | None) -> Path:
         raise GalleryError(
             "there is no home folder to keep the gallery in; set HOME, or name a file with --gallery"
         ) from error
-
-
-def _people_model(settings: Settings, graphs: Graphs) -> Graph | None:
-    """The detector that was asked for, if it finds people."""
-    from pipeline.models.describe import kind_of
-
-    if settings.det.model is None:
-        return None
-    graph = graphs(settings.det.model)
-    return graph if kind_of(graph.described) == "person detector" else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gallery import check_new_name
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.api.pictures import Picture, checked
 from pipeline.api.shared import Shared
 from pipeline.enrolment.enroller import Enroller, Enrolment
@@ -59,7 +59,7 @@ def enroll_looks(
     """As `Recog.enroll_looks`."""
     name = check_new_name(name)
     theirs = of_one_face(looks, shared.embedder().calibration)
-    seen_by = build.detector_fingerprint(shared.tracking_detector(shared.settings))
+    seen_by = detectors.detector_fingerprint(shared.tracking_detector(shared.settings))
     with shared.turn, shared.enroller(force=force) as enroller:
         enrolled = enroller.enroll(name, to_enroll(theirs, source, seen_by))
         _keep_guarantee(shared, enroller)

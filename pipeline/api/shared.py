@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from gallery.opening import present
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.config import Settings
 from pipeline.recognition.shared_people import FollowedPeople
 
@@ -41,7 +41,7 @@ class Shared:
         self._gallery = gallery
         self._lock = threading.RLock()  # of what is below; held for moments
         self._embedder: Embedder | None = None
-        self._graphs: build.Graphs | None = None  # of photographs
+        self._graphs: detectors.Graphs | None = None  # of photographs
         self._examiner: Examiner | None = None
         self._helpers: Executor | None = None
         self._people: FollowedPeople | None = None
@@ -130,11 +130,11 @@ class Shared:
                 self._examiner = build.examiner(self.settings, embedder, graphs, self.helpers)
             return self._examiner
 
-    def graphs(self) -> build.Graphs:
+    def graphs(self) -> detectors.Graphs:
         """The models that look at photographs: no enrolment has to load them again."""
         with self._lock:
             if self._graphs is None:
-                self._graphs = build.Graphs(build.halved(self.settings))
+                self._graphs = detectors.Graphs(build.halved(self.settings))
             return self._graphs
 
     def helpers(self) -> Executor | None:
@@ -151,7 +151,7 @@ class Shared:
         wary = bool(settings.blur.who)
         with self._lock:
             if wary not in self._tracking:
-                self._tracking[wary] = build.tracking_detector(settings)
+                self._tracking[wary] = detectors.tracking_detector(settings)
             return self._tracking[wary]
 
     def note(self, following: Following) -> None:

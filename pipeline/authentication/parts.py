@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.authentication.attempt import TIMEOUT, Attempt
 from pipeline.authentication.claimed import Claimed
 from pipeline.authentication.watch import Sight, Watch
@@ -69,5 +69,5 @@ def parts(
     cohort = build.cohort(settings, embedder)
     strangers = templates[:0] if cohort is None else cohort.one_each
     claimed = Claimed(name, templates, embedder.calibration, strangers)
-    watch = Watch(build.detector(settings), embedder, settings.quality, spoof)
+    watch = Watch(detectors.detector(settings), embedder, settings.quality, spoof)
     return Parts(watch, claimed, None if spoof is None else spoof.licence, settings)

@@ -14,7 +14,6 @@ from typing import Any
 
 import cv2
 
-from pipeline.build import detector_file
 from pipeline.commands.display import progress
 from pipeline.commands.shared import print_json
 from pipeline.config import load
@@ -25,6 +24,7 @@ from pipeline.detection.evaluation.wider import read_wider
 from pipeline.detection.training.prepare import SCALES, Photo, name_of, read_photos
 from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.yolo import YoloDetector
+from pipeline.detectors import detector_file
 from pipeline.drawing.sheet import letterbox
 from pipeline.errors import DetectorError, SinkError
 from pipeline.protocols import Detector

@@ -17,7 +17,7 @@ def model_file(model: Path | None) -> Path:
 
     Args:
         model: one of NAMES, one that was pulled, or a path, which is taken as it is; None for the first of
-            NAMES. `pipeline.build.detector_file` takes weights of ultralytics (`.pt`) as well.
+            NAMES. `pipeline.detectors.detector_file` takes weights of ultralytics (`.pt`) as well.
 
     Raises:
         DetectorError: a name that is none of ours, or whose weights this installation lacks.

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.config import Settings
 from pipeline.doctor.finding import Finding
 from siamese import devices
@@ -24,7 +24,10 @@ def files(settings: Settings) -> dict[str, Path]:
     Raises:
         DetectorError, ModelError: there are none of these names.
     """
-    return {"detector": build.detector_file(settings.det.model), "embedder": build.embedder_path(settings)}
+    return {
+        "detector": detectors.detector_file(settings.det.model),
+        "embedder": build.embedder_path(settings),
+    }
 
 
 def models(settings: Settings) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gallery.errors import GalleryError
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.config import Settings
 from pipeline.errors import SinkError
 from pipeline.identity.guarantee import Guarantee
@@ -129,7 +129,7 @@ def models(
     embedder = build.embedder(settings)
     people = build.people(gallery, embedder, warn)
     try:
-        detector = build.tracking_detector(settings)
+        detector = detectors.tracking_detector(settings)
         judge = build.judge(people, embedder, settings)
         if people.people_count:
             judge.ratios_now(np.zeros((1, embedder.dimension), np.float32))  # builds the index

@@ -9,7 +9,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.config import Settings
 from pipeline.detection.training.yunet import YuNet
 from pipeline.errors import SinkError, SourceError
@@ -109,9 +109,9 @@ def align_listed(
 
 
 def detector_of_subjects(settings: Settings) -> Detector:
-    """Our detector for pictures of one person, single-threaded; raises as `pipeline.build.detector`."""
+    """Our detector for pictures of one person, single-threaded; raises as `pipeline.detectors.detector`."""
     det = settings.of_photographs().det.model_copy(update={"size": SIZE, "tiles": 1})
-    return build.detector(build.single_threaded(settings.model_copy(update={"det": det})))
+    return detectors.detector(build.single_threaded(settings.model_copy(update={"det": det})))
 
 
 def make_folder(folder: Path) -> None:

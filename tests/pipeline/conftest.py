@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.faces.align import SIZE, TEMPLATE
 from pipeline.sources.quiet import quiet_opencv
 from pipeline.types import Detections, Floats, Image
@@ -204,9 +204,9 @@ def root(tmp_path: Path, world: World, held_out: list[str]) -> Path:
 
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> FakeDetector:
-    """The detector that `pipeline.build` builds for the length of a test."""
+    """The detector that `pipeline.detectors` builds for the length of a test."""
     fake = FakeDetector()
-    monkeypatch.setattr(build, "detector", lambda settings, graphs=None: fake)
+    monkeypatch.setattr(detectors, "detector", lambda settings, graphs=None: fake)
     return fake
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.authentication.watch import Watch
 from pipeline.config import QualitySettings, Settings
 from pipeline.types import Detections, Frame, Image
@@ -18,7 +18,7 @@ def test_several_people_before_the_camera_are_told_to_be_one(
     world: Any, detector: Any, embedder: Any, tmp_path: Path
 ) -> None:
     image = np.asarray(cv2.imread(str(world.picture(tmp_path / "two.png", world.RED, world.BLUE))), np.uint8)
-    watch = Watch(build.detector(Settings()), build.embedder(Settings()), QualitySettings())
+    watch = Watch(detectors.detector(Settings()), build.embedder(Settings()), QualitySettings())
     seen = watch.look(Frame(image, 0, 0.0, "camera 0"))
     assert seen.row is None
     assert seen.why == "2 faces: only one person may be before the camera"

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.config import DetectSettings, Settings
 from pipeline.detection.person import PersonDetector, grow, owners
 from pipeline.detection.yolo import YoloDetector
@@ -140,7 +140,7 @@ def scene(world: Any, *people: tuple[int, int, Any]) -> Image:
 def find(people_model: Path, detector: Any) -> Any:
     """People by the made-up graph, faces by the detector of squares, put together as `recog run` does."""
     settings = Settings(det=DetectSettings(model=people_model, person_size=320))
-    return build.finder(settings, build.detector(settings))
+    return detectors.finder(settings, detectors.detector(settings))
 
 
 def test_each_person_has_the_face_that_is_seen_of_them(world: Any, find: Any) -> None:
@@ -209,7 +209,7 @@ def test_each_model_is_opened_once(
         return session(model, *rest, **others)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", count)
-    build.tracking_detector(Settings(det=DetectSettings(model=people_model)))
+    detectors.tracking_detector(Settings(det=DetectSettings(model=people_model)))
     assert opened == [people_model.name, "face-n.onnx"]
     opened.clear()
     build.looker(Settings(), embedder, quick=True)
@@ -224,7 +224,7 @@ def test_a_region_of_the_frame_is_one_for_people_and_their_faces_alike(
     world: Any, people_model: Path, detector: Any
 ) -> None:
     settings = Settings(det=DetectSettings(model=people_model, person_size=320, roi=(0.5, 0.0, 1.0, 1.0)))
-    find = build.finder(settings, build.detector(settings))
+    find = detectors.finder(settings, detectors.detector(settings))
     found = find.detect(scene(world, (40, 30, world.RED), (170, 60, world.GREEN)))
     np.testing.assert_allclose(found.boxes, [[170, 60, 220, 210]], atol=1.5)
     np.testing.assert_allclose(found.faces, [[179, 68, 211, 100]], atol=1.5)
@@ -234,8 +234,8 @@ def test_the_face_detector_inside_people_is_ours_or_another_and_leaves_the_regio
     people_model: Path,
 ) -> None:
     det = DetectSettings(model=people_model, roi=(0.5, 0.0, 1.0, 1.0), size=96)
-    ours = build.detector(Settings(det=det))
+    ours = detectors.detector(Settings(det=det))
     assert isinstance(ours, YoloDetector)
     assert (ours.size, ours.has_landmarks) == (96, True)
     with pytest.raises(DetectorError, match="finds person, thing 1"):
-        build.detector(Settings(det=det.model_copy(update={"person_faces": people_model})))
+        detectors.detector(Settings(det=det.model_copy(update={"person_faces": people_model})))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline import build
+from pipeline import detectors
 from pipeline.config import BlurSettings, DetectSettings, Settings
 from pipeline.detection.wary import WaryDetector
 from pipeline.types import Detections, Image
@@ -130,7 +130,7 @@ def test_frames_that_are_hardly_larger_than_the_input_are_near() -> None:
 
 
 def test_nobody_pays_for_it_who_covers_nothing() -> None:
-    assert not isinstance(build.tracking_detector(Settings()), WaryDetector)
+    assert not isinstance(detectors.tracking_detector(Settings()), WaryDetector)
 
 
 def test_a_region_does_not_keep_faces_outside_from_being_covered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,9 +140,9 @@ def test_a_region_does_not_keep_faces_outside_from_being_covered(monkeypatch: py
         asked.append(settings.det)
         return Finds(0.9, 0.1)
 
-    monkeypatch.setattr(build, "detector", detector)
+    monkeypatch.setattr(detectors, "detector", detector)
     blur = BlurSettings(who=("all",))
-    found = build.tracking_detector(Settings(det=DetectSettings(roi=(0.5, 0, 1, 1)), blur=blur))
+    found = detectors.tracking_detector(Settings(det=DetectSettings(roi=(0.5, 0, 1, 1)), blur=blur))
     seen = found.detect(np.zeros((100, 600, 3), np.uint8))
     assert seen.faint is not None
     assert (len(seen), len(seen.faint)) == (2, 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pipeline
-from pipeline import build
+from pipeline import build, detectors
 from pipeline.config import Settings
 from pipeline.detection.panorama import PanoramaDetector
 from pipeline.faces.examine import WHICH_WAY_UP, examine
@@ -28,7 +28,7 @@ def portrait() -> Image:
 
 @pytest.fixture(scope="module")
 def upright() -> UprightDetector:
-    return build.of_photographs(Settings())
+    return detectors.of_photographs(Settings())
 
 
 @pytest.mark.parametrize("turn", [0, 1, 2, 3])
@@ -116,7 +116,7 @@ def test_a_face_as_high_as_a_panorama_is_found(portrait: Image, upright: Upright
     height, width = portrait.shape[:2]
     scene = np.full((height, 30 * height, 3), 90, np.uint8)
     scene[:, 7000 : 7000 + width] = portrait
-    plain = build.detector(Settings())
+    plain = detectors.detector(Settings())
     assert len(plain.detect(scene)) == 0
     found = PanoramaDetector(plain).detect(scene)
     assert len(found) == 1
@@ -131,7 +131,7 @@ def test_of_a_doubtful_face_a_comparison_says_that_it_cannot_tell(portrait: Imag
         digest = "0" * 64
 
         def detect(self, image: Image) -> Detections:
-            found = build.detector(Settings()).detect(image)
+            found = detectors.detector(Settings()).detect(image)
             return Detections(
                 found.boxes, found.scores, found.landmarks, doubtful=np.ones(len(found), np.bool_)
             )

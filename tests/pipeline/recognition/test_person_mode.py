@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gallery.types import Matches
-from pipeline import build
+from pipeline import detectors
 from pipeline.config import DetectSettings, QualitySettings, Settings
 from pipeline.drawing.draw import draw
 from pipeline.recognition.recognise import Recogniser
@@ -61,7 +61,7 @@ def recogniser(people_model: Path, world: Any, detector: Any, embedder: Any) -> 
     settings = Settings(
         det=DetectSettings(every=1, model=people_model, person_size=320), quality=QualitySettings(min_face=28)
     )
-    finder = build.finder(settings, build.detector(settings))
+    finder = detectors.finder(settings, detectors.detector(settings))
     return Recogniser(finder, embedder, OnePerson(embedder, world.RED), settings)
 
 
