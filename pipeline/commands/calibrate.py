@@ -209,16 +209,9 @@ def _tell(
     yours = f"; {counted_people(own)} in your {counted(photos, 'photo')}" if photos else ""
     print(f"strangers: {source}{yours}")
     if len(made.kinds) > 1:
-        shares = ", ".join(
-            f"{k.named:,} of {k.tried:,} of {k.name} ({k.named / k.tried:.1%})" for k in made.kinds
-        )
-        print(f"of them within it, by where they are from: {shares}")
-    for kind in made.kinds:
-        if kind.exceeds(claim.target):
-            print(
-                f"of strangers like {kind.name} more than {100 * claim.target:.3g}% would be named "
-                f"({claim.confidence:.0%} sure): if yours are like them, choose a smaller --target-fpir"
-            )
+        print(f"of them within it, by where they are from: {', '.join(map(str, made.kinds))}")
+    for doubt in claim.doubts():
+        print(f"{doubt}: if yours are like them, choose a smaller --target-fpir")
     if least is None:
         print("nobody has two photos, so how many of the enrolled are recognised cannot be said")
     else:

@@ -12,7 +12,6 @@ from gallery import Gallery, GalleryError
 from gallery.calibration import (
     TooFewError,
     choose_threshold,
-    lower_bound,
     offsets,
     stranger_scores,
     strangers_needed,
@@ -20,7 +19,7 @@ from gallery.calibration import (
 )
 from gallery.pooled import pool
 from pipeline.faces.groups import groups
-from pipeline.identity.guarantee import KEY, Guarantee, lapsed, stored
+from pipeline.identity.guarantee import KEY, Guarantee, Kind, lapsed, stored
 from pipeline.types import Bools, Floats, Ints
 from pipeline.words import counted_people
 from siamese.calibration import Calibration
@@ -43,19 +42,6 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """Strangers of one kind: how many were tried, and how many of them are within the threshold."""
-
-    name: str
-    tried: int
-    named: int
-
-    def exceeds(self, target: float) -> bool:
-        """Whether more than `target` of such strangers would be named, as sure as every bound here."""
-        return lower_bound(self.named, self.tried) > target
-
-
-@dataclass(frozen=True, slots=True)
 class Calibrated:
     """A calibration and what it was made from."""
 
@@ -63,7 +49,11 @@ class Calibrated:
     overlaps: tuple[Overlap, ...]  # the closest, closest first
     strangers: Floats  # (n,) shifted distance of each to the nearest person
     genuine: Floats  # (g,) shifted distance of each photo to the person's others
-    kinds: tuple[Kind, ...] = ()  # the strangers by kind, those named most often first
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The strangers by kind, those named most often first."""
+        return self.guarantee.kinds
 
 
 def calibrate(
@@ -115,10 +105,9 @@ def calibrate(
         Guarantee(
             target, threshold.confidence, threshold.distance, threshold.bound, threshold.strangers,
             threshold.named, len(people), int(recognised.sum()), len(recognised), normalise,
-            by_name if normalise else {}, newest,
+            by_name if normalise else {}, newest, _by_kind(labels, np.asarray(scores <= threshold.distance)),
         ),
         overlaps, scores.astype(np.float32), genuine,
-        _by_kind(labels, np.asarray(scores <= threshold.distance)),
     )  # fmt: skip
 
 
@@ -192,7 +181,8 @@ def calibrate_again(gallery: Gallery, cohort: Cohort, copy: float = 0.0) -> Guar
     if last is None:
         return None
     own = own_strangers(gallery)
-    made = calibrate(gallery, cohort.one_each, own, last.target, copy, last.normalised).guarantee
+    known, kinds = cohort.one_each, cohort.kinds_each
+    made = calibrate(gallery, known, own, last.target, copy, last.normalised, kinds).guarantee
     keep(gallery, made, own, undoable=False)
     return made
 

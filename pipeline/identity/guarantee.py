@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gallery.calibration import lower_bound
 from gallery.errors import GalleryError
 from gallery.types import Matches
 from pipeline.config import EvidenceSettings
@@ -25,6 +26,22 @@ from siamese.calibration import Calibration
 KEY = "calibration"  # of the notes in the gallery
 FORMAT = 1
 GROWTH = 0.1  # once this share of people is new, or has new photos, the threshold no longer stands for them
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Strangers of one kind: how many were tried, and how many of them are within the threshold."""
+
+    name: str
+    tried: int
+    named: int
+
+    def exceeds(self, target: float) -> bool:
+        """Whether more than `target` of such strangers would be named, as sure as every bound here."""
+        return lower_bound(self.named, self.tried) > target
+
+    def __str__(self) -> str:
+        return f"{self.named:,} of {self.tried:,} of {self.name} ({self.named / self.tried:.1%})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,7 @@ class Guarantee:
     normalised: bool  # whether everybody's distances are shifted
     offsets: Mapping[str, float]  # by name; empty where they are not
     newest: int | None = None  # id of the newest template then; None where an earlier version did not say
+    kinds: tuple[Kind, ...] = ()  # the strangers by kind, those named most often first
 
     def ratios(
         self, matches: Matches, calibration: Calibration, settings: EvidenceSettings, people: int
@@ -70,10 +88,19 @@ class Guarantee:
             f"({self.confidence:.0%} sure, from {self.strangers} strangers and {counted_people(self.people)})"
         )
 
+    def doubts(self) -> tuple[str, ...]:
+        """Of which kinds of strangers more than the target would be named, a line each."""
+        return tuple(
+            f"of strangers like {kind.name} more than {100 * self.target:.3g}% would be named "
+            f"({self.confidence:.0%} sure)"
+            for kind in self.kinds
+            if kind.exceeds(self.target)
+        )
+
     def as_dict(self) -> dict[str, Any]:
-        """What the gallery keeps: numbers only, nobody's name."""
-        kept = {name: getattr(self, name) for name in self.__slots__ if name != "offsets"}
-        return kept | {"format": FORMAT}
+        """What the gallery keeps: numbers, and of which kind the strangers were; nobody's name."""
+        kept = {name: getattr(self, name) for name in self.__slots__ if name not in ("offsets", "kinds")}
+        return kept | {"kinds": [asdict(kind) for kind in self.kinds], "format": FORMAT}
 
 
 def stored(gallery: Notes) -> Guarantee | None:
@@ -88,9 +115,11 @@ def stored(gallery: Notes) -> Guarantee | None:
     try:
         if note["format"] != FORMAT:
             return None
-        values = {name: note[name] for name in Guarantee.__slots__ if name not in ("offsets", "newest")}
+        later = ("offsets", "newest", "kinds")  # or elsewhere; earlier versions did not write them
+        values = {name: note[name] for name in Guarantee.__slots__ if name not in later}
+        kinds = tuple(Kind(str(k["name"]), int(k["tried"]), int(k["named"])) for k in note.get("kinds", ()))
         offsets = {name: float(value) for name, value in gallery.person_notes(KEY).items()}
-        return Guarantee(**values, offsets=offsets, newest=note.get("newest"))
+        return Guarantee(**values, offsets=offsets, newest=note.get("newest"), kinds=kinds)
     except (KeyError, TypeError, ValueError) as error:
         raise GalleryError("the gallery's calibration is damaged; make it again: recog calibrate") from error
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from pipeline.api import Guarantee
 from pipeline.service.deps import ServiceDep, admin, viewer
 from pipeline.service.jobs import Handle
 from pipeline.service.routes.jobs import Job, accepted
@@ -14,6 +15,17 @@ from pipeline.service.service import Service
 from pipeline.words import counted_people
 
 router = APIRouter(prefix="/calibration", tags=["calibration"])
+
+
+class StrangersOfAKind(BaseModel):
+    """How many strangers of one kind were tried, and named."""
+
+    name: str = Field(description="Where they are from; `yours` are one's own.", examples=["snapshots"])
+    tried: int = Field(examples=[2014])
+    named: int = Field(description="Of them, at this threshold.", examples=[3])
+    over_target: bool = Field(
+        description="More than the target of such strangers would be named, as sure as the claim is."
+    )
 
 
 class Calibration(BaseModel):
@@ -32,6 +44,14 @@ class Calibration(BaseModel):
     tried: int | None = Field(description="Strangers whom it was tried with.", examples=[3143])
     named: int | None = Field(description="Of them, at this threshold.", examples=[0])
     confidence: float | None = Field(description="How sure the claim is.", examples=[0.95])
+    kinds: list[StrangersOfAKind] = Field(
+        description="The strangers tried, by where they are from as far as that is known, those named most "
+        "often first. The claim is about all of them together."
+    )
+    doubts: list[str] = Field(
+        description="Of which of them more than the target would be named, a sentence each.",
+        examples=[["Of strangers like portraits more than 0.1% would be named (95% sure)."]],
+    )
     photos_tried: int | None = Field(description="Each against the person's others.", examples=[36])
     photos_recognised: int | None = Field(examples=[35])
 
@@ -80,6 +100,8 @@ def get_calibration(service: ServiceDep) -> Calibration:
         tried=None if claim is None else claim.strangers,
         named=None if claim is None else claim.named,
         confidence=None if claim is None else claim.confidence,
+        kinds=[] if claim is None else _kinds(claim),
+        doubts=[] if claim is None else _doubts(claim),
         photos_tried=None if claim is None else claim.tried,
         photos_recognised=None if claim is None else claim.recognised,
     )
@@ -110,4 +132,19 @@ def _calibrate(service: Service, target: float | None, job: Handle) -> dict[str,
         "strangers": claim.strangers,
         "named": claim.named,
         "people": claim.people,
+        "kinds": [kind.model_dump() for kind in _kinds(claim)],
+        "doubts": _doubts(claim),
     }
+
+
+def _kinds(claim: Guarantee) -> list[StrangersOfAKind]:
+    return [
+        StrangersOfAKind(
+            name=kind.name, tried=kind.tried, named=kind.named, over_target=kind.exceeds(claim.target)
+        )
+        for kind in claim.kinds
+    ]
+
+
+def _doubts(claim: Guarantee) -> list[str]:
+    return [f"{doubt[:1].upper()}{doubt[1:]}." for doubt in claim.doubts()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from pipeline.enrolment.people import look_at_people
 from pipeline.enrolment.photos import Outcome, Verdict
 from pipeline.enrolment.strangers import different_people
 from pipeline.errors import ConfigError
-from pipeline.identity.calibrate import Kind, calibrate, calibrate_again, keep, own_strangers
-from pipeline.identity.guarantee import of
+from pipeline.identity.calibrate import calibrate, calibrate_again, keep, own_strangers
+from pipeline.identity.guarantee import Kind, of
 from siamese.cohort import Cohort, write
 
 DIMENSION = 16
@@ -124,8 +125,9 @@ def test_a_gallery_that_grew_is_calibrated_again_with_the_strangers_of_before(
     keep(gallery, made.guarantee, own, undoable=True)
     np.testing.assert_array_equal(own_strangers(gallery), own)
     gallery.add("new", [look(faces(np.random.default_rng(4), 1)[0], "new")])
-    again = calibrate_again(gallery, cohort)
+    again = calibrate_again(gallery, replace(cohort, kinds=np.full(400, "snapshots")))
     assert again is not None
+    assert {kind.name: kind.tried for kind in again.kinds} == {"snapshots": 400, "yours": 50}
     assert (again.people, again.strangers, again.target, again.normalised) == (31, 450, 0.01, True)
     assert of(gallery) == again
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gallery import Gallery, GalleryError, Matches, NewTemplate
 from pipeline.config import EvidenceSettings
 from pipeline.identity.evidence import judge
-from pipeline.identity.guarantee import KEY, Guarantee, lapsed, of, too_many
+from pipeline.identity.guarantee import KEY, Guarantee, Kind, lapsed, of, stored, too_many
 from pipeline.types import State
 from siamese.calibration import Calibration
 
@@ -55,6 +55,25 @@ def test_everybody_is_judged_with_their_own_shift() -> None:
     assert CLAIM.shifted(padded).tolist() == [[6.5, np.inf]]
     ratios = CLAIM.ratios(padded, MODEL, EvidenceSettings(), 1)
     assert ratios[0, 1] == -MODEL.ceiling
+
+
+def test_what_was_counted_by_kind_is_kept_and_told_where_a_kind_exceeds_the_target(tmp_path: Path) -> None:
+    counted = (Kind("portraits", 1200, 30), Kind("snapshots", 2000, 21), Kind("yours", 2, 0))
+    with stranger(tmp_path / "g.db") as gallery:
+        claim = replace(CLAIM, kinds=counted)
+        gallery.set_note(
+            KEY, claim.as_dict() | {"fingerprint": "a model"}, dict(claim.offsets), undoable=False
+        )
+        found = stored(gallery)
+        assert found == claim
+        assert found.doubts() == ("of strangers like portraits more than 1% would be named (95% sure)",)
+        assert str(counted[0]) == "30 of 1,200 of portraits (2.5%)"
+        kept = CLAIM.as_dict()
+        del kept["kinds"]  # as 0.15 wrote it
+        gallery.set_note(KEY, kept | {"fingerprint": "a model"}, dict(CLAIM.offsets), undoable=False)
+        found = stored(gallery)
+        assert found is not None
+        assert (found.kinds, found.doubts()) == ((), ())
 
 
 def stranger(path: Path) -> Gallery:

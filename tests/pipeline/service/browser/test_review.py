@@ -41,8 +41,10 @@ def watch(
 def test_strangers_of_the_review_are_calibrated_by_with_a_button(
     watch: Callable[..., Any], tab: Callable[..., Tab], world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    faces = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32) * 30
-    shipped = Cohort(faces, np.arange(400), np.full(400, ""), "", "", "made up")
+    far = np.random.default_rng(0).normal(size=(800, 8)).astype(np.float32) * 30
+    near = 10 * np.eye(8, dtype=np.float32)[[1, 1]] + 0.5  # what is blue
+    kinds = np.array(["snapshots"] * 800 + ["portraits"] * 2)
+    shipped = Cohort(np.concatenate([far, near]), np.arange(802), kinds, "", "", "made up")
     monkeypatch.setattr(build, "cohort", lambda settings, embedder: shipped)
     opened = tab(watch(Bruno=world.BLUE))
     page = opened.go("#/review")
@@ -60,7 +62,11 @@ def test_strangers_of_the_review_are_calibrated_by_with_a_button(
     page.get_by_role("button", name="Calibrate").click()
     page.locator(".promise[data-state=calibrated]").wait_for()
     assert "At most 1% of strangers are given a name" in page.locator(".promise").inner_text()
-    assert page.locator(".facts div", has_text="Strangers tried").locator("dd").inner_text() == "402"
+    assert page.locator(".facts div", has_text="Strangers tried").locator("dd").inner_text() == "804"
+    assert page.locator(".facts div", has_text="Of portraits named").locator("dd").inner_text() == "2 of 2"
+    doubt = "Of strangers like portraits more than 1% would be named (95% sure)."
+    assert page.locator(".doubts").inner_text() == f"{doubt} If yours are like them, allow fewer."
+    picture(page, "calibrated")
 
 
 def test_two_people_are_made_one_after_a_look_at_what_changes_and_undo_parts_them(

@@ -86,7 +86,9 @@ def test_a_film_is_looked_through_into_events(serve: Any, world: Any, until: Any
 def test_the_gallery_is_calibrated_and_says_so(
     running: Any, png: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    strangers = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32) * 30
+    far = np.random.default_rng(0).normal(size=(800, 8)).astype(np.float32) * 30
+    near = 10 * np.eye(8, dtype=np.float32)[[4, 4]] + 0.5  # what is red
+    strangers, kinds = np.concatenate([far, near]), np.array(["snapshots"] * 800 + ["portraits"] * 2)
     first = running.viewer.get("/api/v1/calibration").json()
     assert (first["state"], first["people"]) == ("nobody", 0)
     running.admin.post("/api/v1/people", data={"name": "Rosa"}, files=[("photos", png("rosa", RED))])
@@ -97,13 +99,18 @@ def test_the_gallery_is_calibrated_and_says_so(
     assert "strangers" in few["problem"]
 
     count = len(strangers)
-    shipped = Cohort(strangers, np.arange(count), np.full(count, ""), "", "", "made up")
+    shipped = Cohort(strangers, np.arange(count), kinds, "", "", "made up")
     monkeypatch.setattr(build, "cohort", lambda settings, embedder: shipped)
     done = ended(running, until, running.admin.post("/api/v1/calibration", json={"target": 0.01}).json())
     assert done["state"] == "done", done
     told = running.viewer.get("/api/v1/calibration").json()
-    assert (told["state"], told["target"], told["tried"]) == ("calibrated", 0.01, 400)
+    assert (told["state"], told["target"], told["tried"]) == ("calibrated", 0.01, 802)
     assert told["sentence"].startswith("At most 1% of strangers")
+    portraits, snapshots = told["kinds"]
+    assert portraits == {"name": "portraits", "tried": 2, "named": 2, "over_target": True}
+    assert snapshots == {"name": "snapshots", "tried": 800, "named": 1, "over_target": False}
+    assert told["doubts"] == ["Of strangers like portraits more than 1% would be named (95% sure)."]
+    assert (done["result"]["kinds"], done["result"]["doubts"]) == (told["kinds"], told["doubts"])
     assert running.admin.post("/api/v1/undo").json()["undone"]["action"] == "note"
     assert running.viewer.get("/api/v1/calibration").json()["state"] == "none"
     for wrong in (0, 0.5, -1, "x"):

@@ -56,12 +56,19 @@ export function mount(root) {
     fill(
       place,
       h("section", { class: "promise", dataset: { state: found.state } }, icon(found.state === "calibrated" ? "trust" : "warning"), h("p", {}, sentence(found.sentence))),
+      found.doubts.length > 0 &&
+        h(
+          "section",
+          { class: "panel doubts" },
+          found.doubts.map((doubt) => h("p", {}, icon("warning"), h("span", {}, `${doubt} If yours are like them, allow fewer.`))),
+        ),
       h(
         "dl",
         { class: "facts" },
         fact("Enrolled", count(found.people, "person", "people")),
         fact("Strangers tried", found.tried === null ? "none yet" : found.tried.toLocaleString("en")),
         found.named !== null && fact("Of them named", found.named.toLocaleString("en")),
+        found.kinds.length > 1 && found.kinds.map((kind) => fact(`Of ${kind.name} named`, `${kind.named.toLocaleString("en")} of ${kind.tried.toLocaleString("en")}`)),
         found.photos_tried !== null && fact("Own photos recognised", `${found.photos_recognised} of ${found.photos_tried}`),
         fact("Strangers of your own", found.strangers ? found.strangers.toLocaleString("en") : "none yet"),
         fact("Strangers who may be named, at most", share(found.target)),
