@@ -24,14 +24,17 @@ _INWARDS = np.array(
 )  # times an edge, and it is larger the farther in it is
 
 
-def cover(image: Image, boxes: Floats, style: Style) -> Image:
-    """A copy of a picture (height, width, 3) BGR with the boxes (n, 4) covered; they may reach beyond it.
+def cover(image: Image, boxes: Floats, style: Style, in_place: bool = False) -> Image:
+    """A picture (height, width, 3) BGR with the boxes (n, 4) covered; they may reach beyond it.
 
     What is covered is whole pixels, never less than a box. `pixelated` and `blurred` keep mean colours, of
     cells that are at least a `CELLS`-th of the shorter side; the latter draws gradients between them.
     `filled` keeps nothing.
+
+    Args:
+        in_place: cover them in the picture itself, and not in a copy of it.
     """
-    canvas = image.copy()
+    canvas = image if in_place else image.copy()
     ink = np.full((image.shape[1], 3), INK, np.uint8)  # a line of it
     # The largest first, each on what is covered already: a small one must not show more of a large one.
     for place in _places(boxes, image.shape[1], image.shape[0]):

@@ -172,7 +172,8 @@ class Stream:
     def _annotate(self, result: Result) -> tuple[Result, Image | None]:
         started, spent = time.perf_counter(), dict(result.seconds)
         if self._covers and result.frame.image.size:
-            result = _covered(result, self._settings.blur.style)
+            # A picture that was read again is nobody else's.
+            result = _covered(result, self._settings.blur.style, in_place=self._again)
             spent["cover"] = time.perf_counter() - started
         if not self._drawn:
             return replace(result, seconds=spent), None
@@ -182,7 +183,7 @@ class Stream:
         return replace(result, seconds=spent), image
 
 
-def _covered(result: Result, style: Style) -> Result:
+def _covered(result: Result, style: Style, in_place: bool) -> Result:
     """The result with a picture in which what is to be covered is.
 
     Raises:
@@ -190,4 +191,5 @@ def _covered(result: Result, style: Style) -> Result:
     """
     if result.covers is None:
         raise ValueError("a picture that should have been covered was not")
-    return replace(result, frame=replace(result.frame, image=cover(result.frame.image, result.covers, style)))
+    image = cover(result.frame.image, result.covers, style, in_place)
+    return replace(result, frame=replace(result.frame, image=image))

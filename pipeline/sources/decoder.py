@@ -227,6 +227,8 @@ class Decoder:
             # One thread: the others belong to the networks, and a pool of them would be made for every frame.
             flat = self._reformatter.reformat(frame, format="bgr24", threads=1)
             image = _without_a_copy(flat)
+            if flat is frame:  # the decoder's own memory, from which it goes on; takers may paint on theirs
+                image = image.copy()
         if frame.key_frame or not self._begun:  # asking every frame would take as long as converting it
             self._begun, self._turn = True, _matrix(frame)
         image = upright(squared(image, self._stream.sample_aspect_ratio), self._turn)

@@ -32,6 +32,14 @@ def test_a_box_is_covered_and_nothing_else_changes(noise: Image, style: Style) -
     assert shown[20:81, 30:91].astype(float).std() < 0.4 * noise.astype(float).std()
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_a_picture_may_be_covered_itself_as_a_copy_of_it_is(noise: Image, style: Style) -> None:
+    place = boxes((30.4, 20.2, 90.6, 80.7))
+    copied = cover(noise, place, style)
+    assert cover(noise, place, style, in_place=True) is noise
+    assert (noise == copied).all()
+
+
 def test_filled_leaves_nothing(noise: Image) -> None:
     shown = cover(noise, boxes((30, 20, 90, 80)), "filled")
     assert (shown[20:80, 30:90] == INK).all()

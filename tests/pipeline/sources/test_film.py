@@ -83,6 +83,16 @@ def read(path: Path | str) -> tuple[list[Frame], Any]:
         return list(source), source
 
 
+def test_who_paints_on_a_picture_does_not_change_those_that_follow(tmp_path: Path) -> None:
+    still = numbered(77)
+    # Flash's screen video comes as BGR, and of each picture only what has changed.
+    path = write(tmp_path / "a.flv", [still] * 4, codec="flashsv", pixels="bgr24")
+    with open_source(str(path)) as film:
+        for frame in film:
+            assert number_of(frame) == 77
+            frame.image[:] = 0
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "options"),
     [
