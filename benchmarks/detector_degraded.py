@@ -113,7 +113,9 @@ def main() -> None:
     )
     parser.add_argument("--wild", type=Path, action="append", default=[], help="its test fifth is looked at")
     parser.add_argument("--held-out", type=Path, action="append", default=[], help="all of it is looked at")
-    parser.add_argument("--detector", action="append", default=[], help="name or file; may be repeated")
+    parser.add_argument(
+        "--detector", type=Path, action="append", default=[], help="name or file; may be repeated"
+    )
     parser.add_argument("--yunet", type=Path)
     parser.add_argument("--size", type=int, default=640)
     parser.add_argument("--out", type=output_file)
@@ -121,7 +123,7 @@ def main() -> None:
     sets = {folder.name: held_out([folder]) for folder in arguments.wild}
     sets |= {folder.name: read_photos(folder) for folder in arguments.held_out}
     settings = DetectSettings(size=arguments.size, confidence=CONFIDENCE, max_faces=1000)
-    files = {name: model_file(name) for name in arguments.detector}
+    files = {name.stem: model_file(name) for name in arguments.detector}
     detectors: dict[str, Detector] = {
         name: YoloDetector(file, settings, threads=1) for name, file in files.items()
     }
