@@ -39,6 +39,11 @@ def even_out(criterion: Any) -> Any:
     Args:
         criterion: `v8DetectionLoss` or one made of it; or `E2ELoss`, which holds one for each of two heads.
     """
-    for loss in [criterion] if hasattr(criterion, "bce") else [criterion.one2many, criterion.one2one]:
+    for loss in of_heads(criterion):
         loss.bce = Even(loss.bce)
     return criterion
+
+
+def of_heads(criterion: Any) -> list[Any]:
+    """The loss of each head: `E2ELoss` of ultralytics holds one for each of two, any other is itself."""
+    return [criterion] if hasattr(criterion, "bce") else [criterion.one2many, criterion.one2one]

@@ -18,7 +18,7 @@ import math
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,20 +85,26 @@ def read_set(folder: Path) -> list[Source]:
     images = folder / "images"
     if not images.is_dir():
         raise DetectorError(f"{images}: no such folder of photographs")
-    heads, faces = read_table(folder / "heads.csv"), read_table(folder / "faces.csv")
+    photos = list_photos(images)
+    names = {path.name for path in photos}
+    heads, faces = (read_table(folder / name, names) for name in ("heads.csv", "faces.csv"))
     return [
         Source(
             path, *(None if table is None else as_boxes(table.get(path.name, [])) for table in (heads, faces))
         )
-        for path in list_photos(images)
+        for path in photos
     ]
 
 
-def read_table(table: Path) -> dict[str, list[list[float]]] | None:
+def read_table(table: Path, names: Set[str]) -> dict[str, list[list[float]]] | None:
     """The boxes in each image by its name; None where there is no such table.
 
+    Args:
+        names: of the images that there are.
+
     Raises:
-        DetectorError: it is not `image,x1,y1,x2,y2`.
+        DetectorError: it is not `image,x1,y1,x2,y2`, or it names another image: photographs that it does not
+            name count as such in which people saw nobody.
     """
     if not table.is_file():
         return None
@@ -110,6 +116,8 @@ def read_table(table: Path) -> dict[str, list[list[float]]] | None:
                 boxes.setdefault(row["image"], []).append(corners)
     except (KeyError, ValueError, TypeError) as error:
         raise DetectorError(f"{table}: expected image,x1,y1,x2,y2 ({error!r})") from error
+    if missing := sorted(boxes.keys() - names):
+        raise DetectorError(f"{table}: {missing[0]} is not in images/; give the names of its files")
     return boxes
 
 

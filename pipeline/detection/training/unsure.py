@@ -2,8 +2,8 @@
 
 In crowds the labels know the faces that somebody is sure of; the heads around them are too small or too far
 turned to tell. To call these background would teach to miss, and to paint over them, as was done before,
-teaches what pictures full of grey patches look like: on them the detectors found a tenth more than on the
-photographs as they are (docs/experiments.md).
+teaches what pictures full of patches look like: in them the detectors found up to a sixth more of the same
+faces than in the photographs as they are (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pipeline.detection.training.even import of_heads
 from pipeline.detection.training.prepare import UNSURE_CLASS
 
 
@@ -41,7 +42,7 @@ def spare(criterion: Any) -> list[Sparing]:
         criterion: `v8DetectionLoss` or one made of it; or `E2ELoss`, which holds one for each of two heads.
     """
     sparing: list[Sparing] = []
-    for loss in [criterion] if hasattr(criterion, "bce") else [criterion.one2many, criterion.one2one]:
+    for loss in of_heads(criterion):
         loss.bce = Sparing(loss.bce)
         sparing.append(loss.bce)
     return sparing

@@ -141,6 +141,10 @@ def test_sets_that_are_none_are_refused(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(DetectorError, match="expected image,x1,y1,x2,y2"):
         read_set(folder)
     (folder / "heads.csv").unlink()
+    (folder / "faces.csv").write_text("image,x1,y1,x2,y2\n00,1,1,9,9\n")  # without its suffix
+    with pytest.raises(DetectorError, match=r"faces\.csv: 00 is not in images/"):
+        read_set(folder)
+    (folder / "faces.csv").unlink()
     (folder / "images" / "00.png").write_bytes(b"no image")
     with pytest.raises(DetectorError, match="cannot be read"):
         add(folder, prepared(tmp_path), propose)
