@@ -60,7 +60,7 @@ class DetectorTraining(BaseModel):
         0.4, ge=0, lt=1, description="share by which each batch's size may differ from `size`"
     )
     epochs: int = Field(100, ge=1)
-    hours: float | None = Field(None, gt=0, description="stop after this time; the schedule is fitted to it")
+    hours: float | None = Field(None, gt=0, description="stop after this time; the rate falls with it")
     batch: int = Field(16, ge=1)
     mosaic: bool = Field(True, description="four photographs in one, until the last three passes")
     rate: float = Field(0.0015, gt=0, description="initial learning rate of AdamW")
@@ -102,6 +102,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
 
     from pipeline.detection.training.fade import fades
     from pipeline.detection.training.imitate import Teacher
+    from pipeline.detection.training.schedule import by_time
     from pipeline.detection.training.trainer import Trainer
 
     teacher = Teacher(settings.teacher, settings.threads) if settings.teacher is not None else None
@@ -121,6 +122,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         "on_train_start",
         partial(_change_loss, even=settings.even, teacher=teacher, share=settings.share),
     )
+    model.add_callback("on_train_batch_start", by_time)
     trainer = partial(Trainer, settings.degrade)
     if resume:
         # Of a finished training ultralytics would begin a new one, on a data set of its own.
@@ -145,7 +147,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         optimizer="AdamW",
         lr0=settings.rate,
         cos_lr=True,
-        warmup_epochs=1,
+        warmup_epochs=1 if settings.hours is None else 0,  # else `by_time` sets the rate
         warmup_bias_lr=0.0,  # the default, 0.1, is made for SGD: with AdamW it throws every bias about
         amp=settings.device != "cpu",
         workers=1,
