@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from pipeline.detection.training import schedule
 from pipeline.detection.training.train import DetectorTraining, settings_from, train
 from pipeline.errors import ConfigError, DetectorError
 
@@ -228,16 +229,26 @@ def test_threads_are_those_that_were_asked_for(trained: Trained) -> None:
     assert trained.threads == 1
 
 
-def test_frozen_layers_stay_as_they_are_and_images_may_weigh_evenly(
-    ultralytics: Any, face_set: Any, tmp_path: Path
+def test_frozen_layers_stay_as_they_are_images_may_weigh_evenly_and_the_rate_goes_by_the_time(
+    ultralytics: Any, face_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
+    from ultralytics.engine.trainer import BaseTrainer
 
+    step, rates = BaseTrainer.optimizer_step, set[float]()
+
+    def watched(trainer: Any) -> None:
+        rates.update(group["lr"] for group in trainer.optimizer.param_groups)
+        step(trainer)
+
+    monkeypatch.setattr(BaseTrainer, "optimizer_step", watched)
+    monkeypatch.setattr(schedule, "share_of_rate", lambda _: 0.25)
     model = ultralytics.YOLO(str(narrow(ultralytics, tmp_path)), task="pose")
     model.save(tmp_path / "start.pt")
     settings = DetectorTraining(
-        model=str(tmp_path / "start.pt"), size=64, epochs=1, batch=4, threads=1, freeze=23, even=True
-    )
+        model=str(tmp_path / "start.pt"), size=64, batch=4, threads=1, freeze=23, even=True,
+        hours=1 / 3600, rate=0.001,
+    )  # fmt: skip
     trained = train(face_set(tmp_path), tmp_path / "runs" / "face", settings)
     before = ultralytics.YOLO(str(tmp_path / "start.pt")).model.state_dict()
     after = ultralytics.YOLO(str(trained)).model.state_dict()
@@ -248,3 +259,4 @@ def test_frozen_layers_stay_as_they_are_and_images_may_weigh_evenly(
         and not torch.equal(values.half(), after[name].half())
     }
     assert moved == {23}
+    assert list(rates) == [pytest.approx(0.00025)]
