@@ -19,7 +19,7 @@ from pipeline.types import Floats, Image
 GOAL = 1.15  # how far a genuine head goes, where far enough is 1
 FARTHEST = 2.0  # beyond which nobody goes
 DRIFT = 0.2  # how often a head that is held moves to the next frame of the film
-FADE = 4  # frames over which one place of a film becomes another
+FADE = 4  # frames over which a head goes from one place of a film to another
 LEVEL = 0.25  # of a turn that is far enough, up to which a head counts as seen from the front
 ALIKE = 0.1  # natural logarithm of the face's size, up to which frames from the front may be joined
 
@@ -89,18 +89,42 @@ def ways(turns: Floats, nods: Floats, places: Floats, sharp: np.ndarray) -> dict
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A frame of a film, that another one fades into."""
+    """A frame of a film, or what lies between another one and it."""
 
     frame: int
     before: int
-    share: float  # of `frame`, the rest is of `before`
+    share: float  # of the way from `before` to `frame`
     nearer: float  # by how much it is enlarged
 
     def image(self, images: Mapping[int, Image]) -> Image:
         """The picture, not enlarged."""
         if self.share >= 1:
             return images[self.frame]
-        return cv2.addWeighted(images[self.frame], self.share, images[self.before], 1 - self.share, 0)
+        return between(images[self.before], images[self.frame], self.share)
+
+
+def between(before: Image, after: Image, share: float) -> Image:
+    """What lies between two frames of one head: each moved along the flow to where the head is then.
+
+    Laid over each other as they are, two noses were in one picture where the head had moved.
+
+    Args:
+        share: of `after`; 0 is `before` as it is.
+    """
+    optics = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    greys = [cv2.cvtColor(each, cv2.COLOR_BGR2GRAY) for each in (before, after)]
+    ahead, back = (optics.calc(*pair, None) for pair in (greys, greys[::-1]))
+    moved = _drawn(before, back * share), _drawn(after, ahead * (1 - share))
+    return cv2.addWeighted(moved[0], 1 - share, moved[1], share, 0).astype(np.uint8)
+
+
+def _drawn(image: Image, flow: np.ndarray) -> np.ndarray:
+    """The image (h, w, 3) whose pixels come from where the flow (h, w, 2) points."""
+    height, width = image.shape[:2]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return cv2.remap(
+        image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 class Head:

@@ -8,6 +8,7 @@ import importlib
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -70,3 +71,20 @@ def test_a_head_that_turned_the_other_way_before_does_not_answer_a_turn(
     there = (0.0, 0.0, 0.2, 0.4, 0.15)
     assert move.RIGHT not in found(*there, -0.15, -0.4, -0.4)
     assert found(*there, 0.0, -0.15, -0.3, -0.4)[move.RIGHT] == (5, 6, 7, 8)
+
+
+def test_between_two_places_of_a_film_a_head_is_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    between = importlib.import_module("heads").between
+    texture = np.random.default_rng(0).integers(120, 255, (24, 24, 3), np.uint8)
+    texture = cv2.resize(texture, (72, 72), interpolation=cv2.INTER_CUBIC)
+
+    def head_at(left: int) -> np.ndarray:
+        image = np.zeros((120, 160, 3), np.uint8)
+        image[24:96, left : left + 72] = texture
+        return image
+
+    halfway, laid_over = between(head_at(40), head_at(50), 0.5), (head_at(40) / 2 + head_at(50) / 2)
+    off = [np.abs(each.astype(float) - head_at(45))[30:90, 52:110].mean() for each in (halfway, laid_over)]
+    assert off[0] < 0.3 * off[1]
+    np.testing.assert_array_equal(between(head_at(40), head_at(50), 0.0), head_at(40))
