@@ -128,9 +128,17 @@ def replayed(bench: Bench, film: Film, chance: Random, random: np.random.Generat
 
 
 def seen_again(film: Film, shown: Shown, now: float, number: int, random: np.random.Generator) -> Sight:
-    """What was seen in a frame, enlarged, with landmarks as noisy as a detector's."""
-    sight, by = film.sights[shown.frame], shown.nearer
+    """What was seen in a frame, enlarged, with landmarks as noisy as a detector's.
+
+    Where the head goes from one place of the film to another its box and landmarks go with it.
+    """
+    sight, before, by = film.sights[shown.frame], film.sights[shown.before], shown.nearer
     found = sight.found
+    if shown.share < 1 and sight.row is not None and before.box is not None and before.landmarks is not None:
+        boxes, points = found.boxes.copy(), found.landmarks.copy()
+        boxes[sight.row] += (1 - shown.share) * (before.box - boxes[sight.row])
+        points[sight.row] += (1 - shown.share) * (before.landmarks - points[sight.row])
+        found = replace(found, boxes=boxes, landmarks=points)
     points = film.middle + (found.landmarks - film.middle) * np.float32(by)
     eyes = np.linalg.norm(points[:, 1] - points[:, 0], axis=1)[:, None, None]
     points = points + (random.normal(0, 0.006, points.shape) * eyes).astype(np.float32)
