@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from camera import FOCAL, LEAN, SIZE, Timing, sensed
+from camera import FOCAL, LEAN, SIZE, TILT, Timing, sensed
 
 from pipeline.liveness.challenge import Move
 from pipeline.types import Floats, Image
@@ -47,7 +47,7 @@ class Flat:
     ) -> None:
         """
         Args:
-            moves: by hand, and nearer where that is asked; else it is held as still as a tripod does.
+            moves: by hand, nearer and tilted where that is asked; else it is held as still as a tripod does.
             turns: aside and up as is asked, by the largest angles at which a face is still found.
             bend: radius of the cylinder around which it is bent, in distances of the eyes.
             axis: of that cylinder, degrees from upright.
@@ -82,7 +82,8 @@ class Flat:
             left = into[Move.LEFT] * self._angle[Move.LEFT] + into[Move.RIGHT] * self._angle[Move.RIGHT]
             up = into[Move.UP] * self._angle[Move.UP]
         nearer = LEAN ** into[Move.NEARER] if self._moves else 1.0
-        angles = (left + 1.2 * self._sway[0], up + 1.2 * self._sway[1], self._sway[2])
+        roll = TILT * (into[Move.TILT_LEFT] - into[Move.TILT_RIGHT]) if self._moves else 0.0
+        angles = (left + 1.2 * self._sway[0], up + 1.2 * self._sway[1], roll + self._sway[2])
         shift = 0.03 * self._sway[3:5]
         seen = self._seen(angles, shift, self._away / nearer)
         if self._screen:

@@ -17,6 +17,7 @@ SIZE = (480, 640)  # height and width
 FOCAL = 700.0  # pixels
 SENSOR = 2.0  # standard deviation of its noise, grey levels
 REACTION, MOTION = (0.25, 0.6), (0.35, 0.6)  # seconds, from ... to
+TILT = 20.0  # degrees to which a head is tilted
 LEAN = 1.27  # by how much larger a head becomes when it comes nearer: from 50 cm to 40
 
 

@@ -20,7 +20,7 @@ from pipeline.authentication.session import Authentication, circumstances
 from pipeline.authentication.watch import Sight, Watch
 from pipeline.config import RuntimeSettings, Settings
 from pipeline.faces.turn import nod, yaw
-from pipeline.liveness.challenge import SIDES, Challenge, Move, draw
+from pipeline.liveness.challenge import ASKED, SIDES, Challenge, Move, draw
 from pipeline.sources.open import open_source
 from pipeline.tracking.cuts import CutDetector
 from pipeline.types import Floats, Frame, Image
@@ -49,8 +49,18 @@ class Film:
         return np.asarray(np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0), np.float32)
 
     @property
+    def chin(self) -> Floats:
+        """About what the head is tilted, (2,) pixels."""
+        return np.asarray(self.middle + np.array([0, self.height / 2]), np.float32)
+
+    @property
+    def height(self) -> float:
+        """Of the face, pixels."""
+        return float(np.median([each.box[3] - each.box[1] for each in self.sights if each.box is not None]))
+
+    @property
     def answers(self) -> bool:
-        """Whether there is a challenge for it: with a turn to one side and nearer there is one."""
+        """Whether there is a challenge for it: with a turn to one side there is one."""
         return len(self.templates) > 0 and bool(SIDES & set(self.ways))
 
 
@@ -133,8 +143,8 @@ def outcome(attempt: Attempt) -> Authentication:
 
 
 def possible(films: list[Film], chance: Random) -> Challenge | None:
-    """A challenge of moves that all these films have; nearer is made by a zoom. None if there is none."""
-    have = set.intersection(*(set(film.ways) for film in films)) | {Move.NEARER}
+    """A challenge of moves that all these films have, or that are made; None if there is none."""
+    have = set.intersection(*(set(film.ways) for film in films)) | (set(ASKED) - SIDES)
     if not SIDES & have:
         return None
     while True:

@@ -1,7 +1,7 @@
 """Real heads of films that answer what is asked, by their frames put into another order and time.
 
-What is simulated is when they do it, and that they come nearer, which is a zoom of the frame. Every frame
-gets a sensor's noise of its own.
+What is simulated is when they do it, that they come nearer, which is a zoom of the frame, and that they tilt,
+which turns the head in the frame about the chin. Every frame gets a sensor's noise of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from camera import LEAN, Timing, sensed
+from camera import LEAN, TILT, Timing, sensed
 
 from pipeline.liveness.challenge import FRONTAL, RISE, TURN, Move
 from pipeline.types import Floats, Image
@@ -21,6 +21,7 @@ FARTHEST = 2.0  # beyond which nobody goes
 DRIFT = 0.2  # how often a head that is held moves to the next frame of the film
 FADE = 4  # frames over which a head goes from one place of a film to another
 LEVEL = 0.25  # of a turn that is far enough, up to which a head counts as seen from the front
+STIFF, LOOSE = 1.4, 2.4  # heights of a face from the chin, up to which a head turns as one, and not at all
 ALIKE = 0.1  # natural logarithm of the face's size, up to which frames from the front may be joined
 
 
@@ -95,9 +96,10 @@ class Shown:
     before: int
     share: float  # of the way from `before` to `frame`
     nearer: float  # by how much it is enlarged
+    tilt: float  # degrees by which the head is tilted to its own left
 
     def image(self, images: Mapping[int, Image]) -> Image:
-        """The picture, not enlarged."""
+        """The picture, neither enlarged nor tilted."""
         if self.share >= 1:
             return images[self.frame]
         return between(images[self.before], images[self.frame], self.share)
@@ -133,7 +135,7 @@ class Head:
     def __init__(self, moves: dict[Move, Way], random: np.random.Generator) -> None:
         """
         Args:
-            moves: those that the film has, as `ways` found them; NEARER needs none.
+            moves: those that the film has, as `ways` found them; NEARER and tilts need none.
         """
         self._ways, self._random, self._timing = moves, random, Timing(random)
         self._last = self._before = next(iter(moves.values())).frames[0]
@@ -154,8 +156,8 @@ class Head:
                 self._way, self._before, self._faded = move, self._last, 1
             self._last = way[place]
             self._holding = into[move] >= 1
-        nearer = LEAN ** into[Move.NEARER]
-        return Shown(self._last, self._before, self._faded / FADE, nearer)
+        tilt = TILT * (into[Move.TILT_LEFT] - into[Move.TILT_RIGHT])
+        return Shown(self._last, self._before, self._faded / FADE, LEAN ** into[Move.NEARER], tilt)
 
     def _held(self, places: tuple[int, ...]) -> int:
         """Where a head is that is held: nobody holds quite still, but nobody jumps from frame to frame."""
@@ -164,6 +166,28 @@ class Head:
         elif self._random.random() < DRIFT:
             self._at = int(np.clip(self._at + self._random.choice((-1, 1)), 0, len(places) - 1))
         return places[self._at]
+
+
+def tilted(image: Image, degrees: float, chin: Floats, height: float) -> Image:
+    """A frame whose head is tilted to its own left: turned about the chin, with what is near it.
+
+    Args:
+        chin: (2,) pixels.
+        height: of the face, pixels: it turns as one up to STIFF of that from the chin, nothing from LOOSE on.
+    """
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+    x, y = columns - chin[0], rows - chin[1]
+    share = np.clip((LOOSE - np.hypot(x, y) / height) / (LOOSE - STIFF), 0, 1)
+    angle = np.radians(degrees) * share * share * (3 - 2 * share)
+    c, s = np.cos(angle), np.sin(angle)
+    maps = ((c * x + s * y + chin[0]).astype(np.float32), (c * y - s * x + chin[1]).astype(np.float32))
+    return cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
+
+
+def about(chin: Floats, degrees: float, points: Floats) -> Floats:
+    """Points (..., 2) of a head that is tilted so."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.asarray((points - chin) @ np.array([[c, s], [-s, c]]) + chin, np.float32)
 
 
 def enlarged(image: Image, by: float, around: Floats, random: np.random.Generator) -> Image:

@@ -15,7 +15,7 @@ import numpy as np
 from attacks import Flat, Sheet, cut_out
 from camera import FPS
 from films import Bench, Film, outcome, possible
-from heads import Head, Shown, enlarged
+from heads import Head, Shown, about, enlarged, tilted
 
 from pipeline.authentication.attempt import Attempt
 from pipeline.authentication.report import GENUINE
@@ -79,9 +79,16 @@ def genuine(bench: Bench, film: Film, chance: Random, random: np.random.Generato
 
     def picture(now: float, asked: Move | None) -> Image:
         shown = head.frame(now, asked)
-        return enlarged(shown.image(film.images), shown.nearer, film.middle, random)
+        return as_shown(film, shown, shown.image(film.images), random)
 
     return bench.run(_asked(bench, film, [film], chance), picture)
+
+
+def as_shown(film: Film, shown: Shown, image: Image, random: np.random.Generator) -> Image:
+    """A frame of the film with the head tilted and nearer, as a camera sees it."""
+    if shown.tilt:
+        image = tilted(image, shown.tilt, film.chin, film.height)
+    return enlarged(image, shown.nearer, film.middle, random)
 
 
 def genuine_by_landmarks(
@@ -138,6 +145,13 @@ def seen_again(film: Film, shown: Shown, now: float, number: int, random: np.ran
         boxes, points = found.boxes.copy(), found.landmarks.copy()
         boxes[sight.row] += (1 - shown.share) * (before.box - boxes[sight.row])
         points[sight.row] += (1 - shown.share) * (before.landmarks - points[sight.row])
+        found = replace(found, boxes=boxes, landmarks=points)
+    if shown.tilt and sight.row is not None:
+        boxes, points = found.boxes.copy(), found.landmarks.copy()
+        points[sight.row] = about(film.chin, shown.tilt, points[sight.row])
+        corners = boxes[sight.row].reshape(2, 2)
+        moved_by = about(film.chin, shown.tilt, corners.mean(axis=0)) - corners.mean(axis=0)
+        boxes[sight.row] = (corners + moved_by).ravel()
         found = replace(found, boxes=boxes, landmarks=points)
     points = film.middle + (found.landmarks - film.middle) * np.float32(by)
     eyes = np.linalg.norm(points[:, 1] - points[:, 0], axis=1)[:, None, None]
@@ -199,7 +213,7 @@ def swapped(
             else:
                 box = put[0].sights[put[1].frame].box
                 image = image if box is None else over(image, face, put[1].image(put[0].images), box)
-        return enlarged(image, shown.nearer, film.middle, random)
+        return as_shown(film, shown, image, random)
 
     found = bench.run(attempt, picture)
     return found if attempt.seconds >= since else None  # else nobody was swapped
@@ -240,7 +254,7 @@ def on_demand(bench: Bench, film: Film, chance: Random, random: np.random.Genera
 
     def picture(now: float, asked: Move | None) -> Image:
         shown = head.frame(now, asked)
-        flat._picture = flat._framed(enlarged(shown.image(film.images), shown.nearer, film.middle, random))
+        flat._picture = flat._framed(as_shown(film, shown, shown.image(film.images), random))
         return flat.image(now, None)
 
     return bench.run(_asked(bench, film, [film], chance), picture)

@@ -19,6 +19,7 @@ noise. Lengths are in distances of the eyes as the head was seen from the front.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,6 +43,7 @@ class HeadPose:
     turn: float  # to its own left, 0 frontal, 1 profile; negative to the right (`pipeline.faces.turn.yaw`)
     nod: float  # where the nose is on the way from eyes (0) to mouth (1); falls when the chin rises
     size: float  # from eyes to mouth, pixels: a turn to the side leaves it as it is
+    roll: float  # degrees towards its own left shoulder, in an image that is not mirrored
     landmarks: Floats  # (5, 2)
 
 
@@ -69,7 +71,10 @@ def pose(landmarks: Floats) -> HeadPose | None:
     size = float(np.linalg.norm(landmarks[3:].mean(axis=0) - landmarks[:2].mean(axis=0)))
     if size < 1 or float(np.linalg.norm(landmarks[1] - landmarks[0])) < 1:
         return None
-    return HeadPose(yaw(landmarks), nod(landmarks), size, landmarks)
+    across, down = (landmarks[1] - landmarks[0]) + (landmarks[4] - landmarks[3])
+    return HeadPose(
+        yaw(landmarks), nod(landmarks), size, math.degrees(math.atan2(float(down), float(across))), landmarks
+    )
 
 
 def noise(landmarks: Sequence[Floats]) -> float:

@@ -65,8 +65,8 @@ def attempt(
     actor, random = heads.Actor(FPS), np.random.default_rng(0)
     for index in range(16 * FPS):
         now = index / FPS
-        left, up, away = actor.move(now, made._response.asked)
-        points = heads.noisy(heads.head(left, up, away=away, depth=depth), 0.008, random)
+        left, up, away, roll = actor.move(now, made._response.asked)
+        points = heads.noisy(heads.head(left, up, roll, away=away, depth=depth), 0.008, random)
         pixels = heads.crop_of(heads.nosed if radius is None else heads.sheet(radius, 20), round(left))
         face = replace(pixels, turn=yaw(points))
         made.take(change(sight(points, now, index, face=face), index), cut=False)

@@ -172,15 +172,17 @@ class Actor:
     """A head that sees what is asked and does it after a while, as somebody does who listens.
 
     Attributes:
-        pose: degrees to the left, degrees up, eye distances away.
+        pose: degrees to the left, degrees up, eye distances away, degrees towards the left shoulder.
     """
 
     WAYS: ClassVar = {
-        Move.LEFT: (28.0, 0.0, 8.0),
-        Move.RIGHT: (-28.0, 0.0, 8.0),
-        Move.UP: (0.0, 18.0, 8.0),
-        Move.NEARER: (0.0, 0.0, 6.0),
-        None: (0.0, 0.0, 8.0),
+        Move.LEFT: (28.0, 0.0, 8.0, 0.0),
+        Move.RIGHT: (-28.0, 0.0, 8.0, 0.0),
+        Move.UP: (0.0, 18.0, 8.0, 0.0),
+        Move.NEARER: (0.0, 0.0, 6.0, 0.0),
+        Move.TILT_LEFT: (0.0, 0.0, 8.0, 20.0),
+        Move.TILT_RIGHT: (0.0, 0.0, 8.0, -20.0),
+        None: (0.0, 0.0, 8.0, 0.0),
     }
 
     def __init__(self, fps: float = 20.0, reaction: float = 0.35, motion: float = 0.3) -> None:
@@ -190,7 +192,7 @@ class Actor:
         self._asked: Move | None = None
         self._heard = 0.0
 
-    def move(self, now: float, asked: Move | None) -> tuple[float, float, float]:
+    def move(self, now: float, asked: Move | None) -> tuple[float, float, float, float]:
         """How the head is held at this time, while this is asked."""
         if asked is not self._asked:
             self._asked, self._heard = asked, now
@@ -199,6 +201,6 @@ class Actor:
         step = 1 / (self._motion * self._fps)
         self.pose = tuple(
             a + float(np.clip(g - a, -step * w, step * w))
-            for a, g, w in zip(self.pose, self._goal, (28, 18, 2), strict=True)
+            for a, g, w in zip(self.pose, self._goal, (28, 18, 2, 20), strict=True)
         )
         return self.pose

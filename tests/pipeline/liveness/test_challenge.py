@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.liveness.challenge import (
+    ASKED,
     LATEST,
     LONG,
     PAUSES,
@@ -30,18 +31,14 @@ Obeys = Callable[[Move | None], Move | None]
 
 
 def test_challenges_are_drawn_from_the_systems_own_chance_and_all_will_do() -> None:
-    seen = Counter(tuple(step.move for step in draw().steps) for _ in range(4000))
-    for order in seen:
-        assert all(a is not b for a, b in itertools.pairwise(order))
-        assert order.count(Move.NEARER) <= 1
-        assert SIDES & set(order)
+    seen = Counter(tuple(step.move for step in draw().steps) for _ in range(8000))
     allowed = [
         order
-        for order in itertools.product((Move.LEFT, Move.RIGHT, Move.NEARER), repeat=3)
-        if order[0] is not order[1] and order[1] is not order[2]
+        for order in itertools.product(ASKED, repeat=3)
+        if all(a is not b for a, b in itertools.pairwise(order)) and sum(move in SIDES for move in order) >= 2
     ]
-    allowed = [o for o in allowed if o.count(Move.NEARER) <= 1 and SIDES & set(o)]
     assert set(seen) == set(allowed)
+    assert len(allowed) == 26
     assert max(seen.values()) < 2 * min(seen.values())  # all are equally likely
     long = 0
     for _ in range(50):
@@ -61,7 +58,7 @@ def frames(response: Response, heads: ModuleType, obeys: Obeys, seconds: float =
     for index in range(int(seconds * FPS)):
         now = index / FPS
         at = actor.move(now, obeys(response.asked))
-        seen = heads.noisy(heads.head(at[0], at[1], away=at[2]), 0.008, random)
+        seen = heads.noisy(heads.head(at[0], at[1], at[3], away=at[2]), 0.008, random)
         response.see(now, pose(seen))
         yield
         if response.failed or response.done:
@@ -175,8 +172,8 @@ def test_an_answer_that_comes_late_fails(heads: ModuleType) -> None:
     """A recording that held long answers late where a short hold is asked for."""
     response, actor = Response(one(Move.LEFT)), heads.Actor(FPS, reaction=1.5)
     for index in range(5 * FPS):
-        left, up, away = actor.move(index / FPS, response.asked)
-        response.see(index / FPS, pose(heads.head(left, up, away=away)))
+        left, up, away, roll = actor.move(index / FPS, response.asked)
+        response.see(index / FPS, pose(heads.head(left, up, roll, away=away)))
     assert response.failed == "asked to turn your head to your left, it did not in time"
 
 
@@ -226,7 +223,7 @@ def test_a_head_that_only_comes_back_from_a_turn_has_not_come_nearer(heads: Modu
     actor = heads.Actor(FPS)
     for index in range(8 * FPS):
         nearer = response.asked is Move.NEARER
-        left, _, _ = actor.move(index / FPS, None if nearer else response.asked)
+        left, *_ = actor.move(index / FPS, None if nearer else response.asked)
         away = 7.4 if nearer and left < 3 else 8.0  # it leans a little, as heads do
         response.see(index / FPS, pose(heads.head(left, away=away)))
     assert response.failed == "asked to come a little nearer, it did not in time"

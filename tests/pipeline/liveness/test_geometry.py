@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.liveness.challenge import RISE, TURN
 from pipeline.liveness.geometry import depth, noise, off_plane, pose
 
 RANDOM = np.random.default_rng(1)
@@ -98,6 +99,19 @@ def test_the_interval_is_as_wide_as_the_noise_makes_it(heads: ModuleType) -> Non
         above += found.slope_low > true
     assert below <= 8
     assert above <= 8
+
+
+@pytest.mark.parametrize("roll", [-30, 0, 20])
+@pytest.mark.parametrize("left", [0, 20])
+def test_a_tilt_is_told_from_a_turn(heads: ModuleType, roll: float, left: float) -> None:
+    """The head moves aside before the camera, too, which sees a little more of one side of it then."""
+    upright, tilted = pose(heads.head(left)), pose(heads.head(left, roll=roll))
+    assert upright is not None
+    assert tilted is not None
+    assert tilted.roll - upright.roll == pytest.approx(roll, abs=2)
+    assert tilted.turn == pytest.approx(upright.turn, abs=0.3 * TURN)
+    assert tilted.nod == pytest.approx(upright.nod, abs=0.5 * RISE)
+    assert tilted.size == pytest.approx(upright.size, rel=0.05)
 
 
 def test_a_pose_needs_landmarks(heads: ModuleType) -> None:
