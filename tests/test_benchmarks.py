@@ -88,3 +88,20 @@ def test_between_two_places_of_a_film_a_head_is_once(monkeypatch: pytest.MonkeyP
     off = [np.abs(each.astype(float) - head_at(45))[30:90, 52:110].mean() for each in (halfway, laid_over)]
     assert off[0] < 0.3 * off[1]
     np.testing.assert_array_equal(between(head_at(40), head_at(50), 0.0), head_at(40))
+
+
+@pytest.mark.parametrize("degrees", [20.0, -20.0])
+def test_a_head_is_tilted_about_its_chin_and_what_is_far_stays(
+    monkeypatch: pytest.MonkeyPatch, degrees: float
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    heads = importlib.import_module("heads")
+    chin, eye = np.float32([100, 140]), np.float32([110, 90])
+    image = np.zeros((200, 300, 3), np.uint8)
+    for x, y in (eye, (290, 20)):
+        cv2.circle(image, (int(x), int(y)), 3, (255, 255, 255), cv2.FILLED)
+    seen = heads.tilted(image, degrees, chin, height=60.0)
+    np.testing.assert_array_equal(seen[:, 250:], image[:, 250:])
+    y, x = (float(np.mean(each)) for each in np.nonzero(seen[:, :250, 0] > 127))
+    assert (x, y) == pytest.approx(heads.about(chin, degrees, eye), abs=0.6)
+    assert (x > 110) is (degrees > 0)  # the head's own left is right in the picture
