@@ -168,6 +168,34 @@ def test_a_photograph_turned_before_the_lens_answers_no_turn(
         assert not response.held
 
 
+ANSWERS = 30  # with 400 of them 17 of 2,000 fit: docs/security.md
+
+
+def test_a_recorded_answer_seldom_fits_another_challenge(heads: ModuleType) -> None:
+    """Shown again a while later, and to be had only where moves and holds are the same by chance."""
+    chance, noise, fit = Random(1), np.random.default_rng(1), 0
+
+    def seen(response: Response, index: int, landmarks: np.ndarray) -> bool:
+        response.see(index / FPS, pose(heads.noisy(landmarks, 0.006, noise)))
+        return response.done or response.failed is not None
+
+    for _ in range(ANSWERS):
+        first, recorded = Response(draw(random=chance)), list[np.ndarray]()
+        actor = heads.Actor(FPS, reaction=chance.uniform(0.25, 0.6), motion=chance.uniform(0.35, 0.6))
+        ended = False
+        while not ended:
+            left, up, away, roll = actor.move(len(recorded) / FPS, first.asked)
+            recorded.append(heads.head(left, up, roll, away=away))
+            ended = seen(first, len(recorded) - 1, recorded[-1])
+        assert first.done
+        for _ in range(5):
+            other, late, index = Response(draw(random=chance)), chance.randrange(FPS), 0
+            while not seen(other, index, recorded[min(max(0, index - late), len(recorded) - 1)]):
+                index += 1
+            fit += other.done
+    assert fit <= 0.05 * 5 * ANSWERS
+
+
 def test_an_answer_that_comes_late_fails(heads: ModuleType) -> None:
     """A recording that held long answers late where a short hold is asked for."""
     response, actor = Response(one(Move.LEFT)), heads.Actor(FPS, reaction=1.5)
