@@ -40,6 +40,7 @@ REPLAY, ELSE, SWAP = "replay of a recorded answer", "somebody else", "face swapp
 DEMAND = "film on demand on a screen"
 QUICK = (GENUINE, REPLAY, ELSE)  # judged by what was seen in the films, not by pixels
 SPECIES = (GENUINE, PIXELS, REPLAY, ELSE, *FLAT, SWAP, DEMAND)
+SHOWN = 0.5  # of a tilt, by the landmarks of `face-n`
 RECORDED = 5  # answers of which one must be accepted to be replayed
 SWAPPED = 0.0, 1.2  # seconds after the first answer at which a face is swapped, from ... to
 
@@ -148,7 +149,7 @@ def seen_again(film: Film, shown: Shown, now: float, number: int, random: np.ran
         found = replace(found, boxes=boxes, landmarks=points)
     if shown.tilt and sight.row is not None:
         boxes, points = found.boxes.copy(), found.landmarks.copy()
-        points[sight.row] = about(film.chin, shown.tilt, points[sight.row])
+        points[sight.row] = about(film.chin, SHOWN * shown.tilt, points[sight.row])
         corners = boxes[sight.row].reshape(2, 2)
         moved_by = about(film.chin, shown.tilt, corners.mean(axis=0)) - corners.mean(axis=0)
         boxes[sight.row] = (corners + moved_by).ravel()
