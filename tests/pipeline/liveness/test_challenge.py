@@ -168,7 +168,7 @@ def test_a_photograph_turned_before_the_lens_answers_no_turn(
         assert not response.held
 
 
-ANSWERS = 30  # with 400 of them 17 of 2,000 fit: docs/security.md
+ANSWERS = 30  # with 400 of them 18 of 2,000 fit: docs/security.md
 
 
 def test_a_recorded_answer_seldom_fits_another_challenge(heads: ModuleType) -> None:
