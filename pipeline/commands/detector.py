@@ -243,6 +243,7 @@ def export(
 
     Where SHA256SUMS stands beside --out, the file's checksum is put into it.
     """
+    from pipeline.commands.display import shown
     from pipeline.detection.training.export import export as write
     from pipeline.detection.training.export import input_shape
     from siamese.shipped import record
@@ -250,7 +251,8 @@ def export(
     described = {"recog.kind": "face detector", "recog.licence": "AGPL-3.0 (ultralytics)"}
     scales = (data, size) if int8 else None
     landmarks = data if fit_landmarks else None
-    written = write(weights, out, described, input_shape(shape, size), scales, landmarks)
+    with shown() as progress:
+        written = write(weights, out, described, input_shape(shape, size), scales, landmarks, progress)
     record(written)
     print(f"written: {written}")
 

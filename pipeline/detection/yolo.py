@@ -25,6 +25,7 @@ from siamese.shipped import verified
 
 DEFAULT = model_file(None)
 STRIDE = 32
+GREY = 114  # what frames are padded with, as in training
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def letterbox(
     if not fixed:
         padded_height, padded_width = (math.ceil(side / STRIDE) * STRIDE for side in inner)
     top, left = (padded_height - inner[0]) // 2, (padded_width - inner[1]) // 2
-    padded = np.full((padded_height, padded_width, 3), 114, np.uint8)
+    padded = np.full((padded_height, padded_width, 3), GREY, np.uint8)
     room = padded[top : top + inner[0], left : left + inner[1]]
     interpolation = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     cv2.resize(image, (inner[1], inner[0]), dst=room, interpolation=interpolation)

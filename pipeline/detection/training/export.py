@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from pipeline.detection.training.ultralytics import quiet_ultralytics, read, unu
 from pipeline.detection.yolo import STRIDE, letterbox
 from pipeline.errors import ConfigError, DetectorError
 from pipeline.paths import expanded
+from pipeline.progress import Progress, silent
 from pipeline.sources.images import read_plain
+from pipeline.types import Floats
 from siamese.shipped import sha256
 
 SCALE_IMAGES = 200  # by which the scales of an int8 graph are set
@@ -52,6 +54,7 @@ def export(
     shape: tuple[int, int] | None = None,
     int8: tuple[Path, int] | None = None,
     landmarks: Path | None = None,
+    progress: Progress = silent,
 ) -> Path:
     """Write `weights` as an ONNX graph; `metadata` goes into the file.
 
@@ -62,6 +65,7 @@ def export(
             integers, and their long side in pixels; None for float32.
         landmarks: the data set on whose training images the layer of the landmarks is fitted again; None to
             leave it as it was trained.
+        progress: is told how far it is where images are looked at.
 
     Raises:
         DetectorError: the weights are missing or are not an ultralytics model, the data set is missing, or
@@ -94,9 +98,9 @@ def export(
                 raise unusable(weights[0], "export", error) from error
         graph: Any = onnx.load(str(written))
         if int8 is not None:
-            graph = in_integers(Path(written), *int8, shape)
+            graph = in_integers(Path(written), *int8, shape, progress)
         if landmarks is not None:
-            fit_landmarks(graph, landmarks, shape)
+            fit_landmarks(graph, landmarks, shape, progress)
         described = {entry.key: entry.value for entry in graph.metadata_props}
         described.pop("description", None)  # it names the path of the training data on this machine
         onnx.helper.set_model_props(graph, described | metadata)
@@ -130,7 +134,9 @@ def _blend(network: Any, other: Any, share: float, weights: Path) -> None:
             each.lerp_(others[key].to(each.dtype), share)
 
 
-def in_integers(graph: Path, dataset: Path, size: int, shape: tuple[int, int] | None) -> Any:
+def in_integers(
+    graph: Path, dataset: Path, size: int, shape: tuple[int, int] | None, progress: Progress = silent
+) -> Any:
     """The graph that ultralytics wrote as an `onnx.ModelProto` in eight-bit integers.
 
     The last convolutions, and what turns their outputs into boxes, stay in float32: coordinates of hundreds
@@ -140,9 +146,15 @@ def in_integers(graph: Path, dataset: Path, size: int, shape: tuple[int, int] | 
     from siamese.training.quantise import quantised
 
     images = [read_plain(path) for path in training_images(dataset, SCALE_IMAGES)]
-    planes = (letterbox(np.asarray(i, np.uint8), size, shape)[0] for i in images if i is not None)
+    shown = [np.asarray(image, np.uint8) for image in images if image is not None]
+
+    def planes() -> Iterator[dict[str, Floats]]:
+        for number, image in enumerate(shown):
+            progress("finding the scales of integers", number, len(shown))
+            yield {"images": letterbox(image, size, shape)[0]}
+
     kept = re.compile(rf"/model\.0/.*|/model\.{_last_layer(graph)}/.*(?<!/conv/Conv)(?<!/act/Relu)")
-    return quantised(graph, ({"images": each} for each in planes), lambda name: bool(kept.fullmatch(name)))
+    return quantised(graph, planes(), lambda name: bool(kept.fullmatch(name)))
 
 
 def _last_layer(graph: Path) -> int:

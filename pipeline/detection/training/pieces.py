@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.detection.training.prepare import no_boxes, paint_over
+from pipeline.detection.yolo import GREY
 from pipeline.faces.boxes import area, intersection
 from pipeline.types import Floats, Image
 
@@ -80,7 +81,7 @@ class Piece:
         cosine, sine = abs(matrix[0, 0]), abs(matrix[0, 1])
         wide, high = math.ceil(height * sine + width * cosine), math.ceil(height * cosine + width * sine)
         matrix[:, 2] += (wide - width) / 2, (high - height) / 2
-        image = cv2.warpAffine(self.image, matrix, (wide, high), borderValue=(114, 114, 114))
+        image = cv2.warpAffine(self.image, matrix, (wide, high), borderValue=(GREY, GREY, GREY))
         by, offset = matrix[:, :2].T.astype(np.float32), matrix[:, 2].astype(np.float32)
 
         def around(boxes: Floats) -> Floats:

@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.detection.training.export import export
-from pipeline.detection.training.landmark_fit import faces, fit_landmarks, least_distance
-from pipeline.detection.yolo import letterbox
+from pipeline.detection.training.landmark_fit import faces, fit_landmarks, least_distance, rolled
+from pipeline.detection.yolo import GREY, letterbox
 from pipeline.errors import DetectorError
 from pipeline.types import Floats
 from siamese.session import session_of
@@ -62,10 +62,36 @@ def test_what_has_no_weight_teaches_nothing_and_what_does_not_vary_stays() -> No
 def test_faces_are_read_in_pixels_of_the_letterboxed_image_and_only_with_all_landmarks() -> None:
     points = "0.4 0.4 2 0.6 0.4 2 0.5 0.5 2 0.4 0.6 2 0.6 0.6 2"
     label = f"0 0.5 0.5 0.4 0.8 {points}\n0 0.5 0.5 0.4 0.8 {points[:-1]}0\n"
-    (face,) = faces(label, (50, 100, 3), np.array([2, 2], np.float32), 0, 14)
+    (face,) = faces(label, (50, 100, 3), np.array([[2, 0, 0], [0, 2, 14]]))
     np.testing.assert_allclose(face.box, [60, 24, 140, 104], rtol=1e-5)
     np.testing.assert_allclose(face.landmarks[0], [80, 54], rtol=1e-5)
     np.testing.assert_allclose(face.landmarks[4], [120, 74], rtol=1e-5)
+
+
+def test_a_rolled_image_shows_its_landmarks_where_the_map_says() -> None:
+    image = np.zeros((90, 120, 3), np.uint8)
+    cv2.rectangle(image, (79, 29), (80, 30), (255, 255, 255), cv2.FILLED)  # a landmark at 80, 30
+    shown, affine = rolled(image, 30)
+    assert shown.shape == image.shape
+    rows, columns = np.nonzero(shown[..., 0] > 128)
+    found = np.array([columns.mean() + 0.5, rows.mean() + 0.5])
+    np.testing.assert_allclose(affine @ [80, 30, 1], found, atol=0.5)
+    assert found[0] > 80  # clockwise: what is above and right of the middle goes down and right
+    assert found[1] > 30
+    np.testing.assert_array_equal(shown[0, 0], GREY)
+
+
+def test_the_box_of_a_rolled_face_is_that_of_its_ellipse() -> None:
+    points = "0.5 0.4 2 0.5 0.6 2 0.5 0.5 2 0.4 0.6 2 0.6 0.6 2"
+    label = f"0 0.5 0.5 0.2 0.4 {points}"
+    _, affine = rolled(np.zeros((100, 100, 3), np.uint8), 90)
+    (face,) = faces(label, (100, 100, 3), affine)
+    np.testing.assert_allclose(face.box, [30, 40, 70, 60], atol=1e-3)
+    np.testing.assert_allclose(face.landmarks[:2], [[60, 50], [40, 50]], atol=1e-3)
+    _, affine = rolled(np.zeros((100, 100, 3), np.uint8), 45)
+    (face,) = faces(label, (100, 100, 3), affine)
+    side = 2 * np.sqrt((10**2 + 20**2) / 2)
+    np.testing.assert_allclose(face.box[2:] - face.box[:2], side, rtol=1e-5)
 
 
 FIRST = {8: 27, 16: 64 + 5, 32: 64 + 16}  # one place of each stride that finds the painted face
@@ -112,8 +138,11 @@ def test_in_a_graph_every_stride_gives_the_landmarks_of_the_labels(
     graph: Any, face_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.detection.training.landmark_fit.ENOUGH", 1)  # the set has six pictures
+    monkeypatch.setattr(
+        "pipeline.detection.training.landmark_fit.ROLL", 0.0
+    )  # its face is always found upright
     taught = fit_landmarks(graph, face_set(tmp_path), (64, 64))
-    assert taught == {0: 6, 1: 6, 2: 6}
+    assert taught == {0: 12, 1: 12, 2: 12}
     expected = np.array([[26, 26], [38, 26], [32, 32], [27, 38], [37, 38]], np.float32)
     session = session_of(graph.SerializeToString(), "graph")
     # The other images show nobody.
