@@ -152,6 +152,13 @@ def train(
             help="Share of the images that are made worse: badly resized, noisy, compressed, blurred."
         ),
     ] = 0,
+    roll: Annotated[float, typer.Option(help="Degrees by which images are rolled, at most.")] = 15,
+    landmark_sigma: Annotated[
+        float | None,
+        typer.Option(
+            help="Error of a landmark that counts as large, in sides of the face; without, ultralytics' loss."
+        ),
+    ] = None,
     freeze: Annotated[
         int, typer.Option(min=0, help="Layers that stay as they are; with 23 the head alone learns.")
     ] = 0,
@@ -182,7 +189,8 @@ def train(
     settings = settings_from(
         {
             "model": model, "start": start, "fade": fade, "teacher": teacher, "share": share,
-            "even": even, "degrade": degrade, "freeze": freeze, "size": size, "vary": vary,
+            "even": even, "degrade": degrade, "roll": roll,
+            "landmark_sigma": landmark_sigma, "freeze": freeze, "size": size, "vary": vary,
             "epochs": epochs, "hours": hours, "batch": batch,
             "mosaic": mosaic, "rate": rate, "validate_each": validate_each,
             "threads": threads, "device": device,

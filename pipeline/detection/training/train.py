@@ -50,6 +50,12 @@ class DetectorTraining(BaseModel):
     degrade: float = Field(
         0, ge=0, le=1, description="share of the images that are made worse: badly resized, noisy, compressed"
     )
+    roll: float = Field(15, ge=0, le=180, description="degrees by which images are rolled, at most")
+    landmark_sigma: float | None = Field(
+        None,
+        gt=0,
+        description="error of a landmark that counts as large, in sides of the face; none: ultralytics' loss",
+    )
     freeze: int = Field(
         0,
         ge=0,
@@ -120,7 +126,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         model.add_callback("on_train_start", partial(_fast_on_cpu, threads=settings.threads))
     model.add_callback(
         "on_train_start",
-        partial(_change_loss, even=settings.even, teacher=teacher, share=settings.share),
+        partial(_change_loss, settings=settings, teacher=teacher),
     )
     model.add_callback("on_train_batch_start", by_time)
     trainer = partial(Trainer, settings.degrade)
@@ -158,7 +164,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         multi_scale=settings.vary,
         scale=0.7,
         translate=0.15,
-        degrees=15.0,
+        degrees=settings.roll,
         fliplr=0.5,
         hsv_h=0.02,
         hsv_s=0.6,
@@ -189,17 +195,22 @@ def _fading(start: Path, settings: DetectorTraining) -> Fading:
     return Fading(read(start).model, start, settings.fade)
 
 
-def _change_loss(trainer: Any, even: bool, teacher: Teacher | None, share: float) -> None:
-    """Have a training spare places, weigh its images evenly, and mix its loss with an imitation."""
+def _change_loss(trainer: Any, settings: DetectorTraining, teacher: Teacher | None) -> None:
+    """Have a training spare places, weigh its images and landmarks, and mix its loss with an imitation."""
     from pipeline.detection.training.even import even_out
     from pipeline.detection.training.imitate import Imitating
+    from pipeline.detection.training.landmark_loss import sharpen
     from pipeline.detection.training.unsure import spare
 
     criterion = trainer.model.init_criterion()
     trainer.sparing = spare(criterion)
-    if even:
+    if settings.even:
         criterion = even_out(criterion)
-    trainer.model.criterion = Imitating(criterion, teacher, share) if teacher is not None else criterion
+    if settings.landmark_sigma is not None:
+        sharpen(criterion, settings.landmark_sigma)
+    if teacher is not None:
+        criterion = Imitating(criterion, teacher, settings.share)
+    trainer.model.criterion = criterion
 
 
 def description(model: str) -> str | Path:

@@ -43,6 +43,7 @@ class Trained:
         self.precisions: list[tuple[bool, Any]] = []
         self.threads = 0
         self.spared: list[int] = []
+        self.landmark_losses: list[float] = []
         self.data = face_set(folder)
         model = narrow(ultralytics, folder)
         (folder / "here").mkdir()
@@ -53,7 +54,9 @@ class Trained:
         self.watch(patch)
         before = files(folder)
         self.out = folder / "runs" / "face"
-        settings = DetectorTraining(model=str(model), size=64, epochs=2, batch=4, threads=1, degrade=0.5)
+        settings = DetectorTraining(
+            model=str(model), size=64, epochs=2, batch=4, threads=1, degrade=0.5, roll=30, landmark_sigma=0.08
+        )
         with self.interrupted(), pytest.raises(KeyboardInterrupt):
             train(self.data, self.out, settings)
         self.epochs_before = self.epochs()
@@ -95,6 +98,7 @@ class Trained:
         import torch
         from ultralytics.nn.modules import Conv
 
+        from pipeline.detection.training.landmark_loss import LandmarkLoss
         from pipeline.detection.training.unsure import Sparing
 
         forward = Conv.forward
@@ -114,6 +118,14 @@ class Trained:
             return plain(module, logits, targets)
 
         patch.setattr(Sparing, "forward", spares)
+        landmarks = LandmarkLoss.forward
+
+        def loses(module: LandmarkLoss, *arguments: Any) -> Any:
+            assert module.sigma == 0.08
+            self.landmark_losses.append(float((lost := landmarks(module, *arguments)).detach()))
+            return lost
+
+        patch.setattr(LandmarkLoss, "forward", loses)
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +149,12 @@ def test_places_that_are_unsure_are_spared_and_no_class_of_the_network(
     assert all("\n1 " in label for label in labels if label)
     assert max(trained.spared) > 0
     assert ultralytics.YOLO(trained.best).model.model[-1].nc == 1
+
+
+def test_landmarks_are_learned_by_their_own_loss_and_images_rolled_as_far_as_asked(trained: Trained) -> None:
+    assert trained.landmark_losses
+    assert all(0 < each < 1 for each in trained.landmark_losses)
+    assert "degrees: 30" in (trained.out / "args.yaml").read_text()
 
 
 def test_training_writes_nothing_outside_its_folder_but_the_cache_of_labels(trained: Trained) -> None:
