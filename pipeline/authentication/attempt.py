@@ -31,6 +31,9 @@ ADVICE = "; --allow-bent does not ask for it (docs/security.md)"
 # blurs all of it. In that time somebody else could move there, so each move is judged again where it is held.
 UNJUDGED = 0.8
 LOOKS = 5  # frames that must be judged at least
+# Pixels from the eyes to the mouth below which a nose cannot be followed well: nothing begins until the face
+# is nearer, and has been for as long as somebody who comes needs to hold still.
+NEAR, ARRIVED = 40.0, 0.4
 TIMEOUT = 15.0  # seconds for everything
 
 
@@ -73,6 +76,8 @@ class Attempt:
         self._landmarks: list[Floats] = []
         self._held_judged: set[int] = set()  # numbers of the moves in whose holds the face was judged
         self._nobody = "nobody was there"
+        self._small = False  # the last face was, before anything began
+        self._near_since: float | None = None  # a face that was too small is no longer
         self._wrong: dict[Part, str] = {}
         self._front: Crop | None = None  # the face before the first move
         self._turned: dict[int, Turned] = {}  # by the numbers of moves
@@ -86,6 +91,8 @@ class Attempt:
         """What to tell whoever stands before the camera."""
         if self.ended:
             return "thank you"
+        if self._small:
+            return "come nearer to the camera"
         if self._faced is None:
             return "look into the camera"
         asked = self._response.asked
@@ -109,6 +116,8 @@ class Attempt:
         self.seconds = sight.seconds - self._began
         if self._faced is None and sight.row is None:
             self._nobody = sight.why if len(sight.found) else "nobody was there"
+        elif self._faced is None and not self._is_near(sight):
+            self._nobody = "the face was too small: come nearer to the camera"
         else:
             self._follow(sight, cut)
         late = self.seconds >= self._timeout
@@ -174,6 +183,16 @@ class Attempt:
             ],
             "cues": {name: round(value, 3) for name, value in self._denial.values().items()},
         }
+
+    def _is_near(self, sight: Sight) -> bool:
+        """Whether it can begin: at once with a face that is large enough, and once one has come near."""
+        pose = None if sight.landmarks is None else geometry.pose(sight.landmarks)
+        if pose is not None and pose.size < NEAR:
+            self._small, self._near_since = True, None
+            return False
+        if self._small:
+            self._small, self._near_since = False, sight.seconds
+        return self._near_since is None or sight.seconds - self._near_since >= ARRIVED
 
     def _follow(self, sight: Sight, cut: bool) -> None:
         """Everything that is asked of a frame once a face was seen."""

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from pipeline.authentication.attempt import SHARE, Attempt
+from pipeline.authentication.attempt import ARRIVED, SHARE, Attempt
 from pipeline.authentication.claimed import Claimed
 from pipeline.authentication.policy import Part, decide
 from pipeline.authentication.watch import Sight
@@ -157,6 +157,52 @@ def test_an_empty_chair_costs_no_try(heads: ModuleType) -> None:
     assert not made.judged
     assert refused_for(made) is not None
     assert "nobody was there" in made.findings()[Part.CHALLENGE].why
+
+
+def far_until(heads: ModuleType, arrives: float, far: float = 0.3) -> tuple[Attempt, list[str]]:
+    """Somebody whose face is `far` of its size until `arrives`, and who then does as is asked."""
+    made, said = Attempt(claimed(), draw(random=Random(5)), TrackSettings(), 0.4), []
+    actor, random = heads.Actor(FPS), np.random.default_rng(0)
+    for index in range(16 * FPS):
+        now = index / FPS
+        left, up, away, roll = actor.move(now, made._response.asked)
+        points = heads.noisy(heads.head(left, up, roll, away=away), 0.008, random)
+        face = replace(heads.crop_of(heads.nosed, round(left)), turn=yaw(points))
+        share = far + (1 - far) * min(1.0, max(0.0, now - arrives) / 0.8)
+        small = ((points - (320, 200)) * share + (320, 200)).astype(np.float32)
+        made.take(sight(small, now, index, face=face), cut=False)
+        said.append(made.words)
+        if made.ended:
+            break
+    return made, said
+
+
+def test_a_face_that_is_too_small_is_asked_to_come_nearer_before_anything_begins(heads: ModuleType) -> None:
+    made, said = far_until(heads, arrives=3.0)
+    assert set(said[: 3 * FPS]) == {"come nearer to the camera"}
+    assert refused_for(made) is None
+    assert made.seconds < 3.0 + 0.8 + ARRIVED + 6.0
+
+
+def test_a_face_that_stays_too_small_costs_no_try_and_the_reason_says_what_to_do(heads: ModuleType) -> None:
+    made, said = far_until(heads, arrives=99.0)
+    assert made.ended
+    assert not made.judged
+    assert refused_for(made) is not None
+    assert "come nearer to the camera" in made.findings()[Part.CHALLENGE].why
+    assert said[-2] == "come nearer to the camera"
+
+
+def test_a_face_that_becomes_smaller_once_it_has_begun_is_judged_like_any(heads: ModuleType) -> None:
+    def leaves(seen: Sight, index: int) -> Sight:
+        if index < FPS // 2:
+            return seen
+        points = ((seen.found.landmarks[0] - (320, 200)) * 0.3 + (320, 200)).astype(np.float32)
+        return sight(points, seen.seconds, index)
+
+    made = attempt(heads, leaves)
+    assert made.judged
+    assert refused_for(made) is not None
 
 
 def test_a_second_face_ends_it(heads: ModuleType) -> None:
