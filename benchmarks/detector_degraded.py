@@ -24,6 +24,7 @@ from pipeline.detection.files import model_file
 from pipeline.detection.training.prepare import Photo, read_photos
 from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.yolo import YoloDetector
+from pipeline.errors import PipelineError
 from pipeline.faces.boxes import area, intersection, iou
 from pipeline.outputs.places import output_file
 from pipeline.protocols import Detector
@@ -120,13 +121,16 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=640)
     parser.add_argument("--out", type=output_file)
     arguments = parser.parse_args()
-    sets = {folder.name: held_out([folder]) for folder in arguments.wild}
-    sets |= {folder.name: read_photos(folder) for folder in arguments.held_out}
-    settings = DetectSettings(size=arguments.size, confidence=CONFIDENCE, max_faces=1000)
-    files = {name.stem: model_file(name) for name in arguments.detector}
-    detectors: dict[str, Detector] = {
-        name: YoloDetector(file, settings, threads=1) for name, file in files.items()
-    }
+    try:
+        sets = {folder.name: held_out([folder]) for folder in arguments.wild}
+        sets |= {folder.name: read_photos(folder) for folder in arguments.held_out}
+        settings = DetectSettings(size=arguments.size, confidence=CONFIDENCE, max_faces=1000)
+        files = {name.stem: model_file(name) for name in arguments.detector}
+        detectors: dict[str, Detector] = {
+            name: YoloDetector(file, settings, threads=1) for name, file in files.items()
+        }
+    except PipelineError as error:
+        raise SystemExit(f"{error}") from error
     if arguments.yunet:
         files["yunet"] = arguments.yunet
         detectors["yunet"] = YuNet(arguments.yunet, arguments.size, CONFIDENCE)

@@ -68,6 +68,8 @@ def heads_of(path: Path, kind: str, shape: tuple[int, ...], classes: set[int] | 
     from scipy.io import loadmat
 
     file = path.parent.parent / "ground-truth" / f"GT_{path.stem}.mat"
+    if not file.is_file():
+        raise SystemExit(f"{path}: no heads are known ({file}); leave out pictures without ground truth")
     points = loadmat(str(file))["image_info"][0, 0][0, 0][0]
     return np.tile(points, 2).astype(np.float32)
 

@@ -22,7 +22,7 @@ from pipeline.authentication.report import GENUINE
 from pipeline.authentication.session import Authentication
 from pipeline.authentication.watch import Sight
 from pipeline.liveness.challenge import SIDES, Move, draw
-from pipeline.types import Floats, Image
+from pipeline.types import Detections, Floats, Image
 
 FLAT: dict[str, dict[str, bool | float]] = {
     "print held still": {"moves": False},
@@ -138,22 +138,13 @@ def replayed(bench: Bench, film: Film, chance: Random, random: np.random.Generat
 def seen_again(film: Film, shown: Shown, now: float, number: int, random: np.random.Generator) -> Sight:
     """What was seen in a frame, enlarged, with landmarks as noisy as a detector's.
 
-    Where the head goes from one place of the film to another its box and landmarks go with it.
+    Where the head goes from one place of the film to another, or tilts, its box and landmarks go with it.
     """
-    sight, before, by = film.sights[shown.frame], film.sights[shown.before], shown.nearer
+    sight, by = film.sights[shown.frame], shown.nearer
     found = sight.found
-    if shown.share < 1 and sight.row is not None and before.box is not None and before.landmarks is not None:
-        boxes, points = found.boxes.copy(), found.landmarks.copy()
-        boxes[sight.row] += (1 - shown.share) * (before.box - boxes[sight.row])
-        points[sight.row] += (1 - shown.share) * (before.landmarks - points[sight.row])
-        found = replace(found, boxes=boxes, landmarks=points)
-    if shown.tilt and sight.row is not None:
-        boxes, points = found.boxes.copy(), found.landmarks.copy()
-        points[sight.row] = about(film.chin, SHOWN * shown.tilt, points[sight.row])
-        corners = boxes[sight.row].reshape(2, 2)
-        moved_by = about(film.chin, shown.tilt, corners.mean(axis=0)) - corners.mean(axis=0)
-        boxes[sight.row] = (corners + moved_by).ravel()
-        found = replace(found, boxes=boxes, landmarks=points)
+    if sight.row is not None:
+        found = _on_the_way(found, sight.row, film.sights[shown.before], shown.share)
+        found = _tilted(found, sight.row, film.chin, shown.tilt)
     points = film.middle + (found.landmarks - film.middle) * np.float32(by)
     eyes = np.linalg.norm(points[:, 1] - points[:, 0], axis=1)[:, None, None]
     points = points + (random.normal(0, 0.006, points.shape) * eyes).astype(np.float32)
@@ -161,6 +152,28 @@ def seen_again(film: Film, shown: Shown, now: float, number: int, random: np.ran
     boxes = middle + (found.boxes - middle) * np.float32(by)
     moved = replace(found, boxes=boxes.astype(np.float32), landmarks=points.astype(np.float32))
     return replace(sight, seconds=now, digest=number.to_bytes(8, "big"), found=moved, cues=None)
+
+
+def _on_the_way(found: Detections, row: int, before: Sight, share: float) -> Detections:
+    """With the face `share` of the way from where it was before to where it is."""
+    if share == 1 or before.box is None or before.landmarks is None:
+        return found
+    boxes, points = found.boxes.copy(), found.landmarks.copy()
+    boxes[row] += (1 - share) * (before.box - boxes[row])
+    points[row] += (1 - share) * (before.landmarks - points[row])
+    return replace(found, boxes=boxes, landmarks=points)
+
+
+def _tilted(found: Detections, row: int, chin: Floats, degrees: float) -> Detections:
+    """With the face tilted about the chin, as far as landmarks show it."""
+    if not degrees:
+        return found
+    boxes, points = found.boxes.copy(), found.landmarks.copy()
+    points[row] = about(chin, SHOWN * degrees, points[row])
+    corners = boxes[row].reshape(2, 2)
+    moved_by = about(chin, degrees, corners.mean(axis=0)) - corners.mean(axis=0)
+    boxes[row] = (corners + moved_by).ravel()
+    return replace(found, boxes=boxes, landmarks=points)
 
 
 def somebody_else(
