@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import AsJson, Overwrite
+from pipeline.errors import ConfigError
 from pipeline.outputs.places import Leaves, Use
 
 app = typer.Typer(help="Train, evaluate and export the face detector.", no_args_is_help=True)
@@ -207,7 +208,8 @@ def export(
         typer.Option(
             metavar="FILE",
             help="Weights (.pt) that ultralytics trained. Repeated: the mean of trainings that went on from "
-            "the same weights, often better than any of them.",
+            "the same weights, often better than any of them. Or an exported detector (.onnx), whose last "
+            "layers are fitted again.",
         ),
         Use.READ,
     ],
@@ -239,10 +241,18 @@ def export(
             help="Compute the layer of the landmarks again from the images of --data: a tenth nearer.",
         ),
     ] = False,
+    fit_boxes: Annotated[
+        bool,
+        typer.Option(
+            "--fit-boxes",
+            help="The same for the layer of the boxes, which training leaves a tenth too wide and high.",
+        ),
+    ] = False,
     data: Annotated[
         Path,
         typer.Option(
-            metavar="FILE", help="dataset.yaml of `recog detector prepare`, for --int8 and --fit-landmarks."
+            metavar="FILE",
+            help="dataset.yaml of `recog detector prepare`, for --int8, --fit-landmarks and --fit-boxes.",
         ),
         Use.READ,
     ] = Path("data/detector/dataset.yaml"),
@@ -253,14 +263,24 @@ def export(
     """
     from pipeline.commands.display import shown
     from pipeline.detection.training.export import export as write
-    from pipeline.detection.training.export import input_shape
+    from pipeline.detection.training.export import fit_again, input_shape
     from siamese.shipped import record
 
+    exported = [each for each in weights if each.suffix == ".onnx"]
+    fits = fit_landmarks or fit_boxes
+    if exported and (len(weights) > 1 or int8 or not fits or shape is not Shape.DYNAMIC):
+        raise ConfigError(
+            f"{exported[0]}: is exported already; give it alone, with --fit-landmarks or --fit-boxes"
+        )
     described = {"recog.kind": "face detector", "recog.licence": "AGPL-3.0 (ultralytics)"}
     scales = (data, size) if int8 else None
-    landmarks = data if fit_landmarks else None
+    landmarks, boxes = (data if each else None for each in (fit_landmarks, fit_boxes))
     with shown() as progress:
-        written = write(weights, out, described, input_shape(shape, size), scales, landmarks, progress)
+        if exported:
+            written = fit_again(exported[0], out, landmarks, boxes, progress)
+        else:
+            fixed = input_shape(shape, size)
+            written = write(weights, out, described, fixed, scales, landmarks, boxes, progress)
     record(written)
     print(f"written: {written}")
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.detection.training.dataset import training_images
-from pipeline.detection.training.landmark_fit import fit_landmarks
+from pipeline.detection.training.last_layers import fit_boxes, fit_landmarks
 from pipeline.detection.training.ultralytics import quiet_ultralytics, read, unusable
 from pipeline.detection.yolo import STRIDE, letterbox
 from pipeline.errors import ConfigError, DetectorError
@@ -54,6 +54,7 @@ def export(
     shape: tuple[int, int] | None = None,
     int8: tuple[Path, int] | None = None,
     landmarks: Path | None = None,
+    boxes: Path | None = None,
     progress: Progress = silent,
 ) -> Path:
     """Write `weights` as an ONNX graph; `metadata` goes into the file.
@@ -65,6 +66,7 @@ def export(
             integers, and their long side in pixels; None for float32.
         landmarks: the data set on whose training images the layer of the landmarks is fitted again; None to
             leave it as it was trained.
+        boxes: the same for the layer of the boxes.
         progress: is told how far it is where images are looked at.
 
     Raises:
@@ -76,7 +78,7 @@ def export(
             raise DetectorError(f"{each}: no such weights; train them with: recog detector train")
     if not out.parent.is_dir():
         raise DetectorError(f"{out}: cannot be written, there is no folder {out.parent}")
-    for dataset in filter(None, (int8 and int8[0], landmarks)):
+    for dataset in filter(None, (int8 and int8[0], landmarks, boxes)):
         if not dataset.is_file():
             raise DetectorError(f"{dataset}: no such file; make it with: recog detector prepare")
     with tempfile.TemporaryDirectory() as scratch:
@@ -99,14 +101,60 @@ def export(
         graph: Any = onnx.load(str(written))
         if int8 is not None:
             graph = in_integers(Path(written), *int8, shape, progress)
-        if landmarks is not None:
-            fit_landmarks(graph, landmarks, shape, progress)
+        _fit(graph, shape, landmarks, boxes, progress)
         described = {entry.key: entry.value for entry in graph.metadata_props}
         described.pop("description", None)  # it names the path of the training data on this machine
         onnx.helper.set_model_props(graph, described | metadata)
         onnx.save(graph, str(written))
         _put(Path(written), out)
     return out
+
+
+def fit_again(
+    graph: Path,
+    out: Path,
+    landmarks: Path | None = None,
+    boxes: Path | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """Write an exported graph with its last layers fitted anew; which faces it finds stays the same.
+
+    Args:
+        graph: written by `export`, in float32 or with integers.
+        landmarks: the data set on whose training images the layer of the landmarks is fitted; None leaves it.
+        boxes: the same for the layer of the boxes.
+        progress: is told how far it is.
+
+    Raises:
+        DetectorError: the graph or a data set is missing or cannot be used, or `out` cannot be written.
+    """
+    if not graph.is_file():
+        raise DetectorError(f"{graph}: no such graph")
+    for dataset in filter(None, (landmarks, boxes)):
+        if not dataset.is_file():
+            raise DetectorError(f"{dataset}: no such file; make it with: recog detector prepare")
+    import onnx
+
+    try:
+        model: Any = onnx.load(str(graph))
+        height, width = (each.dim_value for each in model.graph.input[0].type.tensor_type.shape.dim[2:])
+    except Exception as error:  # whatever parsing a foreign file raises
+        raise DetectorError(f"{graph}: cannot be read as a detector in ONNX") from error
+    _fit(model, (height, width) if height and width else None, landmarks, boxes, progress)
+    with tempfile.TemporaryDirectory() as scratch:
+        written = Path(scratch) / "detector.onnx"
+        onnx.save(model, str(written))
+        _put(written, out)
+    return out
+
+
+def _fit(
+    graph: Any, shape: tuple[int, int] | None, landmarks: Path | None, boxes: Path | None, progress: Progress
+) -> None:
+    if landmarks is not None:
+        fit_landmarks(graph, landmarks, shape, progress)
+    if boxes is not None:
+        fit_boxes(graph, boxes, shape, progress)
 
 
 def _put(written: Path, out: Path) -> None:

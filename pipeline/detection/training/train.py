@@ -108,6 +108,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
 
     from pipeline.detection.training.fade import fades
     from pipeline.detection.training.imitate import Teacher
+    from pipeline.detection.training.rolled_boxes import rolled_as_ellipses
     from pipeline.detection.training.schedule import by_time
     from pipeline.detection.training.trainer import Trainer
 
@@ -136,48 +137,50 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
             raise DetectorError(f"{last}: this training is finished; to go on, train with --model {last}")
         if fades(cast("nn.Module", model.model)):
             raise DetectorError(f"{last}: this training stopped while layers were fading in; start it again")
-        model.train(trainer=trainer, resume=True, data=str(dataset))
+        with rolled_as_ellipses():
+            model.train(trainer=trainer, resume=True, data=str(dataset))
         return out / "weights" / "best.pt"
-    model.train(
-        trainer=trainer,
-        data=str(dataset),
-        project=str(out.parent.resolve()),
-        name=out.name,
-        exist_ok=True,
-        imgsz=settings.size,
-        epochs=settings.epochs,
-        time=settings.hours,
-        batch=settings.batch,
-        nbs=settings.batch,  # step after every batch: few images are seen, so many small steps teach more
-        device=settings.device,
-        optimizer="AdamW",
-        lr0=settings.rate,
-        cos_lr=True,
-        warmup_epochs=1 if settings.hours is None else 0,  # else `by_time` sets the rate
-        warmup_bias_lr=0.0,  # the default, 0.1, is made for SGD: with AdamW it throws every bias about
-        amp=settings.device != "cpu",
-        workers=1,
-        cache="ram",
-        # Faces from a dozen pixels to the whole frame: wide scales, mosaics until near the end.
-        mosaic=0.6 * settings.mosaic,  # whole photographs too, or large faces are never seen
-        close_mosaic=3,
-        multi_scale=settings.vary,
-        scale=0.7,
-        translate=0.15,
-        degrees=settings.roll,
-        fliplr=0.5,
-        hsv_h=0.02,
-        hsv_s=0.6,
-        hsv_v=0.5,
-        pose=12.0,
-        # Without it ultralytics builds the network again and forgets the weights it was given.
-        pretrained=settings.start is not None or settings.model.endswith(".pt"),
-        freeze=settings.freeze or None,
-        plots=False,
-        val=settings.validate_each,
-        verbose=True,
-        seed=0,
-    )
+    with rolled_as_ellipses():
+        model.train(
+            trainer=trainer,
+            data=str(dataset),
+            project=str(out.parent.resolve()),
+            name=out.name,
+            exist_ok=True,
+            imgsz=settings.size,
+            epochs=settings.epochs,
+            time=settings.hours,
+            batch=settings.batch,
+            nbs=settings.batch,  # step after every batch: few images are seen, so many small steps teach more
+            device=settings.device,
+            optimizer="AdamW",
+            lr0=settings.rate,
+            cos_lr=True,
+            warmup_epochs=1 if settings.hours is None else 0,  # else `by_time` sets the rate
+            warmup_bias_lr=0.0,  # the default, 0.1, is made for SGD: with AdamW it throws every bias about
+            amp=settings.device != "cpu",
+            workers=1,
+            cache="ram",
+            # Faces from a dozen pixels to the whole frame: wide scales, mosaics until near the end.
+            mosaic=0.6 * settings.mosaic,  # whole photographs too, or large faces are never seen
+            close_mosaic=3,
+            multi_scale=settings.vary,
+            scale=0.7,
+            translate=0.15,
+            degrees=settings.roll,
+            fliplr=0.5,
+            hsv_h=0.02,
+            hsv_s=0.6,
+            hsv_v=0.5,
+            pose=12.0,
+            # Without it ultralytics builds the network again and forgets the weights it was given.
+            pretrained=settings.start is not None or settings.model.endswith(".pt"),
+            freeze=settings.freeze or None,
+            plots=False,
+            val=settings.validate_each,
+            verbose=True,
+            seed=0,
+        )
     best = out / "weights" / "best.pt"
     if fading is not None and not fading.done:
         raise DetectorError(

@@ -172,6 +172,15 @@ def test_sets_of_one_name_or_without_the_test_fifth_are_refused(
             ["export", "--weights", "none.pt", "--out", "a.onnx", "--shape", "wide", "--size", "100"],
             "--size 100: not a multiple of 32",
         ),
+        (
+            ["export", "--weights", "a.onnx", "--out", "b.onnx"],
+            "a.onnx: is exported already; give it alone",
+        ),
+        (
+            ["export", "--weights", "a.onnx", "--out", "b.onnx", "--fit-landmarks", "--int8"],
+            "a.onnx: is exported already; give it alone, with --fit-landmarks or --fit-boxes",
+        ),
+        (["export", "--weights", "a.onnx", "--out", "b.onnx", "--fit-landmarks"], "a.onnx: no such graph"),
     ],
 )
 def test_training_and_export_say_what_is_wrong(

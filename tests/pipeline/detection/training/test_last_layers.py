@@ -1,4 +1,4 @@
-"""The layer of the landmarks, computed: what least squares find, and in a real graph."""
+"""The last layers, computed: what least squares find, and in a real graph."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.detection.training.export import export
-from pipeline.detection.training.landmark_fit import faces, fit_landmarks, least_distance, rolled
+from pipeline.detection.training.export import export, fit_again
+from pipeline.detection.training.last_layers import (
+    faces,
+    fit_boxes,
+    fit_landmarks,
+    least_distance,
+    rolled,
+)
 from pipeline.detection.yolo import GREY, letterbox
 from pipeline.errors import DetectorError
 from pipeline.types import Floats
@@ -59,13 +65,15 @@ def test_what_has_no_weight_teaches_nothing_and_what_does_not_vary_stays() -> No
     np.testing.assert_allclose(found[0], before[0], atol=1e-6)
 
 
-def test_faces_are_read_in_pixels_of_the_letterboxed_image_and_only_with_all_landmarks() -> None:
+def test_sure_faces_are_read_in_pixels_of_the_letterboxed_image() -> None:
     points = "0.4 0.4 2 0.6 0.4 2 0.5 0.5 2 0.4 0.6 2 0.6 0.6 2"
-    label = f"0 0.5 0.5 0.4 0.8 {points}\n0 0.5 0.5 0.4 0.8 {points[:-1]}0\n"
-    (face,) = faces(label, (50, 100, 3), np.array([[2, 0, 0], [0, 2, 14]]))
+    label = f"0 0.5 0.5 0.4 0.8 {points}\n0 0.5 0.5 0.4 0.8 {points[:-1]}0\n1 0.1 0.1 0.1 0.1 {points}\n"
+    face, partly = faces(label, (50, 100, 3), np.array([[2, 0, 0], [0, 2, 14]]))
     np.testing.assert_allclose(face.box, [60, 24, 140, 104], rtol=1e-5)
-    np.testing.assert_allclose(face.landmarks[0], [80, 54], rtol=1e-5)
-    np.testing.assert_allclose(face.landmarks[4], [120, 74], rtol=1e-5)
+    assert face.landmarks is not None
+    np.testing.assert_allclose(face.landmarks[[0, 4]], [[80, 54], [120, 74]], rtol=1e-5)
+    np.testing.assert_allclose(partly.box, face.box)
+    assert partly.landmarks is None
 
 
 def test_a_rolled_image_shows_its_landmarks_where_the_map_says() -> None:
@@ -87,6 +95,7 @@ def test_the_box_of_a_rolled_face_is_that_of_its_ellipse() -> None:
     _, affine = rolled(np.zeros((100, 100, 3), np.uint8), 90)
     (face,) = faces(label, (100, 100, 3), affine)
     np.testing.assert_allclose(face.box, [30, 40, 70, 60], atol=1e-3)
+    assert face.landmarks is not None
     np.testing.assert_allclose(face.landmarks[:2], [[60, 50], [40, 50]], atol=1e-3)
     _, affine = rolled(np.zeros((100, 100, 3), np.uint8), 45)
     (face,) = faces(label, (100, 100, 3), affine)
@@ -107,12 +116,20 @@ def graph() -> Any:
     for level, stride in enumerate(FIRST):
         stored[f"weight{level}"] = np.zeros((15, 3, 1, 1), np.float32)
         stored[f"bias{level}"] = np.arange(15, dtype=np.float32)
+        stored[f"edge weight{level}"] = np.zeros((4, 3, 1, 1), np.float32)
+        stored[f"edge bias{level}"] = np.ones(4, np.float32)
         pool, flat = f"pooled{level}", f"flat{level}"
         sides = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
         layer = [pool, f"weight{level}", f"bias{level}"]
         nodes += [
             helper.make_node("AveragePool", ["images"], [pool], **sides),
             helper.make_node("Conv", layer, [f"points{level}"], name=f"/model.23/cv4_kpts.{level}/Conv"),
+            helper.make_node(
+                "Conv",
+                [pool, f"edge weight{level}", f"edge bias{level}"],
+                [f"edges{level}"],
+                name=f"/model.23/cv2.{level}/cv2.{level}.2/Conv",
+            ),
             helper.make_node("Reshape", [f"points{level}", "places"], [flat]),
         ]
     nodes += [
@@ -137,9 +154,9 @@ def layer_of(graph: Any, level: int) -> tuple[Floats, Floats]:
 def test_in_a_graph_every_stride_gives_the_landmarks_of_the_labels(
     graph: Any, face_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.detection.training.landmark_fit.ENOUGH", 1)  # the set has six pictures
+    monkeypatch.setattr("pipeline.detection.training.last_layers.ENOUGH", 1)  # the set has six pictures
     monkeypatch.setattr(
-        "pipeline.detection.training.landmark_fit.ROLL", 0.0
+        "pipeline.detection.training.last_layers.ROLL", 0.0
     )  # its face is always found upright
     taught = fit_landmarks(graph, face_set(tmp_path), (64, 64))
     assert taught == {0: 12, 1: 12, 2: 12}
@@ -154,6 +171,30 @@ def test_in_a_graph_every_stride_gives_the_landmarks_of_the_labels(
             points = output[0, 5:, place].reshape(5, 3)[:, :2] + (column + 0.5, row + 0.5)
             np.testing.assert_allclose(points * stride, expected, atol=0.02)
     np.testing.assert_array_equal(layer_of(graph, 0)[1][2::3], np.arange(2, 15, 3))  # "visible" stays
+
+
+def test_in_a_graph_every_stride_gives_the_edges_of_the_boxes_of_the_labels(
+    graph: Any, face_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.detection.training.last_layers.ENOUGH", 1)
+    monkeypatch.setattr("pipeline.detection.training.last_layers.ROLL", 0.0)
+    data = face_set(tmp_path)
+    label = next(each for each in (data.parent / "labels" / "train").iterdir() if each.read_text())
+    (face,) = faces(label.read_text(), (64, 64, 3), np.eye(2, 3))
+    assert fit_boxes(graph, data, (64, 64)) == {0: 12, 1: 12, 2: 12}
+    assert not layer_of(graph, 0)[0].any()  # landmarks stay as they are
+    for level in range(3):
+        graph.graph.output.append(helper.make_tensor_value_info(f"edges{level}", TensorProto.FLOAT, None))
+    session = session_of(graph.SerializeToString(), "graph")
+    for path in sorted((tmp_path / "dataset" / "images" / "train").glob("*.png")):
+        planes = letterbox(np.asarray(cv2.imread(str(path)), np.uint8), 64, (64, 64))[0]
+        _, *edges = session.run(None, {"images": planes})
+        for each, (stride, place), first in zip(edges, FIRST.items(), (0, 64, 80), strict=True):
+            row, column = divmod(place - first, 64 // stride)
+            left, top, right, bottom = each[0, :, row, column] * stride
+            middle = np.array([column + 0.5, row + 0.5]) * stride
+            found = np.concatenate([middle - (left, top), np.add(middle, (right, bottom))])
+            np.testing.assert_allclose(found, face.box, atol=0.05)
 
 
 def test_a_layer_that_too_few_places_taught_stays_as_it_was(
@@ -172,17 +213,20 @@ def test_what_has_no_such_layers_or_finds_nothing_is_refused(
         label.write_text("")
     with pytest.raises(DetectorError, match="in none of its training images the detector finds landmarks"):
         fit_landmarks(graph, data, (64, 64))
-    graph.graph.node[1].name = "something else"
+    for node in graph.graph.node:
+        node.name = "something else"
     with pytest.raises(DetectorError, match="landmarks cannot be fitted"):
         fit_landmarks(graph, data, (64, 64))
+    with pytest.raises(DetectorError, match="boxes cannot be fitted"):
+        fit_boxes(graph, data, (64, 64))
 
 
 def test_an_export_fits_the_landmarks_of_weights(
     weights: Any, face_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, best = face_set(tmp_path), weights(26, "pose", {0: "face"}, likely=(2.0,))
-    monkeypatch.setattr("pipeline.detection.training.landmark_fit.FIT", 0.0)  # untrained boxes fit nothing
-    monkeypatch.setattr("pipeline.detection.training.landmark_fit.ENOUGH", 1)
+    monkeypatch.setattr("pipeline.detection.training.last_layers.FIT", 0.0)  # untrained boxes fit nothing
+    monkeypatch.setattr("pipeline.detection.training.last_layers.ENOUGH", 1)
     layers = []
     for name, landmarks in (("plain", None), ("fitted", data)):
         graph = onnx.load(str(export([best], tmp_path / f"{name}.onnx", {}, landmarks=landmarks)))
@@ -192,3 +236,34 @@ def test_an_export_fits_the_landmarks_of_weights(
     assert any(not np.array_equal(layers[0][name], layers[1][name]) for name in layers[0])
     with pytest.raises(DetectorError, match="recog detector prepare"):
         export([best], tmp_path / "face.onnx", {}, landmarks=tmp_path / "none.yaml")
+
+
+def test_an_exported_detector_is_fitted_again_and_nothing_else_changes(
+    graph: Any, face_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.detection.training.last_layers.ENOUGH", 1)
+    data, file = face_set(tmp_path), tmp_path / "face.onnx"
+    onnx.save(graph, str(file))
+    told: list[tuple[str, int, int | None]] = []
+    written = fit_again(file, tmp_path / "again.onnx", data, data, lambda *each: told.append(each))
+    assert {what for what, _, _ in told} == {"fitting landmarks", "fitting boxes"}
+    before, after = (
+        {each.name: numpy_helper.to_array(each) for each in onnx.load(str(path)).graph.initializer}
+        for path in (file, written)
+    )
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    parts = ("weight", "bias", "edge weight", "edge bias")
+    assert changed == {f"{part}{level}" for part in parts for level in range(3)}
+
+
+def test_what_is_no_exported_detector_cannot_be_fitted_again(face_set: Any, tmp_path: Path) -> None:
+    data, text = face_set(tmp_path), tmp_path / "text.onnx"
+    text.write_text("no graph")
+    with pytest.raises(DetectorError, match=r"text\.onnx: ") as caught:
+        fit_again(text, tmp_path / "out.onnx", data)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DetectorError, match=r"none\.onnx: no such graph"):
+        fit_again(tmp_path / "none.onnx", tmp_path / "out.onnx", data)
+    with pytest.raises(DetectorError, match="recog detector prepare"):
+        fit_again(text, tmp_path / "out.onnx", boxes=tmp_path / "none.yaml")
+    assert not (tmp_path / "out.onnx").exists()

@@ -1,8 +1,9 @@
-"""The layer that gives the landmarks, fitted again in an exported graph by weighted least squares.
+"""The last layers for landmarks and for boxes, fitted again in an exported graph by weighted least squares.
 
-The end of a training leaves that layer with offsets of a few hundredths of the distance of the eyes, and
-rounding to integers adds others. It is linear: what it should be, given the layers below as they are in the
-graph, can be computed.
+The end of a training leaves landmarks with offsets of a few hundredths of the distance of the eyes, and
+rounding to integers adds others. Boxes come out too large: where ultralytics rolls an image it takes the box
+around the rolled box for a label, which is a quarter larger at 7 degrees. These layers are linear: what they
+should be, given the layers below as they are in the graph, can be computed.
 
 Each image is shown twice, once of the two rolled. Of upright heads alone the layer learns to draw the eyes'
 line towards level: of a head rolled by 20 degrees it showed 10, where the training's own had shown 15
@@ -22,6 +23,7 @@ import cv2
 import numpy as np
 
 from pipeline.detection.training.dataset import training_images
+from pipeline.detection.training.prepare import FACE_CLASS
 from pipeline.detection.yolo import GREY, STRIDE, letterbox
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import iou
@@ -34,6 +36,7 @@ STRIDES = (8, 16, STRIDE)
 SIZES = (256, 320, 384, 448, 512, 640)  # long sides the images are shown at, pixels: each at two of them
 IMAGES = 3000  # at most, spread evenly over the training set
 EYES = 5.0  # pixels of the network's input; of faces with less between the eyes, landmarks are guesses
+SIDE = 8.0  # pixels likewise; of smaller faces labels are
 SCORE, FIT = 0.3, 0.5  # score and IoU from which a place of the grid found a face
 ENOUGH = 500  # places from which a layer of some 25 inputs is computed; with fewer it stays as it was
 ROLL = 25.0  # degrees, to either side, by which one view of each image is rolled at most
@@ -42,19 +45,57 @@ ROUNDS = 15  # of least squares, reweighted towards the mean distance
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face of a training image that has all landmarks, in pixels of the network's input."""
+    """A face of a training image, in pixels of the network's input."""
 
     box: Floats  # (4,) x1 y1 x2 y2
-    landmarks: Floats  # (5, 2)
+    landmarks: Floats | None  # (5, 2); None where not all are known
 
 
 @dataclass(frozen=True, slots=True)
 class _Samples:
-    """What one landmark layer sees where it should find faces."""
+    """What one layer sees where it should find faces."""
 
     features: list[Floats]  # (channels,)
-    targets: list[Floats]  # (10,) in strides from the middle of the cell
-    weights: list[float]  # one stride in distances of the eyes
+    targets: list[Floats]  # (2 * points,) in strides from the middle of the cell
+    weights: list[float]  # one stride in distances of the eyes, or sides of the face
+
+
+class _Landmarks:
+    """What the layer of the landmarks should say: five points from the middle of a cell."""
+
+    layer = r"/model\.\d+/cv4_kpts\.(\d)/Conv"
+    names = "landmarks"
+
+    @staticmethod
+    def rows(count: int) -> list[int]:
+        """Of x, y, visible of each landmark those of x and y."""
+        return [row for row in range(count) if row % 3 != 2]
+
+    @staticmethod
+    def target(face: Face, middle: Floats) -> tuple[Floats, float] | None:
+        """The points (5, 2) from `middle` in pixels and what distances are measured by; None of no use."""
+        if face.landmarks is None:
+            return None
+        eyes = float(np.linalg.norm(face.landmarks[0] - face.landmarks[1]))
+        return None if eyes < EYES else (face.landmarks - middle, eyes)
+
+
+class _Boxes:
+    """What the layer of the boxes should say: how far their edges are from the middle of a cell."""
+
+    layer = r"/model\.\d+/cv2\.(\d)/cv2\.\d\.2/Conv"
+    names = "boxes"
+
+    @staticmethod
+    def rows(count: int) -> list[int]:
+        """All four: left, top, right, bottom."""
+        return list(range(count))
+
+    @staticmethod
+    def target(face: Face, middle: Floats) -> tuple[Floats, float] | None:
+        """The corners (2, 2), outwards from `middle` in pixels, and the side of the face."""
+        side = float(np.sqrt(np.prod(face.box[2:] - face.box[:2])))
+        return None if side < SIDE else (np.stack([middle - face.box[:2], face.box[2:] - middle]), side)
 
 
 def fit_landmarks(
@@ -74,26 +115,46 @@ def fit_landmarks(
     Raises:
         DetectorError: it has no such layers, or the images show no face with landmarks.
     """
+    return _fit(_Landmarks, graph, dataset, shape, progress)
+
+
+def fit_boxes(
+    graph: Any, dataset: Path, shape: tuple[int, int] | None = None, progress: Progress = silent
+) -> dict[int, int]:
+    """The same for the layers of the boxes: the mean distance of two corners is made least, in sides of the
+    face."""
+    return _fit(_Boxes, graph, dataset, shape, progress)
+
+
+def _fit(
+    kind: type[_Landmarks | _Boxes],
+    graph: Any,
+    dataset: Path,
+    shape: tuple[int, int] | None,
+    progress: Progress,
+) -> dict[int, int]:
     layers = {
         int(found[1]): node
         for node in graph.graph.node
-        if (found := re.fullmatch(r"/model\.\d+/cv4_kpts\.(\d)/Conv", node.name))
+        if (found := re.fullmatch(kind.layer, node.name)) and node.op_type == "Conv"
     }
     if sorted(layers) != [0, 1, 2]:
-        raise DetectorError("landmarks cannot be fitted: these weights are not of a YOLO26 for poses")
-    samples = _collect(graph, [layers[level].input[0] for level in range(3)], dataset, shape, progress)
+        raise DetectorError(f"{kind.names} cannot be fitted: these weights are not of a YOLO26 for poses")
+    samples = _collect(kind, graph, [layers[level].input[0] for level in range(3)], dataset, shape, progress)
     if not any(each.features for each in samples):
-        raise DetectorError(f"{dataset}: in none of its training images the detector finds landmarks to fit")
+        raise DetectorError(
+            f"{dataset}: in none of its training images the detector finds {kind.names} to fit"
+        )
     stored = {each.name: each for each in graph.graph.initializer}
     for level, each in enumerate(samples):
         weight, bias = (stored[name] for name in layers[level].input[1:3])
         if len(each.features) >= ENOUGH:
-            _replace(weight, bias, each)
+            _replace(kind, weight, bias, each)
     return {level: len(each.features) for level, each in enumerate(samples)}
 
 
 def faces(label: str, shape: tuple[int, ...], affine: Any) -> Iterator[Face]:
-    """The faces with all landmarks of a label file, as an affine map takes them from the image.
+    """The sure faces of a label file, as an affine map takes them from the image.
 
     A face is taken for an ellipse that fills its box: the box of a rolled one is the box of what it becomes.
 
@@ -103,14 +164,16 @@ def faces(label: str, shape: tuple[int, ...], affine: Any) -> Iterator[Face]:
     """
     size, linear, offset = np.array([shape[1], shape[0]]), affine[:, :2], affine[:, 2]
     for line in label.splitlines():
-        values = np.array(line.split()[1:], np.float64)
+        kind, *rest = line.split()
+        if int(kind) != FACE_CLASS:
+            continue
+        values = np.array(rest, np.float64)
+        middle = linear @ (values[:2] * size) + offset
+        half = np.sqrt(np.square(linear * (values[2:4] * size / 2)).sum(axis=1))
+        box = np.concatenate([middle - half, middle + half]).astype(np.float32)
         points = values[4:].reshape(5, 3)
-        if points[:, 2].all():
-            middle = linear @ (values[:2] * size) + offset
-            half = np.sqrt(np.square(linear * (values[2:4] * size / 2)).sum(axis=1))
-            box = np.concatenate([middle - half, middle + half])
-            landmarks = points[:, :2] * size @ linear.T + offset
-            yield Face(box.astype(np.float32), landmarks.astype(np.float32))
+        landmarks = (points[:, :2] * size @ linear.T + offset).astype(np.float32)
+        yield Face(box, landmarks if points[:, 2].all() else None)
 
 
 def rolled(image: Image, degrees: float) -> tuple[Image, Any]:
@@ -123,7 +186,12 @@ def rolled(image: Image, degrees: float) -> tuple[Image, Any]:
 
 
 def _collect(
-    graph: Any, inputs: list[str], dataset: Path, shape: tuple[int, int] | None, progress: Progress
+    kind: type[_Landmarks | _Boxes],
+    graph: Any,
+    inputs: list[str],
+    dataset: Path,
+    shape: tuple[int, int] | None,
+    progress: Progress,
 ) -> tuple[_Samples, _Samples, _Samples]:
     import onnx
 
@@ -136,7 +204,7 @@ def _collect(
     random = np.random.default_rng(0)
     images = training_images(dataset, IMAGES)
     for number, path in enumerate(images):
-        progress("fitting landmarks", number, len(images))
+        progress(f"fitting {kind.names}", number, len(images))
         label = dataset.parent / "labels" / "train" / f"{path.stem}.txt"
         image = read_plain(path)
         if image is None or not label.is_file():
@@ -150,15 +218,18 @@ def _collect(
             if found:
                 output, *features = session.run(None, {taken: planes})
                 for face in found:
-                    _learn_from(face, output[0], features, samples)
+                    _learn_from(kind, face, output[0], features, samples)
     return samples
 
 
-def _learn_from(face: Face, output: Floats, features: list[Floats], samples: tuple[_Samples, ...]) -> None:
+def _learn_from(
+    kind: type[_Landmarks | _Boxes],
+    face: Face,
+    output: Floats,
+    features: list[Floats],
+    samples: tuple[_Samples, ...],
+) -> None:
     """Add what the layers see at the places that found the face."""
-    eyes = float(np.linalg.norm(face.landmarks[0] - face.landmarks[1]))
-    if eyes < EYES:
-        return
     half, scores = output[2:4] / 2, output[4]
     likely = np.flatnonzero(scores >= SCORE)
     boxes = np.concatenate([output[:2] - half, output[:2] + half])[:, likely].T
@@ -168,18 +239,21 @@ def _learn_from(face: Face, output: Floats, features: list[Floats], samples: tup
         while cell >= (cells := features[level].shape[2] * features[level].shape[3]):
             level, cell = level + 1, cell - cells
         row, column = divmod(cell, features[level].shape[3])
+        wanted = kind.target(face, np.array([column + 0.5, row + 0.5], np.float32) * STRIDES[level])
+        if wanted is None:
+            return
+        points, unit = wanted
         samples[level].features.append(features[level][0, :, row, column].copy())
-        target = face.landmarks / STRIDES[level] - np.array([column + 0.5, row + 0.5], np.float32)
-        samples[level].targets.append(target.ravel().astype(np.float32))
-        samples[level].weights.append(STRIDES[level] / eyes)
+        samples[level].targets.append((points / STRIDES[level]).ravel().astype(np.float32))
+        samples[level].weights.append(STRIDES[level] / unit)
 
 
-def _replace(weight: Any, bias: Any, samples: _Samples) -> None:
-    """Put the best coefficients for x and y into a layer of rows x, y, visible for each landmark."""
+def _replace(kind: type[_Landmarks | _Boxes], weight: Any, bias: Any, samples: _Samples) -> None:
+    """Put the best coefficients into the rows of a layer."""
     from onnx import numpy_helper
 
     weights, offsets = (numpy_helper.to_array(each).copy() for each in (weight, bias))
-    rows = [row for row in range(len(offsets)) if row % 3 != 2]
+    rows = kind.rows(len(offsets))
     before = np.column_stack([weights[rows, :, 0, 0], offsets[rows]]).T.astype(np.float64)
     best = least_distance(
         np.array(samples.features), np.array(samples.targets), np.array(samples.weights), before
@@ -194,7 +268,7 @@ def least_distance(features: Floats, targets: Floats, weights: Floats, before: A
 
     Args:
         features: (n, channels).
-        targets: (n, 2 * points), x and y of each.
+        targets: (n, 2 * points), x and y of each point.
         weights: (n,), by which distances count.
         before: coefficients to begin with, the last row added to all; a trace of them keeps directions in
             which the features do not vary as they were.
