@@ -40,7 +40,7 @@ REPLAY, ELSE, SWAP = "replay of a recorded answer", "somebody else", "face swapp
 DEMAND = "film on demand on a screen"
 QUICK = (GENUINE, REPLAY, ELSE)  # judged by what was seen in the films, not by pixels
 SPECIES = (GENUINE, PIXELS, REPLAY, ELSE, *FLAT, SWAP, DEMAND)
-SHOWN = 0.5  # of a tilt, by the landmarks of `face-n`
+SHOWN = 0.8  # of a tilt, by the landmarks of `face-n`
 RECORDED = 5  # answers of which one must be accepted to be replayed
 SWAPPED = 0.0, 1.2  # seconds after the first answer at which a face is swapped, from ... to
 

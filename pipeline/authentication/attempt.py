@@ -31,9 +31,9 @@ ADVICE = "; --allow-bent does not ask for it (docs/security.md)"
 # blurs all of it. In that time somebody else could move there, so each move is judged again where it is held.
 UNJUDGED = 0.8
 LOOKS = 5  # frames that must be judged at least
-# Pixels from the eyes to the mouth below which a nose cannot be followed well: nothing begins until the face
-# is nearer, and has been for as long as somebody who comes needs to hold still.
-NEAR, ARRIVED = 40.0, 0.4
+# Pixels from the eyes to the mouth below which nobody measured whether a nose can be followed: nothing begins
+# until the face is nearer, and has been for as long as somebody who comes needs to hold still.
+NEAR, ARRIVED = 18.0, 0.4
 TIMEOUT = 15.0  # seconds for everything
 
 

@@ -159,7 +159,7 @@ def test_an_empty_chair_costs_no_try(heads: ModuleType) -> None:
     assert "nobody was there" in made.findings()[Part.CHALLENGE].why
 
 
-def far_until(heads: ModuleType, arrives: float, far: float = 0.3) -> tuple[Attempt, list[str]]:
+def far_until(heads: ModuleType, arrives: float, far: float = 0.15) -> tuple[Attempt, list[str]]:
     """Somebody whose face is `far` of its size until `arrives`, and who then does as is asked."""
     made, said = Attempt(claimed(), draw(random=Random(5)), TrackSettings(), 0.4), []
     actor, random = heads.Actor(FPS), np.random.default_rng(0)

@@ -180,8 +180,8 @@ class Actor:
         Move.RIGHT: (-28.0, 0.0, 8.0, 0.0),
         Move.UP: (0.0, 18.0, 8.0, 0.0),
         Move.NEARER: (0.0, 0.0, 6.0, 0.0),
-        Move.TILT_LEFT: (0.0, 0.0, 8.0, 10.0),  # of 20: the landmarks of `face-n` show half
-        Move.TILT_RIGHT: (0.0, 0.0, 8.0, -10.0),
+        Move.TILT_LEFT: (0.0, 0.0, 8.0, 16.0),  # of 20, as the landmarks of `face-n` show it
+        Move.TILT_RIGHT: (0.0, 0.0, 8.0, -16.0),
         None: (0.0, 0.0, 8.0, 0.0),
     }
 
@@ -201,6 +201,6 @@ class Actor:
         step = 1 / (self._motion * self._fps)
         self.pose = tuple(
             a + float(np.clip(g - a, -step * w, step * w))
-            for a, g, w in zip(self.pose, self._goal, (28, 18, 2, 10), strict=True)
+            for a, g, w in zip(self.pose, self._goal, (28, 18, 2, 16), strict=True)
         )
         return self.pose
