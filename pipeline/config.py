@@ -83,7 +83,7 @@ class TrackSettings(Section):
 
 
 class QualitySettings(Section):
-    min_face: float = Field(28.0, gt=0, description="smallest side of a face that is looked at, pixels")
+    min_face: float = Field(26.0, gt=0, description="smallest side of a face that is looked at, pixels")
     # Half of LFW's faces have 12.5, 1 % below 6.8; shrunk to 28 pixels half have 5.3, to 20 3.7.
     min_sharpness: float = Field(3.0, ge=0, description="deviation of the crop's Laplacian; below is blurred")
     max_turn: float = Field(0.75, gt=0, description="how far a head may be turned; 0 is frontal, 1 profile")
@@ -106,7 +106,7 @@ class EvidenceSettings(Section):
 
 
 class EnrollSettings(Section):
-    min_face: float = Field(48.0, gt=0, description="smallest side of a face worth enrolling, pixels")
+    min_face: float = Field(44.0, gt=0, description="smallest side of a face worth enrolling, pixels")
     min_sharpness: float = Field(5.0, ge=0, description="deviation of the crop's Laplacian; below is blurred")
 
 
@@ -171,7 +171,7 @@ class BlurSettings(Section):
     linger: float = Field(
         0.5, ge=0, le=5, description="seconds for which a place stays covered after its face is lost"
     )
-    margin: float = Field(0.25, ge=0, le=2, description="share of a face's box that is covered around it")
+    margin: float = Field(0.32, ge=0, le=2, description="share of a face's box that is covered around it")
 
     @field_validator("who", mode="before")
     @classmethod

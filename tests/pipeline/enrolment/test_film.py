@@ -68,7 +68,7 @@ def test_a_film_without_a_usable_face_says_what_was_wrong_most_often(
 ) -> None:
     small = [world.face(world.empty(), world.RED, 20, 20, 30)] * 5
     (outcome,) = enroll(detector, embedder, [*small, world.empty()])
-    assert (outcome.template, outcome.reason) == (None, "face too small (30 pixels, 48 needed)")
+    assert (outcome.template, outcome.reason) == (None, "face too small (30 pixels, 44 needed)")
     (outcome,) = enroll(detector, embedder, [world.empty()] * 3)
     assert outcome.reason == "no face found"
 
