@@ -42,9 +42,7 @@ def gallery(tmp_path: Path) -> Path:
 
 def test_the_file_tells_nothing_and_its_copies_neither(gallery: Path, key: Path, tmp_path: Path) -> None:
     embedding = np.full(4, 1, "<f4").tobytes()
-    picture = (
-        b"\x89PNG\r\n"  # three letters alone come up in noise of this length once in some dozens of times
-    )
+    picture = b"\x89PNG\r\n"  # its three letters alone come up in noise of such a length by chance
     assert b"Alexandrine" in gallery.read_bytes()
     sealed.seal(gallery)
     with Gallery.open(gallery, *MADE) as opened:

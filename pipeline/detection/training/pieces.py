@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.detection.training.prepare import no_boxes, paint_over
+from pipeline.detection.training.rolled_boxes import of_ellipses
 from pipeline.detection.yolo import GREY
 from pipeline.faces.boxes import area, intersection
 from pipeline.types import Floats, Image
@@ -83,19 +84,11 @@ class Piece:
         matrix[:, 2] += (wide - width) / 2, (high - height) / 2
         image = cv2.warpAffine(self.image, matrix, (wide, high), borderValue=(GREY, GREY, GREY))
         by, offset = matrix[:, :2].T.astype(np.float32), matrix[:, 2].astype(np.float32)
-
-        def around(boxes: Floats) -> Floats:
-            # A face is an ellipse rather than a rectangle: these are the sides of the box around that one.
-            middles = (boxes[:, :2] + boxes[:, 2:]) / 2 @ by + offset
-            squares = np.array([[cosine**2, sine**2], [sine**2, cosine**2]], np.float32)
-            half = np.sqrt((boxes[:, 2:] - boxes[:, :2]) ** 2 @ squares) / 2
-            return np.concatenate([middles - half, middles + half], axis=1).astype(np.float32)
-
         return Piece(
             image.astype(np.uint8, copy=False),
-            around(self.boxes),
+            of_ellipses(self.boxes, matrix),
             (self.landmarks @ by + offset).astype(np.float32),
-            around(self.unsure),
+            of_ellipses(self.unsure, matrix),
         )
 
 

@@ -203,6 +203,7 @@ def test_a_face_that_becomes_smaller_once_it_has_begun_is_judged_like_any(heads:
     made = attempt(heads, leaves)
     assert made.judged
     assert refused_for(made) is not None
+    assert all("come nearer to the camera" not in finding.why for finding in made.findings().values())
 
 
 def test_a_second_face_ends_it(heads: ModuleType) -> None:
