@@ -24,6 +24,7 @@ import numpy as np
 
 from pipeline.detection.training.dataset import training_images
 from pipeline.detection.training.prepare import FACE_CLASS
+from pipeline.detection.training.rolled_boxes import of_ellipses
 from pipeline.detection.yolo import GREY, STRIDE, letterbox
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import iou
@@ -145,12 +146,22 @@ def _fit(
         raise DetectorError(
             f"{dataset}: in none of its training images the detector finds {kind.names} to fit"
         )
+    _part(graph.graph, {name for layer in layers.values() for name in layer.input[1:3]})
     stored = {each.name: each for each in graph.graph.initializer}
     for level, each in enumerate(samples):
         weight, bias = (stored[name] for name in layers[level].input[1:3])
         if len(each.features) >= ENOUGH:
             _replace(kind, weight, bias, each)
     return {level: len(each.features) for level, each in enumerate(samples)}
+
+
+def _part(graph: Any, names: set[str]) -> None:
+    """Give each of these weights values of its own: torch exports equal ones once."""
+    stored = {each.name: each for each in graph.initializer}
+    for node in [each for each in graph.node if each.op_type == "Identity" and each.output[0] in names]:
+        graph.initializer.add().CopyFrom(stored[node.input[0]])
+        graph.initializer[-1].name = node.output[0]
+        graph.node.remove(node)
 
 
 def faces(label: str, shape: tuple[int, ...], affine: Any) -> Iterator[Face]:
@@ -168,9 +179,8 @@ def faces(label: str, shape: tuple[int, ...], affine: Any) -> Iterator[Face]:
         if int(kind) != FACE_CLASS:
             continue
         values = np.array(rest, np.float64)
-        middle = linear @ (values[:2] * size) + offset
-        half = np.sqrt(np.square(linear * (values[2:4] * size / 2)).sum(axis=1))
-        box = np.concatenate([middle - half, middle + half]).astype(np.float32)
+        middle, half = values[:2] * size, values[2:4] * size / 2
+        box = of_ellipses(np.concatenate([middle - half, middle + half])[None], affine)[0].astype(np.float32)
         points = values[4:].reshape(5, 3)
         landmarks = (points[:, :2] * size @ linear.T + offset).astype(np.float32)
         yield Face(box, landmarks if points[:, 2].all() else None)

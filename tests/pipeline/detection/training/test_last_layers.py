@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.detection.training.export import export, fit_again
 from pipeline.detection.training.last_layers import (
+    ROLL,
     faces,
     fit_boxes,
     fit_landmarks,
@@ -197,6 +198,21 @@ def test_in_a_graph_every_stride_gives_the_edges_of_the_boxes_of_the_labels(
             np.testing.assert_allclose(found, face.box, atol=0.05)
 
 
+def test_each_image_is_shown_as_it_is_and_rolled_to_either_side(
+    graph: Any, face_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[float] = []
+
+    def noted(image: Any, degrees: float) -> Any:
+        shown.append(degrees)
+        return rolled(image, degrees)
+
+    monkeypatch.setattr("pipeline.detection.training.last_layers.rolled", noted)
+    fit_landmarks(graph, face_set(tmp_path), (64, 64))
+    assert len(shown) >= 6
+    assert -ROLL <= min(shown) < 0 < max(shown) <= ROLL
+
+
 def test_a_layer_that_too_few_places_taught_stays_as_it_was(
     graph: Any, face_set: Any, tmp_path: Path
 ) -> None:
@@ -221,19 +237,23 @@ def test_what_has_no_such_layers_or_finds_nothing_is_refused(
         fit_boxes(graph, data, (64, 64))
 
 
-def test_an_export_fits_the_landmarks_of_weights(
+def test_an_export_fits_the_last_layers_of_weights(
     weights: Any, face_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, best = face_set(tmp_path), weights(26, "pose", {0: "face"}, likely=(2.0,))
     monkeypatch.setattr("pipeline.detection.training.last_layers.FIT", 0.0)  # untrained boxes fit nothing
     monkeypatch.setattr("pipeline.detection.training.last_layers.ENOUGH", 1)
     layers = []
-    for name, landmarks in (("plain", None), ("fitted", data)):
-        graph = onnx.load(str(export([best], tmp_path / f"{name}.onnx", {}, landmarks=landmarks)))
-        stored = {each.name: numpy_helper.to_array(each) for each in graph.graph.initializer}
-        layers.append({name: stored[name] for name in stored if "cv4_kpts" in name})
-    assert layers[0].keys() == layers[1].keys() != set()
-    assert any(not np.array_equal(layers[0][name], layers[1][name]) for name in layers[0])
+    for name, fitted in (("plain", None), ("fitted", data)):
+        written = export([best], tmp_path / f"{name}.onnx", {}, landmarks=fitted, boxes=fitted)
+        stored = {
+            each.name: numpy_helper.to_array(each) for each in onnx.load(str(written)).graph.initializer
+        }
+        layers.append(stored)
+    assert layers[0].keys() <= layers[1].keys()
+    for last in ("cv4_kpts", "cv2"):
+        changed = [name for name in layers[0] if not np.array_equal(layers[0][name], layers[1][name])]
+        assert any(last in name for name in changed)
     with pytest.raises(DetectorError, match="recog detector prepare"):
         export([best], tmp_path / "face.onnx", {}, landmarks=tmp_path / "none.yaml")
 
