@@ -156,6 +156,8 @@ class Head:
                 self._way, self._before, self._faded = move, self._last, 1
             self._last = way[place]
             self._holding = into[move] >= 1
+        elif self._way is not None:  # back from it, and not a frame or two on the way
+            self._last = self._ways[self._way].frames[0]
         tilt = TILT * (into[Move.TILT_LEFT] - into[Move.TILT_RIGHT])
         return Shown(self._last, self._before, self._faded / FADE, LEAN ** into[Move.NEARER], tilt)
 

@@ -76,6 +76,7 @@ class Attempt:
         self._landmarks: list[Floats] = []
         self._held_judged: set[int] = set()  # numbers of the moves in whose holds the face was judged
         self._nobody = "nobody was there"
+        self._there = False  # a face, in the last frame
         self._small = False  # the last face was, before anything began
         self._near_since: float | None = None  # a face that was too small is no longer
         self._wrong: dict[Part, str] = {}
@@ -91,7 +92,7 @@ class Attempt:
         """What to tell whoever stands before the camera."""
         if self.ended:
             return "thank you"
-        if self._small:
+        if self._small and self._there:
             return "come nearer to the camera"
         if self._faced is None:
             return "look into the camera"
@@ -113,7 +114,7 @@ class Attempt:
             return
         if self._began is None:
             self._began = sight.seconds
-        self.seconds = sight.seconds - self._began
+        self.seconds, self._there = sight.seconds - self._began, sight.row is not None
         if self._faced is None and sight.row is None:
             self._nobody = sight.why if len(sight.found) else "nobody was there"
         elif self._faced is None and not self._is_near(sight):

@@ -48,6 +48,7 @@ TILT = 10.0  # degrees of roll; of a picture rolled by 20 the landmarks of `face
 STRAY = math.log(1.2)  # of the size, from which coming nearer is a move where it was not asked for
 LEFT_AGAIN = 0.65  # share of it below which a move is no longer held
 BEGUN = 0.35  # share of it from which a move has begun
+RESTS = 0.25  # seconds without being held after which the head has come back, if not to where it was
 FRONTAL = 0.3  # turn up to which a head counts as seen from the front, to begin with
 
 SOONEST = 0.12  # seconds from the asking in which nobody can have begun to answer
@@ -121,6 +122,7 @@ class Response:
         self._reached: float | None = None
         self._seen = 0.0  # when a face was last seen
         self._carried: set[Move] = set()  # moves from which the head has not come back yet
+        self._coming: dict[Move, float] = {}  # since when it is coming back from them
         self._astray: dict[Move | None, float] = {}  # since when another move is held; None: left too soon
 
     @property
@@ -174,7 +176,7 @@ class Response:
     def _ask(self, seconds: float, carried: set[Move]) -> None:
         self.asked = self.challenge.steps[self.answered].move
         self._asked_at, self._begun, self._from, self._reached = seconds, None, None, None
-        self._carried, self._astray = carried, {}
+        self._carried, self._coming, self._astray = carried, {}, {}
         self._size = self._level[2]
 
     def _shares(self, seen: HeadPose) -> dict[Move, float]:
@@ -202,7 +204,7 @@ class Response:
     def _follow(self, seconds: float, seen: HeadPose) -> None:
         assert self.asked is not None
         shares, asked = self._shares(seen), self.asked
-        self._carried -= {move for move in self._carried if shares[move] < BEGUN}
+        self._come_back(shares, seconds)
         for move, share in shares.items():
             astray = (
                 move is not asked and move not in self._carried and share >= 1 and self._counts(move, shares)
@@ -211,15 +213,17 @@ class Response:
                 self.failed = f"asked to {asked.value}, it did another move"
                 return
         share = shares[asked]
-        if self._from is None:  # a turn that goes on looks a little like coming nearer, and the like
+        # Who comes back from a turn is still tilted as turning tilted them: only then does it begin.
+        back = asked in SIDES or not self._carried & SIDES
+        if self._from is None and back:  # a turn that goes on looks a little like coming nearer, and the like
             self._from = min(max(0.0, share), 0.5)
-        if self._begun is None and share >= self._from + BEGUN:
+        if self._begun is None and self._from is not None and share >= self._from + BEGUN:
             self._begun = seconds
             if seconds - self._asked_at < SOONEST:
                 self.failed = "the answer came before anybody could have given it"
                 return
         if self._reached is None:
-            if share >= 1 and self._alone(asked, shares):
+            if share >= 1 and back and self._alone(asked, shares):
                 self._reached = seconds
                 self.held.append([seen])
             elif seconds - self._asked_at > LATEST:
@@ -236,6 +240,16 @@ class Response:
                 self._ask(seconds, self._carried | {asked})
             else:
                 self.asked = None
+
+    def _come_back(self, shares: dict[Move, float], seconds: float) -> None:
+        """From which moves has the head come back? Nobody comes to rest exactly where they were."""
+        for move in tuple(self._carried):
+            if shares[move] >= LEFT_AGAIN:
+                self._coming.pop(move, None)
+                continue
+            since = self._coming.setdefault(move, seconds)
+            if shares[move] < BEGUN or seconds - since >= RESTS:
+                self._carried.remove(move)
 
     @staticmethod
     def _counts(move: Move, shares: dict[Move, float]) -> bool:

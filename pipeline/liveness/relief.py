@@ -12,9 +12,11 @@ that goes with the square of the sine of the angle between d and the axis. Of ei
 apart one is within 11.25 degrees of the axis: of a bent sheet the smallest is at most 0.04 of the largest (up
 to 0.11 as a camera sees it from near), and of a flat one all are 0.
 
-That holds for every point T of a sheet and every length of d. A landmark of the nose is mostly below its tip,
-and the mouth may move: so several points T are tried with several d, and their sums are taken. What is in
-them by chance is averaged out, what is there by depth is not.
+That holds for every point T of a sheet and every length of d, so it holds for any sum over them. Where the
+tip of a nose is nobody knows: its landmark is mostly below it, by more where a head is lifted, and the mouth
+may move. So many points T are tried, upwards from the landmark, and they are summed with weights that grow
+with how far each stands out, whichever way it does. On a head the tip comes to the fore so; on a sheet all
+stand out alike, and no sum of them does in the direction of its axis.
 
 Points are followed by dense optical flow from the face seen from the front, in small crops in which eyes and
 mouth are always at the same places. Where flow there and back do not agree a frame says nothing. Lengths are
@@ -36,26 +38,24 @@ from pipeline.types import Floats, Image
 UNIT = 44  # pixels of a crop from eye to eye
 MOUTH = 1.1  # how far below the eyes a crop has the mouth
 LEFT, TOP, RIGHT, BOTTOM = -1.2, -0.8, 1.2, 1.8  # of a crop, from the middle of the eyes
-TIPS = (0.0, 0.05, 0.1)  # how far above the landmark of the nose its tip may be
+TIPS = tuple(0.05 * step for step in range(9))  # how far above the landmark of the nose its tip may be
 REACHES = (0.4, 0.5)  # from the tip of the nose to the points around it
+PROMINENT = 0.1  # by so much more a tip stands out per half turn that counts e times as much
 PATCH = 2  # pixels on each side of a point over which flow is averaged
 ASTRAY = 0.15  # from where flow began it may end, there and back
 TURNED = 0.2  # of a half turn, against the front, from which on a frame says something
 FRONTAL = 0.1  # of a half turn, likewise, up to which a face is seen from the front again
 FRAMES = 2  # that must say something
+FOLLOWED = 0.5  # share of the points that must be, or a frame says nothing
 
 SIZE = (round((RIGHT - LEFT) * UNIT), round((BOTTOM - TOP) * UNIT))
 _ANGLES = np.arange(8) * np.pi / 8
 _LEAST = 4  # pixels
 _STILL = np.zeros((*SIZE[::-1], 2), np.float32)  # flow
-_BEFORE, _BEYOND, _PLANE = slice(1, 9), slice(9, 17), slice(17, 21)  # of a set; the first is the tip
 AROUND = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)  # (8, 2)
-# Of all points that are followed, those of each set: a tip, sixteen around it at one reach, and the plane.
-_SETS = [
-    np.r_[tip, len(TIPS) + 16 * ring + np.arange(16), len(TIPS) * (1 + 16 * len(REACHES)) + np.arange(4)]
-    for tip in range(len(TIPS))
-    for ring in range(tip * len(REACHES), (tip + 1) * len(REACHES))
-]
+# Of all points that are followed those of each set: a tip, and eight on both sides of it at one reach.
+_TIP = np.repeat(np.arange(len(TIPS)), len(REACHES))  # (sets,)
+_RINGS = len(TIPS) + np.arange(16 * len(_TIP)).reshape(-1, 2, 8)  # (sets, sides, directions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,18 @@ def together(turns: Sequence[Relief]) -> Relief:
 def _relief(out: np.ndarray, without: np.ndarray) -> Relief:
     low = min(-1.0 if np.isnan(each).any() else _share(each) for each in without)
     return Relief(out.astype(np.float32), without.astype(np.float32), _share(out), low, len(without))
+
+
+def points_of(landmarks: Floats) -> Floats:
+    """All points (n, 2) that are followed in a face seen from the front: where the tip of the nose may be, a
+    ring around each of these at each reach, eyes and corners of the mouth.
+
+    Args:
+        landmarks: (5, 2), distances of the eyes, level.
+    """
+    tips = landmarks[2] - np.array([[0.0, up] for up in TIPS])
+    rings = [tip + reach * AROUND * side for tip in tips for reach in REACHES for side in (1, -1)]
+    return np.concatenate([tips, *rings, landmarks[PLANE]]).astype(np.float32)
 
 
 def crop(image: Image, landmarks: Floats) -> Crop | None:
@@ -161,7 +173,7 @@ class Turned:
         if len(self._turns) < FRAMES:
             return None
         out = np.array(self._out).reshape(len(self._out), -1, len(_ANGLES))
-        turns = np.repeat(np.array(self._turns), len(_SETS), axis=1)
+        turns = np.repeat(np.array(self._turns), len(_TIP), axis=1)
         slopes = _slopes(turns, out)
         if slopes is None:
             return None
@@ -176,9 +188,7 @@ class _Followed:
 
     def __init__(self, front: Crop, sign: float) -> None:
         self._front, self._sign = front, sign
-        tips = front.points[2] - np.array([[0.0, up] for up in TIPS])
-        rings = [tip + reach * AROUND * side for tip in tips for reach in REACHES for side in (1, -1)]
-        self._points = np.concatenate([tips, *rings, front.points[PLANE]]).astype(np.float32)
+        self._points = points_of(front.points)
         self._optics = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._flow: np.ndarray | None = None  # of the last frame
 
@@ -186,7 +196,7 @@ class _Followed:
         """How far a frame is turned against the front, and by how much the nose stands out (sets, 8): NaN
         where it is not turned, or not followed."""
         turn = self._sign * (now.turn - self._front.turn)
-        nothing = np.full((len(_SETS), len(_ANGLES)), np.nan)
+        nothing = np.full((len(_TIP), len(_ANGLES)), np.nan)
         if turn < 0:
             return turn, nothing
         if turn < TURNED:  # a head that is all but seen from the front needs no help
@@ -199,10 +209,7 @@ class _Followed:
         self._flow = flow
         if turn < TURNED:
             return turn, nothing
-        seen, lost = self._points + moved, astray > ASTRAY
-        return turn, self._sign * np.stack(
-            [standing_out(self._points[each], seen[each], lost[each]) for each in _SETS]
-        )
+        return turn, self._sign * standing_out(self._points, self._points + moved, astray > ASTRAY)
 
     def _follow(self, now: Crop, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Flow (h, w, 2) to this frame, how it moved the points (n, 2), and how far off it is (n,)."""
@@ -223,26 +230,32 @@ def _at(flow: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def standing_out(front: np.ndarray, seen: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    """By how much the tip of the nose stands out along each direction (8,); NaN where that is lost.
+    """By how much each point that may be the tip of the nose stands out along each direction, for each reach
+    (sets, 8); NaN where that is lost.
 
     Args:
-        front, seen: the tip, eight points on one side and eight on the other, eyes and corners of the mouth
-            (21, 2), as they were from the front and as they are.
-        lost: which of them were not followed (21,); a cheek may be hidden by the nose.
+        front, seen: the points of `points_of` (n, 2), as they were from the front and as they are.
+        lost: which of them were not followed (n,); a cheek may be hidden by the nose.
     """
-    if lost[0] or lost[_PLANE].any():
-        return np.full(len(_ANGLES), np.nan)
+    there = ~lost
+    if there.mean() < FOLLOWED:
+        return np.full((len(_TIP), len(_ANGLES)), np.nan)
     # Of a plane y' = (b + c x + d y) / w and x' the like, with w = 1 + g x + h y; depth moves x' alone. So
     # y' (1 + g x + h y) = b + c x + d y gives w, whatever the depth is, and x' w is even but for depth. A
     # homography through eyes and mouth would be wrong: on a sheet bent aslant they are not in one plane.
-    there = ~lost
     (x, y), down = front[there].T, seen[there, 1]
     rows = np.stack([np.ones_like(x), x, y, -down * x, -down * y], axis=1)
     (*_, g, h), *_ = np.linalg.lstsq(rows, down, rcond=None)
-    along = seen[:, 0] * (1 + front @ np.array([g, h]))
-    out = 2 * along[0] - along[_BEFORE] - along[_BEYOND]
-    out[lost[_BEFORE] | lost[_BEYOND]] = np.nan
-    return np.asarray(out)
+    along = np.where(lost, np.nan, seen[:, 0] * (1 + front @ np.array([g, h])))
+    return np.asarray(2 * along[_TIP, None] - along[_RINGS].sum(axis=1))
+
+
+def weighed(out: np.ndarray) -> np.ndarray:
+    """The mean (8,) of what several points stand out by (n, 8), per half turn: those that do so more count
+    for more."""
+    prominence = out.mean(axis=1)
+    weights = np.exp((prominence - prominence.max()) / PROMINENT)
+    return np.asarray(weights @ out / weights.sum())
 
 
 def _slopes(turns: np.ndarray, out: np.ndarray) -> np.ndarray | None:
@@ -250,7 +263,7 @@ def _slopes(turns: np.ndarray, out: np.ndarray) -> np.ndarray | None:
 
     Args:
         turns, out: of frames, each set of points from each front: (n, k) and (n, k, 8), NaN where unknown.
-            A line through zero is laid through each; the mean is taken of those that are known everywhere.
+            A line through zero is laid through each; those are summed that are known everywhere.
     """
     seen = np.isfinite(out)
     known = seen.any(axis=0).all(axis=1)
@@ -258,7 +271,7 @@ def _slopes(turns: np.ndarray, out: np.ndarray) -> np.ndarray | None:
         return None
     weights = np.where(seen, turns[..., None], 0.0)[:, known]
     lines = (weights * np.nan_to_num(out[:, known])).sum(axis=0) / (weights**2).sum(axis=0)
-    return np.asarray(lines.mean(axis=0))
+    return weighed(lines)
 
 
 def _share(slopes: np.ndarray) -> float:

@@ -193,6 +193,16 @@ def test_a_face_that_stays_too_small_costs_no_try_and_the_reason_says_what_to_do
     assert said[-2] == "come nearer to the camera"
 
 
+def test_who_was_too_small_and_went_away_is_not_asked_to_come_nearer() -> None:
+    made = Attempt(claimed(), draw(random=Random(5)), TrackSettings(), 0.4)
+    seen = sight(np.array([[310, 195], [330, 195], [320, 200], [312, 205], [328, 205]], np.float32), 0.0, 0)
+    made.take(seen, cut=False)
+    assert made.words == "come nearer to the camera"
+    gone = replace(seen, seconds=0.1, row=None, found=Detections.empty(), embedding=None)
+    made.take(gone, cut=False)
+    assert made.words == "look into the camera"
+
+
 def test_a_face_that_becomes_smaller_once_it_has_begun_is_judged_like_any(heads: ModuleType) -> None:
     def leaves(seen: Sight, index: int) -> Sight:
         if index < FPS // 2:

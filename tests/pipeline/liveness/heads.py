@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.faces.turn import yaw
 from pipeline.liveness.challenge import Move
 from pipeline.liveness.geometry import PLANE
-from pipeline.liveness.relief import AROUND, LEFT, SIZE, TOP, UNIT, Crop
+from pipeline.liveness.relief import LEFT, SIZE, TOP, UNIT, Crop, points_of
 from pipeline.types import Floats
 
 # Eyes one apart, nose and mouth before them; x to the right, y down, z towards the camera. In eye distances.
@@ -120,23 +120,13 @@ def laid(
 
 
 def tracked(
-    surface: Surface,
-    front: tuple[float, ...],
-    aside: tuple[float, ...],
-    away: float,
-    above: float = 0.0,
-    reach: float = 0.5,
+    surface: Surface, front: tuple[float, ...], aside: tuple[float, ...], away: float
 ) -> list[np.ndarray]:
-    """A set of points (21, 2) that is followed, as seen from the front and in a turn (left, up, roll).
-
-    Args:
-        above: by how much its tip is above the landmark of the nose.
-    """
-    tip, around = FACE[2] - (0, above), reach * AROUND
-    wanted = np.concatenate([tip[None], tip + around, tip - around, FACE[PLANE]])
-    places = wanted.copy()
+    """The points (n, 2) that `relief` follows, as seen from the front and in a turn (left, up, roll)."""
+    wanted = points_of(FACE)
+    places = wanted.astype(np.float64)
     for _ in range(12):  # they are chosen where they are seen, not on the surface
-        places[:17] += (wanted - laid(surface, places, *front, away=away))[:17]
+        places[:-4] += (wanted - laid(surface, places, *front, away=away))[:-4]
     return [laid(surface, places, *pose, away=away) for pose in (front, aside)]
 
 

@@ -219,6 +219,50 @@ def test_a_head_that_is_a_little_into_the_move_when_it_is_asked_for_has_not_answ
     assert response.done
 
 
+@pytest.mark.parametrize("asked", [Move.TILT_LEFT, Move.TILT_RIGHT, Move.NEARER], ids=str)
+@pytest.mark.parametrize("coupled", [-0.6, 0.6])
+def test_a_head_that_is_tilted_by_turning_answers_what_is_asked_after_the_turn(
+    heads: ModuleType, asked: Move, coupled: float
+) -> None:
+    """Many do so: what a turn carries along is no answer to the next move, nor one that came too soon."""
+    response, random = Response(one(Move.RIGHT, asked)), np.random.default_rng(0)
+    actor = heads.Actor(FPS)
+    for index in range(8 * FPS):
+        left, up, away, roll = actor.move(index / FPS, response.asked)
+        seen = heads.noisy(heads.head(left, up, roll + coupled * left, away=away), 0.008, random)
+        response.see(index / FPS, pose(seen))
+    assert response.failed is None
+    assert response.done
+
+
+@pytest.mark.parametrize("rests", [-7.0, -16.0])
+def test_a_head_need_not_come_back_from_a_turn_to_exactly_where_it_was(
+    heads: ModuleType, rests: float
+) -> None:
+    """But it must come back from it: else all that a head does while it is turned would count."""
+    response, random = Response(one(Move.RIGHT, Move.TILT_RIGHT)), np.random.default_rng(0)
+    actor = heads.Actor(FPS)
+    for index in range(8 * FPS):
+        left, up, away, roll = actor.move(index / FPS, response.asked)
+        left = min(left, rests) if response.answered else left
+        response.see(index / FPS, pose(heads.noisy(heads.head(left, up, roll, away=away), 0.008, random)))
+    assert response.done == (rests > -10)
+
+
+@pytest.mark.parametrize("asked", [Move.TILT_LEFT, Move.TILT_RIGHT], ids=str)
+def test_what_a_turn_carries_along_is_no_answer_to_the_next_move(heads: ModuleType, asked: Move) -> None:
+    response, random = Response(one(Move.RIGHT, asked)), np.random.default_rng(0)
+    actor = heads.Actor(FPS)
+    for index in range(8 * FPS):
+        left, up, away, _ = actor.move(index / FPS, response.asked if response.asked is Move.RIGHT else None)
+        by = -0.6 if asked is Move.TILT_LEFT else 0.6
+        response.see(
+            index / FPS, pose(heads.noisy(heads.head(left, up, by * left, away=away), 0.008, random))
+        )
+    assert response.answered == 1
+    assert response.failed == f"asked to {asked.value}, it did not in time"
+
+
 @pytest.mark.parametrize("back", [8.0, 8.55])
 @pytest.mark.parametrize("side", [Move.LEFT, Move.RIGHT])
 def test_nearness_counts_from_where_the_head_came_back_to_after_a_turn(
