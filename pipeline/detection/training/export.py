@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.detection.training.dataset import training_images
-from pipeline.detection.training.last_layers import fit_boxes, fit_landmarks
+from pipeline.detection.training.last_layers import Boxes, Kind, Landmarks, fit
 from pipeline.detection.training.ultralytics import quiet_ultralytics, read, unusable
 from pipeline.detection.yolo import STRIDE, letterbox
 from pipeline.errors import ConfigError, DetectorError
@@ -151,10 +151,9 @@ def fit_again(
 def _fit(
     graph: Any, shape: tuple[int, int] | None, landmarks: Path | None, boxes: Path | None, progress: Progress
 ) -> None:
-    if landmarks is not None:
-        fit_landmarks(graph, landmarks, shape, progress)
-    if boxes is not None:
-        fit_boxes(graph, boxes, shape, progress)
+    wanted: list[tuple[Kind, Path | None]] = [(Landmarks, landmarks), (Boxes, boxes)]
+    for dataset in dict.fromkeys(filter(None, (landmarks, boxes))):  # one look at each for all its layers
+        fit(graph, dataset, [kind for kind, of in wanted if of == dataset], shape, progress)
 
 
 def _put(written: Path, out: Path) -> None:

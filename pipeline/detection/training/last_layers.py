@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,15 +53,15 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
-class _Samples:
-    """What one layer sees where it should find faces."""
+class _Sample:
+    """What one layer sees where it should find a face."""
 
-    features: list[Floats]  # (channels,)
-    targets: list[Floats]  # (2 * points,) in strides from the middle of the cell
-    weights: list[float]  # one stride in distances of the eyes, or sides of the face
+    features: Floats  # (channels,)
+    target: Floats  # (2 * points,) in strides from the middle of the cell
+    weight: float  # one stride in distances of the eyes, or sides of the face
 
 
-class _Landmarks:
+class Landmarks:
     """What the layer of the landmarks should say: five points from the middle of a cell."""
 
     layer = r"/model\.\d+/cv4_kpts\.(\d)/Conv"
@@ -81,7 +81,7 @@ class _Landmarks:
         return None if eyes < EYES else (face.landmarks - middle, eyes)
 
 
-class _Boxes:
+class Boxes:
     """What the layer of the boxes should say: how far their edges are from the middle of a cell."""
 
     layer = r"/model\.\d+/cv2\.(\d)/cv2\.\d\.2/Conv"
@@ -99,41 +99,60 @@ class _Boxes:
         return None if side < SIDE else (np.stack([middle - face.box[:2], face.box[2:] - middle]), side)
 
 
-def fit_landmarks(
-    graph: Any, dataset: Path, shape: tuple[int, int] | None = None, progress: Progress = silent
-) -> dict[int, int]:
-    """Replace the weights of the landmark layers of an `onnx.ModelProto`; return how many places taught each.
+Kind = type[Landmarks] | type[Boxes]
 
-    The mean distance of the five points from their labels is made least, in distances of the eyes, over the
-    training images: least squares, each time weighted by one over the distance before (Weiszfeld, 1937).
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """One kind of layer of three strides, and what it is to learn from."""
+
+    kind: Kind
+    layers: list[Any]  # nodes of the graph
+    samples: list[list[_Sample]]  # of each stride
+
+
+def fit(
+    graph: Any,
+    dataset: Path,
+    kinds: Sequence[Kind],
+    shape: tuple[int, int] | None = None,
+    progress: Progress = silent,
+) -> dict[str, list[int]]:
+    """Replace the weights of these layers of an `onnx.ModelProto`; return how many places taught each.
+
+    Over the training images the mean distance from the labels is made least: of the five points, in distances
+    of the eyes, or of two corners of the box, in sides of the face. Least squares, each time weighted by one
+    over the distance before (Weiszfeld, 1937).
 
     Args:
         graph: of `recog detector export`, in float32 or with integers; changed in place.
         dataset: `dataset.yaml` of `recog detector prepare`, whose training images are shown to it.
+        kinds: which layers, each of three strides.
         shape: height and width of its input in pixels; None where it takes any.
         progress: is told how many images were shown.
 
     Raises:
-        DetectorError: it has no such layers, or the images show no face with landmarks.
+        DetectorError: it has no such layers, or the images show no face that can teach them.
     """
-    return _fit(_Landmarks, graph, dataset, shape, progress)
+    fits = [_Fit(kind, _layers(graph, kind), [[], [], []]) for kind in kinds]
+    _collect(fits, graph, dataset, shape, progress)
+    for each in fits:
+        if not any(each.samples):
+            raise DetectorError(
+                f"{dataset}: in none of its training images the detector finds {each.kind.names} to fit"
+            )
+    for each in fits:
+        _part(graph.graph, {name for layer in each.layers for name in layer.input[1:3]})
+        stored = {every.name: every for every in graph.graph.initializer}
+        for layer, samples in zip(each.layers, each.samples, strict=True):
+            if len(samples) >= ENOUGH:
+                weight, bias = (stored[name] for name in layer.input[1:3])
+                _replace(each.kind, weight, bias, samples)
+    return {each.kind.names: [len(samples) for samples in each.samples] for each in fits}
 
 
-def fit_boxes(
-    graph: Any, dataset: Path, shape: tuple[int, int] | None = None, progress: Progress = silent
-) -> dict[int, int]:
-    """The same for the layers of the boxes: the mean distance of two corners is made least, in sides of the
-    face."""
-    return _fit(_Boxes, graph, dataset, shape, progress)
-
-
-def _fit(
-    kind: type[_Landmarks | _Boxes],
-    graph: Any,
-    dataset: Path,
-    shape: tuple[int, int] | None,
-    progress: Progress,
-) -> dict[int, int]:
+def _layers(graph: Any, kind: Kind) -> list[Any]:
+    """The nodes of the layers of three strides. Raises DetectorError where there are none."""
     layers = {
         int(found[1]): node
         for node in graph.graph.node
@@ -141,18 +160,7 @@ def _fit(
     }
     if sorted(layers) != [0, 1, 2]:
         raise DetectorError(f"{kind.names} cannot be fitted: these weights are not of a YOLO26 for poses")
-    samples = _collect(kind, graph, [layers[level].input[0] for level in range(3)], dataset, shape, progress)
-    if not any(each.features for each in samples):
-        raise DetectorError(
-            f"{dataset}: in none of its training images the detector finds {kind.names} to fit"
-        )
-    _part(graph.graph, {name for layer in layers.values() for name in layer.input[1:3]})
-    stored = {each.name: each for each in graph.graph.initializer}
-    for level, each in enumerate(samples):
-        weight, bias = (stored[name] for name in layers[level].input[1:3])
-        if len(each.features) >= ENOUGH:
-            _replace(kind, weight, bias, each)
-    return {level: len(each.features) for level, each in enumerate(samples)}
+    return [layers[level] for level in range(3)]
 
 
 def _part(graph: Any, names: set[str]) -> None:
@@ -196,25 +204,21 @@ def rolled(image: Image, degrees: float) -> tuple[Image, Any]:
 
 
 def _collect(
-    kind: type[_Landmarks | _Boxes],
-    graph: Any,
-    inputs: list[str],
-    dataset: Path,
-    shape: tuple[int, int] | None,
-    progress: Progress,
-) -> tuple[_Samples, _Samples, _Samples]:
+    fits: Sequence[_Fit], graph: Any, dataset: Path, shape: tuple[int, int] | None, progress: Progress
+) -> None:
+    """Show the training images to the graph, and add to each fit what its layers see of their faces."""
     import onnx
 
     probe = copy.deepcopy(graph)
-    for name in inputs:
+    inputs = [layer.input[0] for each in fits for layer in each.layers]
+    for name in dict.fromkeys(inputs):
         probe.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     session = session_of(probe.SerializeToString(), "the detector with its features")
-    taken = session.get_inputs()[0].name
-    samples = (_Samples([], [], []), _Samples([], [], []), _Samples([], [], []))
+    found_in, taken = session.get_outputs()[0].name, session.get_inputs()[0].name
     random = np.random.default_rng(0)
     images = training_images(dataset, IMAGES)
     for number, path in enumerate(images):
-        progress(f"fitting {kind.names}", number, len(images))
+        progress("fitting the last layers", number, len(images))
         label = dataset.parent / "labels" / "train" / f"{path.stem}.txt"
         image = read_plain(path)
         if image is None or not label.is_file():
@@ -226,19 +230,13 @@ def _collect(
             affine = roll * scale[:, None] + np.array([[0, 0, left], [0, 0, top]])
             found = list(faces(label.read_text(), image.shape, affine))
             if found:
-                output, *features = session.run(None, {taken: planes})
+                output, *features = session.run([found_in, *inputs], {taken: planes})
                 for face in found:
-                    _learn_from(kind, face, output[0], features, samples)
-    return samples
+                    for place, each in enumerate(fits):
+                        _learn_from(each, face, output[0], features[3 * place : 3 * place + 3])
 
 
-def _learn_from(
-    kind: type[_Landmarks | _Boxes],
-    face: Face,
-    output: Floats,
-    features: list[Floats],
-    samples: tuple[_Samples, ...],
-) -> None:
+def _learn_from(fit: _Fit, face: Face, output: Floats, features: Sequence[Floats]) -> None:
     """Add what the layers see at the places that found the face."""
     half, scores = output[2:4] / 2, output[4]
     likely = np.flatnonzero(scores >= SCORE)
@@ -249,16 +247,16 @@ def _learn_from(
         while cell >= (cells := features[level].shape[2] * features[level].shape[3]):
             level, cell = level + 1, cell - cells
         row, column = divmod(cell, features[level].shape[3])
-        wanted = kind.target(face, np.array([column + 0.5, row + 0.5], np.float32) * STRIDES[level])
+        wanted = fit.kind.target(face, np.array([column + 0.5, row + 0.5], np.float32) * STRIDES[level])
         if wanted is None:
             return
         points, unit = wanted
-        samples[level].features.append(features[level][0, :, row, column].copy())
-        samples[level].targets.append((points / STRIDES[level]).ravel().astype(np.float32))
-        samples[level].weights.append(STRIDES[level] / unit)
+        target = (points / STRIDES[level]).ravel().astype(np.float32)
+        seen = features[level][0, :, row, column].copy()
+        fit.samples[level].append(_Sample(seen, target, STRIDES[level] / unit))
 
 
-def _replace(kind: type[_Landmarks | _Boxes], weight: Any, bias: Any, samples: _Samples) -> None:
+def _replace(kind: Kind, weight: Any, bias: Any, samples: Sequence[_Sample]) -> None:
     """Put the best coefficients into the rows of a layer."""
     from onnx import numpy_helper
 
@@ -266,7 +264,10 @@ def _replace(kind: type[_Landmarks | _Boxes], weight: Any, bias: Any, samples: _
     rows = kind.rows(len(offsets))
     before = np.column_stack([weights[rows, :, 0, 0], offsets[rows]]).T.astype(np.float64)
     best = least_distance(
-        np.array(samples.features), np.array(samples.targets), np.array(samples.weights), before
+        np.array([each.features for each in samples]),
+        np.array([each.target for each in samples]),
+        np.array([each.weight for each in samples]),
+        before,
     )
     weights[rows, :, 0, 0], offsets[rows] = best[:-1].T, best[-1]
     weight.CopyFrom(numpy_helper.from_array(weights, weight.name))
