@@ -26,7 +26,7 @@ SLOPE = 0.25
 # How far the nose must stand out in every direction, by the direction in which it does most: in all turns
 # together, and in each by itself. Chosen likewise (docs/security.md).
 SHARE, SHARE_EACH = 0.17, 0.13
-ADVICE = "; --allow-bent does not ask for it (docs/security.md)"
+ADVICE = ": keep the mouth still while you turn; --allow-bent does not ask for it (docs/security.md)"
 # Seconds for which the face may be too blurred or too turned to be judged: a move takes 0.6, and a dark room
 # blurs all of it. In that time somebody else could move there, so each move is judged again where it is held.
 UNJUDGED = 0.8
