@@ -64,20 +64,19 @@ def test_only_what_is_below_a_configured_folder_is_used(serve: Any, folder: Path
 def test_a_film_is_looked_through_into_events(serve: Any, world: Any, until: Any, tmp_path: Path) -> None:
     film = world.film(tmp_path / "hall.avi", RED, count=60)
     running = serve(folders=(tmp_path,))
-    with running.service.recog as recog:
-        recog.enroll("Rosa", [next(iter(world.frames(1, RED)))])
-        running.service.people_changed()
-        answer = running.admin.post("/api/v1/jobs/scan", json={"source": str(film)})
-        told = ended(running, until, answer.json())
-        assert (told["state"], told["result"]["frames"]) == ("done", 60), told
-        source = told["result"]["source"]
+    running.service.recog.enroll("Rosa", [next(iter(world.frames(1, RED)))])
+    running.service.people_changed()
+    answer = running.admin.post("/api/v1/jobs/scan", json={"source": str(film)})
+    told = ended(running, until, answer.json())
+    assert (told["state"], told["result"]["frames"]) == ("done", 60), told
+    source = told["result"]["source"]
 
-        def gone() -> list[tuple[str, bool]] | None:
-            items = running.viewer.get("/api/v1/events", params={"source": source}).json()["items"]
-            told = [(each["name"], each["present"]) for each in items]
-            return None if not told or told[0][1] else told
+    def gone() -> list[tuple[str, bool]] | None:
+        items = running.viewer.get("/api/v1/events", params={"source": source}).json()["items"]
+        told = [(each["name"], each["present"]) for each in items]
+        return None if not told or told[0][1] else told
 
-        assert until(gone) == [("Rosa", False)]
+    assert until(gone) == [("Rosa", False)]
     assert running.viewer.get(f"/api/v1/sources/{source}").json()["state"] == "ended"
     stream = running.admin.post("/api/v1/jobs/scan", json={"source": "0"})
     assert (stream.status_code, stream.json()["code"]) == (422, "no_film")
