@@ -52,7 +52,7 @@ SIZE = (round((RIGHT - LEFT) * UNIT), round((BOTTOM - TOP) * UNIT))
 _ANGLES = np.arange(8) * np.pi / 8
 _LEAST = 4  # pixels
 _STILL = np.zeros((*SIZE[::-1], 2), np.float32)  # flow
-AROUND = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)  # (8, 2)
+_AROUND = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)  # (8, 2)
 # Of all points that are followed those of each set: a tip, and eight on both sides of it at one reach.
 _TIP = np.repeat(np.arange(len(TIPS)), len(REACHES))  # (sets,)
 _RINGS = len(TIPS) + np.arange(16 * len(_TIP)).reshape(-1, 2, 8)  # (sets, sides, directions)
@@ -115,7 +115,7 @@ def points_of(landmarks: Floats) -> Floats:
         landmarks: (5, 2), distances of the eyes, level.
     """
     tips = landmarks[2] - np.array([[0.0, up] for up in TIPS])
-    rings = [tip + reach * AROUND * side for tip in tips for reach in REACHES for side in (1, -1)]
+    rings = [tip + reach * _AROUND * side for tip in tips for reach in REACHES for side in (1, -1)]
     return np.concatenate([tips, *rings, landmarks[PLANE]]).astype(np.float32)
 
 

@@ -232,18 +232,23 @@ def _collect(
             if found:
                 output, *features = session.run([found_in, *inputs], {taken: planes})
                 for face in found:
+                    places = _finding(face, output[0])
                     for place, each in enumerate(fits):
-                        _learn_from(each, face, output[0], features[3 * place : 3 * place + 3])
+                        _learn_from(each, face, places, features[3 * place : 3 * place + 3])
 
 
-def _learn_from(fit: _Fit, face: Face, output: Floats, features: Sequence[Floats]) -> None:
-    """Add what the layers see at the places that found the face."""
+def _finding(face: Face, output: Floats) -> list[int]:
+    """The places of the grid that found a face: the detector answers with their mean."""
     half, scores = output[2:4] / 2, output[4]
     likely = np.flatnonzero(scores >= SCORE)
     boxes = np.concatenate([output[:2] - half, output[:2] + half])[:, likely].T
-    fitting = likely[iou(boxes, face.box[None])[:, 0] >= FIT]
-    for place in fitting:  # the detector answers with their mean
-        level, cell = 0, int(place)
+    return [int(place) for place in likely[iou(boxes, face.box[None])[:, 0] >= FIT]]
+
+
+def _learn_from(fit: _Fit, face: Face, places: Sequence[int], features: Sequence[Floats]) -> None:
+    """Add what the layers see at the places that found the face."""
+    for place in places:
+        level, cell = 0, place
         while cell >= (cells := features[level].shape[2] * features[level].shape[3]):
             level, cell = level + 1, cell - cells
         row, column = divmod(cell, features[level].shape[3])
