@@ -217,6 +217,17 @@ def tab(browser: Any) -> Iterator[Callable[..., Tab]]:
     assert not [wrong for each in opened for wrong in each.wrong]
 
 
+def wait_for_count(locator: Any, count: int) -> None:
+    """Wait until so many elements match.
+
+    Not ``wait_for_function``: it evaluates its words again in the page, whose content security policy
+    forbids that, so that it works only where they hold at once.
+    """
+    from playwright.sync_api import expect
+
+    expect(locator).to_have_count(count, timeout=PATIENCE)
+
+
 def drop(page: Any, selector: str, *files: Path) -> None:
     """Drop files on an element, as if they had been dragged there from a folder."""
     transfer = _transfer(page, *files)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.service.browser.conftest import GRACE, Served, Tab, drop, picture
+from tests.pipeline.service.browser.conftest import GRACE, Served, Tab, drop, picture, wait_for_count
 from tests.pipeline.service.browser.screencast import linger, screencast
 
 
@@ -108,11 +108,11 @@ def name_strangers(opened: Tab) -> None:
     cluster.get_by_role("combobox").fill("Somebody Else")
     cluster.get_by_role("button", name="Name", exact=True).click()
     page.locator(".toast", has_text="Somebody Else").wait_for()
-    page.wait_for_function("(n) => document.querySelectorAll('.cluster').length < n", arg=groups)
+    wait_for_count(page.locator(".cluster"), groups - 1)
     assert "Somebody Else" in names(page)
     linger(page)
     page.locator(".toast").get_by_role("button", name="Undo").first.click()
-    page.wait_for_function("(n) => document.querySelectorAll('.cluster').length === n", arg=groups)
+    wait_for_count(page.locator(".cluster"), groups)
     assert "Somebody Else" not in names(page)
     linger(page)
 

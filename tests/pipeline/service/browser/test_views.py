@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.service.browser.conftest import DESKTOP, GRACE, PHONE, Served, Tab, picture
+from tests.pipeline.service.browser.conftest import (
+    DESKTOP,
+    GRACE,
+    PHONE,
+    Served,
+    Tab,
+    picture,
+    wait_for_count,
+)
 
 VIEWS = {
     "live": ".tile",
@@ -150,7 +158,7 @@ def test_filters_stay_in_the_address(seen: Served, tab: Callable[..., Tab]) -> N
     page = opened.go("#/events")
     page.locator(".event").first.wait_for()
     page.get_by_role("button", name="Named", exact=True).click()
-    page.wait_for_function("document.querySelectorAll('.event:not([data-state=named])').length === 0")
+    wait_for_count(page.locator(".event:not([data-state=named])"), 0)
     assert "state=named" in page.url
     page.reload()
     page.locator(".event").first.wait_for()
