@@ -43,6 +43,10 @@ class DetectSettings(Section):
     roi: Region | None = Field(
         None, description="x1 y1 x2 y2 of the part of a video to look in, as shares of its width and height"
     )
+    cascade: bool = Field(
+        True, description="a second network looks closely at unsure faces; of our own detectors only"
+    )
+    second_stage: Path | None = Field(None, description="that network; ours if empty")
     tiles: int = Field(
         1, ge=1, le=8, description="also searched in tiles x tiles pieces, for tiny faces; 1 for none"
     )

@@ -9,6 +9,7 @@ from pipeline.config import Settings
 from pipeline.faces.helpers import Helpers, nobody_helps
 
 if TYPE_CHECKING:
+    from pipeline.detection.second_stage import SecondStage
     from pipeline.detection.yolo import Graph
     from pipeline.faces.upright import UprightDetector
     from pipeline.protocols import Detector
@@ -17,9 +18,15 @@ if TYPE_CHECKING:
 class Graphs:
     """The models of detectors, each opened once, however many detectors run it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._threads, self._device = settings.runtime.threads, settings.runtime.provider
+    def __init__(self, settings: Settings, spin: bool = False) -> None:
+        """
+        Args:
+            settings: threads and provider count here.
+            spin: see `siamese.session.open_session`.
+        """
+        self._threads, self._device, self._spin = settings.runtime.threads, settings.runtime.provider, spin
         self._open: dict[Path, Graph] = {}
+        self._second: dict[Path, SecondStage] = {}
 
     def __call__(self, model: Path | None) -> Graph:
         """The model that `detector_file` says, open.
@@ -31,8 +38,18 @@ class Graphs:
 
         file = detector_file(model)
         if file not in self._open:
-            self._open[file] = Graph.open(file, self._threads, spin=False, device=self._device)
+            self._open[file] = Graph.open(file, self._threads, self._spin, self._device)
         return self._open[file]
+
+    def second(self, model: Path | None) -> SecondStage:
+        """The second stage of a cascade, open; ours if None. Raises as a call does."""
+        from pipeline.detection.files import SECOND_STAGE
+        from pipeline.detection.second_stage import SecondStage
+
+        file = model or SECOND_STAGE
+        if file not in self._second:
+            self._second[file] = SecondStage(file, self._threads, self._spin)
+        return self._second[file]
 
 
 def detector(settings: Settings, graphs: Graphs | None = None) -> Detector:
@@ -49,6 +66,7 @@ def detector(settings: Settings, graphs: Graphs | None = None) -> Detector:
     import cv2
 
     from pipeline.detection.region import RegionDetector
+    from pipeline.detection.second_stage import FIRST, CascadeDetector
     from pipeline.detection.tiles import TiledDetector
     from pipeline.detection.yolo import YoloDetector
 
@@ -57,9 +75,14 @@ def detector(settings: Settings, graphs: Graphs | None = None) -> Detector:
     det, graphs = settings.det, graphs or Graphs(settings)
     inside_people = _people_model(settings, graphs) is not None
     graph = graphs(det.person_faces if inside_people else det.model)
-    found: Detector = YoloDetector(graph, det)
+    # The scores of others' detectors mean something else than those the second stage was weighed with.
+    cascade = det.cascade and graph.described.get("recog.kind") == "face detector"
+    first = det.model_copy(update={"confidence": min(FIRST, det.confidence)}) if cascade else det
+    found: Detector = YoloDetector(graph, first)
     if det.tiles > 1:
-        found = TiledDetector(found, det)
+        found = TiledDetector(found, first)
+    if cascade:
+        found = CascadeDetector(found, graphs.second(det.second_stage), det)
     return found if det.roi is None or inside_people else RegionDetector(found, det.roi)
 
 
@@ -134,7 +157,9 @@ def tracking_detector(settings: Settings) -> Detector:
     if not settings.blur.who:
         kept = settings if follows_people else _from(settings, least)
         return finder(kept, detector(kept, graphs), graphs)
-    whole = settings.of_photographs()  # faces outside a region are to be covered, too
+    # Faces outside a region are to be covered, too, and whatever the first network by itself holds for one.
+    whole = settings.of_photographs()
+    whole = whole.model_copy(update={"det": whole.det.model_copy(update={"cascade": False})})
     score = settings.blur.score
     wary = _from(whole, min(score * WaryDetector.FAINTER, least), WaryDetector.ROOM * det.max_faces)
 

@@ -201,6 +201,59 @@ def train(
     print(f"{best}: the best weights; next: recog detector export --weights {best} --out face.onnx")
 
 
+@app.command("train-second-stage")
+def train_second_stage(
+    data: Annotated[
+        Path, typer.Option(metavar="FILE", help="dataset.yaml of `recog detector prepare`."), Use.READ
+    ] = Path("data/detector/dataset.yaml"),
+    negatives: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Photographs on which there is nobody, besides: whatever is found there is no face. One in "
+            "ten is left for weighing. May be repeated.",
+        ),
+        Use.READ,
+    ] = None,
+    detector: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--detector",
+            metavar="FILE",
+            help="face-n, face-p, or an exported one, whose mistakes are learned from; both of ours if none.",
+        ),
+        Use.READ,
+    ] = None,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keeps what the detectors found (.npz): looked for if it is not there, else read.",
+        ),
+        Use.READ,
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long to train.")] = 60,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for all.")] = 0,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The .onnx file to write."), Use.NEW
+    ] = Path("second-stage.onnx"),
+    overwrite: Overwrite = False,
+) -> None:
+    """Train the network that looks closely at what the detectors are unsure of.
+
+    Where SHA256SUMS stands beside --out, the file's checksum is put into it.
+    """
+    from pipeline.commands.display import shown
+    from pipeline.commands.second_stage import Material, make
+    from siamese.shipped import record
+
+    material = Material(data, negatives or [], detector or [Path("face-n"), Path("face-p")], candidates)
+    with shown() as progress:
+        weights = make(material, out, minutes, threads, progress)
+    record(out)
+    print(f"written: {out}; logit = {weights[0]:+.2f} {weights[1]:+.2f} first {weights[2]:+.2f} second")
+
+
 @app.command("export")
 def export(
     weights: Annotated[
@@ -346,6 +399,9 @@ def evaluate(
         Use.FOLDER,
         Leaves(("detector.json", "detector-*.png")),
     ] = Path("runs/detector-evaluation"),
+    cascade: Annotated[
+        bool, typer.Option("--cascade/--first-stage", help="With the second stage, or the first alone.")
+    ] = True,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -363,5 +419,6 @@ def evaluate(
         lfw,
         lfw_images,
         failures,
+        cascade,
     )
     evaluate_on(wanted, out, as_json)

@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 
+from pipeline import detectors
 from pipeline.commands.display import progress
 from pipeline.commands.shared import print_json
 from pipeline.config import load
@@ -24,7 +25,6 @@ from pipeline.detection.evaluation.wider import read_wider
 from pipeline.detection.training.prepare import SCALES, Photo, name_of, read_photos
 from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.yolo import YoloDetector
-from pipeline.detectors import detector_file
 from pipeline.drawing.sheet import letterbox
 from pipeline.errors import DetectorError, SinkError
 from pipeline.protocols import Detector
@@ -57,6 +57,7 @@ class Wanted:
     lfw: Path | None
     lfw_images: int | None  # a sample of so many; None for all
     failures: Path | None  # folder for pictures of the worst
+    cascade: bool  # with the second stage
 
 
 def evaluate_on(wanted: Wanted, out: Path, as_json: bool) -> None:
@@ -176,7 +177,7 @@ def _files(wanted: Wanted) -> dict[str, Path]:
     for model in wanted.detectors:
         if model.stem in files or (model.stem == YUNET and wanted.yunet is not None):
             raise DetectorError(f"{model}: a second detector called {model.stem}; rename one of the files")
-        files[model.stem] = detector_file(model)
+        files[model.stem] = detectors.detector_file(model)
         YoloDetector(files[model.stem])
     if wanted.yunet is not None:
         files[YUNET] = wanted.yunet
@@ -191,8 +192,11 @@ def _makers(
 
     def ours(file: Path, size: int) -> Detector:
         cv2.setNumThreads(1)  # as `pipeline.build` sets it: the cores are onnxruntime's
-        settings = load(None, [f"det.size={size}", f"det.confidence={confidence}", "det.max_faces=1000"])
-        return YoloDetector(file, settings.det)
+        settings = load(
+            None, [f"det.size={size}", f"det.confidence={confidence}", "det.max_faces=1000",
+                   f"det.cascade={str(wanted.cascade).lower()}", f"det.model={json.dumps(str(file))}"]
+        )  # fmt: skip
+        return detectors.detector(settings, detectors.Graphs(settings, spin=True))
 
     def yunet(file: Path, size: int) -> Detector:
         cv2.setNumThreads(os.cpu_count() or 1)  # here OpenCV is what runs the network
@@ -261,6 +265,7 @@ def _described(
             "confidence of average precision": LOW,
             "confidence in use": IN_USE,
             "size on LFW and for times": SMALL,
+            "cascade": wanted.cascade,
         },
         "models": {name: {"file": file.name, "sha256": sha256(file)} for name, file in files.items()},
         "data": {name: _summed(of) for name, of in photos.items()},

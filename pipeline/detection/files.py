@@ -10,6 +10,7 @@ from pipeline.models.local import resolve
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 NAMES = ("face-n", "face-p")  # of our detectors, the largest first
+SECOND_STAGE = WEIGHTS / "second-stage.onnx"  # looks again at what those are unsure of
 
 
 def model_file(model: Path | None) -> Path:

@@ -34,8 +34,18 @@ def training_images(dataset: Path, count: int) -> list[Path]:
     Raises:
         DetectorError: there are none.
     """
-    folder = dataset.parent / "images" / "train"
+    paths = images_of(dataset, "train")
+    return [paths[int(place)] for place in np.linspace(0, len(paths) - 1, min(count, len(paths)))]
+
+
+def images_of(dataset: Path, part: str) -> list[Path]:
+    """All images of a part of a training set, `train` or `val`, by name.
+
+    Raises:
+        DetectorError: there are none.
+    """
+    folder = dataset.parent / "images" / part
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     if not paths:
         raise DetectorError(f"{folder}: no training images; make them with: recog detector prepare")
-    return [paths[int(place)] for place in np.linspace(0, len(paths) - 1, min(count, len(paths)))]
+    return paths

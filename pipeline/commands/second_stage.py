@@ -1,0 +1,85 @@
+"""The body of `recog detector train-second-stage`: what it learns from, training, and the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.config import DetectSettings
+from pipeline.detection.second_stage import FIRST
+from pipeline.detection.training.candidates import FACE, LEAST, Candidates, gather, labelled, read, write
+from pipeline.detection.yolo import YoloDetector
+from pipeline.detectors import detector_file
+from pipeline.errors import DetectorError
+from pipeline.progress import Progress
+from pipeline.protocols import Detector
+from pipeline.sources.images import list_photos
+from pipeline.types import Floats
+
+SIZES = (320, 480, 640)  # long sides at which the detectors look
+WEIGHED = 10  # one photograph of so many without people is left for weighing
+_NOBODY: Floats = np.zeros((0, 5), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is learned from."""
+
+    dataset: Path  # dataset.yaml
+    negatives: Sequence[Path]  # folders
+    detectors: Sequence[Path]  # names or files
+    kept: Path | None  # where candidates are kept
+
+
+def make(material: Material, out: Path, minutes: float, threads: int, progress: Progress) -> list[float]:
+    """Train a second stage and write it. Returns what is added to the logits, and their weights.
+
+    Raises:
+        DetectorError: torch is not installed, there is nothing to learn from, or `out` cannot be written.
+        siamese.errors.ModelError: a detector cannot be used.
+    """
+    try:
+        import torch
+
+        from pipeline.detection.training import second_stage as training
+    except ImportError as error:
+        raise DetectorError("training needs torch: install recog[train]") from error
+    learned, held = _candidates(material, progress)
+    for what, of in (("to learn from", learned), ("to weigh by", held)):
+        faces = int((of.overlaps >= FACE).sum())
+        if not faces or faces == len(of):
+            raise DetectorError(f"{material.dataset}: no places {what}, faces and others")
+    if threads:
+        torch.set_num_threads(threads)
+    network = training.train(learned, minutes, progress=progress)
+    weights = training.weigh(network, held, FIRST)
+    training.write(network, weights, out)
+    return weights
+
+
+def _candidates(material: Material, progress: Progress) -> tuple[Candidates, Candidates]:
+    """Places to learn from, and places to weigh by."""
+    if material.kept is not None and material.kept.is_file():
+        return read(material.kept)
+    cv2.setNumThreads(1)
+    detectors: list[Detector] = [
+        YoloDetector(detector_file(model), DetectSettings(size=size, confidence=LEAST))
+        for model in material.detectors
+        for size in SIZES
+    ]
+    empty = [(path, _NOBODY) for folder in material.negatives for path in list_photos(folder)]
+    parts = {
+        "train": [each for number, each in enumerate(empty) if number % WEIGHED],
+        "val": empty[::WEIGHED],
+    }
+    learned, held = (
+        gather([*labelled(material.dataset, part), *more], detectors, progress=progress)
+        for part, more in parts.items()
+    )
+    if material.kept is not None:
+        write(material.kept, learned, held)
+    return learned, held
