@@ -18,12 +18,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.config import DetectSettings
+from pipeline.config import DetectSettings, RuntimeSettings, Settings
 from pipeline.detection.evaluation.evaluate import held_out, read_image
 from pipeline.detection.files import model_file
 from pipeline.detection.training.prepare import Photo, read_photos
 from pipeline.detection.training.yunet import YuNet
-from pipeline.detection.yolo import YoloDetector
+from pipeline.detectors import detector as made_of
 from pipeline.errors import PipelineError
 from pipeline.faces.boxes import area, intersection, iou
 from pipeline.outputs.places import output_file
@@ -127,7 +127,10 @@ def main() -> None:
         settings = DetectSettings(size=arguments.size, confidence=CONFIDENCE, max_faces=1000)
         files = {name.stem: model_file(name) for name in arguments.detector}
         detectors: dict[str, Detector] = {
-            name: YoloDetector(file, settings, threads=1) for name, file in files.items()
+            name: made_of(
+                Settings(det=settings.model_copy(update={"model": file}), runtime=RuntimeSettings(threads=1))
+            )
+            for name, file in files.items()
         }
     except PipelineError as error:
         raise SystemExit(f"{error}") from error

@@ -23,13 +23,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.config import DetectSettings
+from pipeline.config import DetectSettings, Settings
 from pipeline.detection.evaluation.evaluate import held_out, read_image
 from pipeline.detection.evaluation.precision import average_precision, match
 from pipeline.detection.files import model_file
 from pipeline.detection.training.prepare import Photo
 from pipeline.detection.training.yunet import YuNet
-from pipeline.detection.yolo import YoloDetector
+from pipeline.detectors import detector as made_of
 from pipeline.faces.boxes import iou
 from pipeline.outputs.places import output_file
 from pipeline.types import Detections, Floats
@@ -112,9 +112,8 @@ def main() -> None:
                 if name == "yunet":
                     detector: Any = YuNet(arguments.yunet, size, 0.01)
                 else:
-                    detector = YoloDetector(
-                        model_file(Path(name)), DetectSettings(size=size, confidence=0.01)
-                    )
+                    det = DetectSettings(model=model_file(Path(name)), size=size, confidence=0.01)
+                    detector = made_of(Settings(det=det))
                 found = [detector.detect(read_image(photo.path)) for photo in photos]
                 row = {
                     "ap50": precision(found, photos, none),

@@ -22,11 +22,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.config import DetectSettings
+from pipeline.config import DetectSettings, Settings
 from pipeline.detection.evaluation.evaluate import read_image
 from pipeline.detection.files import model_file
 from pipeline.detection.training.yunet import YuNet
-from pipeline.detection.yolo import YoloDetector
+from pipeline.detectors import detector as made_of
 from pipeline.faces.turn import TURNS, turns
 from pipeline.outputs.places import output_file
 from pipeline.protocols import Detector
@@ -86,7 +86,8 @@ def main() -> None:
     for size in given.size or [320, default.size, 640]:
         detectors: dict[str, Detector] = {"yunet": YuNet(given.yunet, size, LEAST)}
         for name, file in models.items():
-            detectors[name] = YoloDetector(file, DetectSettings(size=size, confidence=LEAST))
+            det = DetectSettings(model=file, size=size, confidence=LEAST)
+            detectors[name] = made_of(Settings(det=det))
         for name, detector in detectors.items():
             seen = np.array([look(detector, image, points) for image, points in faces])
             rows = {turn: (degrees >= low) & (degrees < high) for turn, (low, high) in TURNS.items()}

@@ -25,12 +25,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.config import DetectSettings
+from pipeline.config import DetectSettings, Settings
 from pipeline.detection.evaluation.evaluate import read_image
 from pipeline.detection.files import model_file
 from pipeline.detection.training.prepare import SCALES, propose
 from pipeline.detection.training.yunet import YuNet
-from pipeline.detection.yolo import YoloDetector
+from pipeline.detectors import detector as made_of
 from pipeline.faces.align import crop
 from pipeline.faces.turn import turns
 from pipeline.outputs.places import output_file
@@ -152,8 +152,8 @@ def main() -> None:
     }
     for name in arguments.detector or [Path("face-n"), Path("face-p")]:
         file = model_file(name)
-        det = DetectSettings(size=arguments.size, confidence=CONFIDENCE)
-        detectors[name.stem] = (file, YoloDetector(file, det))
+        det = DetectSettings(model=file, size=arguments.size, confidence=CONFIDENCE)
+        detectors[name.stem] = (file, made_of(Settings(det=det)))
     figures: dict[str, Any] = {}
     least, reference = 0.0, np.zeros(0)
     for name, (_, detector) in detectors.items():

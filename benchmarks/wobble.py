@@ -1,4 +1,4 @@
-"""How much boxes and landmarks wobble from frame to frame, with and without averaging what overlaps.
+"""How much boxes and landmarks wobble from frame to frame: the surest of what overlaps, its mean, cascade.
 
 Of a face in three frames after each other (boxes overlap by more than 0.6), the middle one's distance from
 the mean of its neighbours: movement that is even over three frames counts for nothing. Of each three the
@@ -17,11 +17,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.config import DetectSettings
+from pipeline import detectors
+from pipeline.config import DetectSettings, Settings
 from pipeline.detection.yolo import YoloDetector
-from pipeline.detectors import detector_file
 from pipeline.faces.boxes import iou
 from pipeline.outputs.places import output_file
+from pipeline.protocols import Detector
 from pipeline.types import Detections
 from siamese.provenance import commit, machine, versions
 from siamese.shipped import sha256
@@ -68,13 +69,18 @@ def main() -> None:
     parser.add_argument("--out", type=output_file, default="runs/wobble.json")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    model = detector_file(arguments.detector)
+    model = detectors.detector_file(arguments.detector)
     films: dict[str, dict[str, dict[str, float]]] = {}
     for video in arguments.videos:
         seen = frames(video, arguments.frames)
         films[video.name] = {}
-        for name, average in (("surest", False), ("mean", True)):
-            detector = YoloDetector(model, DetectSettings(size=arguments.size), average=average)
+        det = DetectSettings(model=model, size=arguments.size)
+        kinds: dict[str, Detector] = {
+            "surest": YoloDetector(model, det, average=False),
+            "mean": YoloDetector(model, det),
+            "mean, cascade": detectors.detector(Settings(det=det)),
+        }
+        for name, detector in kinds.items():
             found = [detector.detect(frame) for frame in seen]
             threes = zip(found, found[1:], found[2:], strict=False)
             values = np.array([value for three in threes for value in wobble(*three)])

@@ -66,7 +66,7 @@ def detector(settings: Settings, graphs: Graphs | None = None) -> Detector:
     import cv2
 
     from pipeline.detection.region import RegionDetector
-    from pipeline.detection.second_stage import FIRST, CascadeDetector
+    from pipeline.detection.second_stage import FIRST, ROOM, CascadeDetector
     from pipeline.detection.tiles import TiledDetector
     from pipeline.detection.yolo import YoloDetector
 
@@ -77,7 +77,8 @@ def detector(settings: Settings, graphs: Graphs | None = None) -> Detector:
     graph = graphs(det.person_faces if inside_people else det.model)
     # The scores of others' detectors mean something else than those the second stage was weighed with.
     cascade = det.cascade and graph.described.get("recog.kind") == "face detector"
-    first = det.model_copy(update={"confidence": min(FIRST, det.confidence)}) if cascade else det
+    lower = {"confidence": min(FIRST, det.confidence), "max_faces": max(ROOM, det.max_faces)}
+    first = det.model_copy(update=lower) if cascade else det
     found: Detector = YoloDetector(graph, first)
     if det.tiles > 1:
         found = TiledDetector(found, first)

@@ -31,6 +31,7 @@ INPUT = 48  # pixels, width and height of what the second network sees
 SHOWN = 2.0  # sides of a box, its longer one, that this is
 FIRST = 0.1  # score of the first network from which a place is looked at again
 KIND = "second stage of a face detector"  # in the metadata
+ROOM = 100  # faces the first network tells, at least: the best of them may not stay the best
 SURE = 0.8  # from which it is not: it is a face
 _EDGE = 1e-7  # float32 tells no score apart that is nearer to 0 or 1
 
@@ -108,7 +109,7 @@ class CascadeDetector:
             settings: confidence, overlap and max_faces, as for one detector.
             within: share of a box inside a stronger one from which it is dropped.
         """
-        self._first, self._second, self._within = first, second, within
+        self.first, self._second, self._within = first, second, within
         self.confidence = settings.confidence
         self.overlap, self.max_faces = settings.overlap, settings.max_faces
         # What a template says of its detector is whose landmarks it was aligned by.
@@ -116,7 +117,7 @@ class CascadeDetector:
 
     def detect(self, image: Image) -> Detections:
         """Find faces in a BGR frame; coordinates are in pixels of the frame, inside it, best first."""
-        found = self._first.detect(image)
+        found = self.first.detect(image)
         unsure = (found.scores >= FIRST) & (found.scores < SURE)
         if unsure.any():
             seen = self._second.look(image, found[unsure])

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline import detectors
 from pipeline.config import DetectSettings, Settings
 from pipeline.detection.region import RegionDetector
+from pipeline.detection.second_stage import FIRST, CascadeDetector
 from pipeline.detection.tiles import TiledDetector
 from pipeline.detection.yolo import YoloDetector
 
@@ -23,8 +24,11 @@ def test_settings_reach_the_detector_and_opencv_leaves_the_cores_to_the_models()
         assert cv2.getNumThreads() == 1
     finally:
         cv2.setNumThreads(before)
-    assert isinstance(made, YoloDetector)
-    assert (made.size, made.confidence, made.overlap, made.max_faces) == (96, 0.25, 0.6, 3)
+    assert isinstance(made, CascadeDetector)
+    assert (made.confidence, made.overlap, made.max_faces) == (0.25, 0.6, 3)
+    assert isinstance(made.first, YoloDetector)
+    assert (made.first.size, made.first.confidence, made.first.overlap) == (96, FIRST, 0.6)
+    assert made.first.max_faces > 3  # the best of them may not stay the best
     assert len(made.detect(np.zeros((48, 64, 3), np.uint8))) <= 3
 
 
@@ -37,8 +41,9 @@ def test_tiles_and_a_region_are_put_around_the_detector_and_keep_its_checksum() 
         )
     finally:
         cv2.setNumThreads(before)
-    assert isinstance(tiled, TiledDetector)
-    assert (tiled.tiles, tiled.max_faces) == (2, 3)
+    assert isinstance(tiled, CascadeDetector)
+    assert isinstance(tiled.first, TiledDetector)
+    assert (tiled.first.tiles, tiled.max_faces) == (2, 3)
     assert isinstance(region, RegionDetector)
     assert isinstance(both, RegionDetector)
     assert {each.digest for each in (plain, tiled, region, both)} == {plain.digest}

@@ -13,6 +13,7 @@ import pytest
 from pipeline import build, detectors
 from pipeline.config import DetectSettings, Settings
 from pipeline.detection.person import PersonDetector, grow, owners
+from pipeline.detection.second_stage import CascadeDetector
 from pipeline.detection.yolo import YoloDetector
 from pipeline.errors import DetectorError
 from pipeline.models import describe
@@ -210,10 +211,10 @@ def test_each_model_is_opened_once(
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", count)
     detectors.tracking_detector(Settings(det=DetectSettings(model=people_model)))
-    assert opened == [people_model.name, "face-n.onnx"]
+    assert opened == [people_model.name, "face-n.onnx", "second-stage.onnx"]
     opened.clear()
     build.looker(Settings(), embedder, quick=True)
-    assert opened == ["face-n.onnx"]
+    assert opened == ["face-n.onnx", "second-stage.onnx"]
 
 
 def test_boxes_grow_by_a_share_of_their_own_size() -> None:
@@ -235,7 +236,8 @@ def test_the_face_detector_inside_people_is_ours_or_another_and_leaves_the_regio
 ) -> None:
     det = DetectSettings(model=people_model, roi=(0.5, 0.0, 1.0, 1.0), size=96)
     ours = detectors.detector(Settings(det=det))
-    assert isinstance(ours, YoloDetector)
-    assert (ours.size, ours.has_landmarks) == (96, True)
+    assert isinstance(ours, CascadeDetector)
+    assert isinstance(ours.first, YoloDetector)
+    assert (ours.first.size, ours.first.has_landmarks) == (96, True)
     with pytest.raises(DetectorError, match="finds person, thing 1"):
         detectors.detector(Settings(det=det.model_copy(update={"person_faces": people_model})))
