@@ -232,6 +232,14 @@ def train_second_stage(
         ),
         Use.READ,
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Weights (.pt) to go on from, if it is there; receives what comes of the training.",
+        ),
+        Use.READ,
+    ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="How long to train.")] = 60,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for all.")] = 0,
     out: Annotated[
@@ -247,7 +255,9 @@ def train_second_stage(
     from pipeline.commands.second_stage import Material, make
     from siamese.shipped import record
 
-    material = Material(data, negatives or [], detector or [Path("face-n"), Path("face-p")], candidates)
+    material = Material(
+        data, negatives or [], detector or [Path("face-n"), Path("face-p")], candidates, checkpoint
+    )
     with shown() as progress:
         weights = make(material, out, minutes, threads, progress)
     record(out)

@@ -33,6 +33,7 @@ class Material:
     negatives: Sequence[Path]  # folders
     detectors: Sequence[Path]  # names or files
     kept: Path | None  # where candidates are kept
+    checkpoint: Path | None  # weights to go on from, and where they are kept
 
 
 def make(material: Material, out: Path, minutes: float, threads: int, progress: Progress) -> list[float]:
@@ -55,7 +56,12 @@ def make(material: Material, out: Path, minutes: float, threads: int, progress: 
             raise DetectorError(f"{material.dataset}: no places {what}, faces and others")
     if threads:
         torch.set_num_threads(threads)
-    network = training.train(learned, minutes, progress=progress)
+    start = None
+    if material.checkpoint is not None and material.checkpoint.is_file():
+        start = training.restored(material.checkpoint)
+    network = training.train(learned, minutes, start, progress=progress)
+    if material.checkpoint is not None:
+        training.keep(network, material.checkpoint)
     weights = training.weigh(network, held, FIRST)
     training.write(network, weights, out)
     return weights

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline import build, detectors
 from pipeline.config import Settings
+from pipeline.detection.files import SECOND_STAGE
 from pipeline.doctor.finding import Finding
 from siamese import devices
 from siamese.devices import Kept
@@ -32,7 +33,10 @@ def files(settings: Settings) -> dict[str, Path]:
 
 def models(settings: Settings) -> Iterator[Finding]:
     """Whether they are there, and what they should be."""
-    for kind, file in files(settings).items():
+    used = files(settings)
+    if settings.det.cascade:
+        used["second stage"] = settings.det.second_stage or SECOND_STAGE  # always on the CPU: not of `files`
+    for kind, file in used.items():
         verified(file)
         yield Finding("models", "ok", f"the {kind} {file.name} is whole")
 

@@ -9,7 +9,8 @@ import secrets
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,13 @@ def train(
     start: Network | None = None,
     seed: int = 0,
     progress: Progress = silent,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Network:
     """Train for some minutes, by AdamW with one cosine, and return the mean of the weights over time.
 
     Args:
-        start: to go on from.
+        start: to go on from; it is changed.
+        clock: seconds; asked once before each step.
     """
     torch.manual_seed(seed)
     network = start or Network()
@@ -97,9 +100,9 @@ def train(
     mean = Network()
     mean.load_state_dict(network.state_dict())
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
-    random, began = np.random.default_rng(seed), time.monotonic()
+    random, began = np.random.default_rng(seed), clock()
     for step, rows in enumerate(_batches(len(candidates), random), 1):
-        done = (time.monotonic() - began) / (60 * minutes)
+        done = (clock() - began) / (60 * minutes)
         if done >= 1:
             break
         progress("training", round(1000 * done), 1000)
@@ -247,6 +250,43 @@ def weigh(network: Network, candidates: Candidates, least: float) -> list[float]
     return [float(each) for each in weights]
 
 
+def keep(network: Network, path: Path) -> None:
+    """Keep the weights of a network, whole or not at all.
+
+    Raises:
+        DetectorError: they cannot be written.
+    """
+    with _whole(path) as part, part.open("xb") as file:
+        torch.save(network.state_dict(), file)
+
+
+def restored(path: Path) -> Network:
+    """The network whose weights were kept.
+
+    Raises:
+        DetectorError: the file is something else, or damaged.
+    """
+    network = Network()
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # whatever unpickling a foreign file raises
+        raise DetectorError(f"{path}: not the weights of a second stage, or damaged") from error
+    return network
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file that takes the place of `path` when all is written. Raises DetectorError where it cannot."""
+    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise DetectorError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def write(network: Network, weights: list[float], out: Path) -> None:
     """Write a network as an ONNX graph in float32, with its weights beside the first one's.
 
@@ -267,10 +307,5 @@ def write(network: Network, weights: list[float], out: Path) -> None:
         graph = onnx.load(str(made))
     described = {"recog.kind": KIND, "recog.weights": json.dumps(weights), "recog.licence": "MIT"}
     onnx.helper.set_model_props(graph, described)
-    part = out.with_name(f".{out.name}-{secrets.token_hex(4)}.part")
-    try:
-        onnx.save(graph, str(part))
-        os.replace(part, out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DetectorError(f"{out}: cannot be written ({error.strerror})") from error
+    with _whole(out) as part:
+        part.write_bytes(graph.SerializeToString())

@@ -58,15 +58,18 @@ def test_a_second_stage_is_trained_and_used_and_places_are_not_looked_for_twice(
     recog: Any, dataset: Path, tmp_path: Path
 ) -> None:
     out, kept = tmp_path / "own.onnx", tmp_path / "places.npz"
-    words = ("--negatives", dataset.parent / "nobody", "--candidates", kept, "--minutes", 0.1, "--out", out)
+    words = ("--negatives", dataset.parent / "nobody", "--candidates", kept, "--minutes", 0.1, "--out", out,
+             "--checkpoint", tmp_path / "own.pt")  # fmt: skip
     ended = learn(recog, dataset, *words)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"written: {out}; logit = ")
     learned, held = read(kept)
     assert len(learned) > len(held) > 0
     before = kept.stat().st_mtime_ns
+    weights = (tmp_path / "own.pt").read_bytes()
     again = learn(recog, dataset, *words, "--overwrite")
     assert (again.code, kept.stat().st_mtime_ns) == (0, before)
+    assert (tmp_path / "own.pt").read_bytes() != weights
     settings = Settings(det=DetectSettings(size=320, second_stage=out, confidence=0.05))
     assert len(detectors.detector(settings).detect(photographs().known)) >= 1
 

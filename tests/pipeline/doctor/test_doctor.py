@@ -59,6 +59,10 @@ def test_a_model_that_is_damaged_or_missing_is_to_mend(tmp_path: Path) -> None:
     assert first.state == "ok"
     assert states(rest) == ["mend"]
     assert "none.onnx" in rest[0].said
+    settings = load(None, [f"det.second_stage={tmp_path / 'gone.onnx'}"])
+    (*others, last) = looked_at("models", lambda: models.models(settings))
+    assert states(others) == ["ok", "ok"]
+    assert "gone.onnx" in last.said
 
 
 def test_an_error_that_the_user_can_mend_is_a_finding_and_a_bug_is_not() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,9 @@ def test_a_place_without_a_face_stays_one_without() -> None:
 
 @pytest.fixture(scope="module")
 def learned() -> training.Network:
-    return training.train(places(96), 0.12)
+    """After forty steps, however long they take."""
+    steps = itertools.count()
+    return training.train(places(48), 40 / 60, clock=lambda: float(next(steps)))
 
 
 def test_it_learns_what_a_face_is_and_where(learned: training.Network) -> None:
@@ -76,6 +79,22 @@ def test_its_word_and_the_first_networks_are_weighed_on_what_it_did_not_see(
     added, first, second = training.weigh(learned, places(60, seed=7), 0.1)
     assert second > abs(first)
     assert np.isfinite(added)
+
+
+def test_weights_are_kept_to_go_on_from_and_other_files_are_refused(
+    learned: training.Network, tmp_path: Path
+) -> None:
+    kept = tmp_path / "second-stage.pt"
+    training.keep(learned, kept)
+    crops = training.plain(places(4))
+    again = training.restored(kept).eval()
+    np.testing.assert_array_equal(training.logits(again, crops), training.logits(learned, crops))
+    assert [path.name for path in tmp_path.iterdir()] == [kept.name]
+    kept.write_bytes(b"no weights")
+    with pytest.raises(DetectorError, match="not the weights of a second stage"):
+        training.restored(kept)
+    with pytest.raises(DetectorError, match="cannot be written"):
+        training.keep(learned, tmp_path / "nowhere" / "second-stage.pt")
 
 
 def test_the_file_says_what_the_network_says(learned: training.Network, tmp_path: Path) -> None:
