@@ -22,6 +22,7 @@ from pipeline.detection.evaluation import alarms, figures, lfw_check, timing
 from pipeline.detection.evaluation import evaluate as evaluating
 from pipeline.detection.evaluation.failures import failures, write_sheet
 from pipeline.detection.evaluation.wider import read_wider
+from pipeline.detection.files import SECOND_STAGE
 from pipeline.detection.training.prepare import SCALES, Photo, name_of, read_photos
 from pipeline.detection.training.yunet import YuNet
 from pipeline.detection.yolo import YoloDetector
@@ -268,6 +269,7 @@ def _described(
             "cascade": wanted.cascade,
         },
         "models": {name: {"file": file.name, "sha256": sha256(file)} for name, file in files.items()},
+        "second stage": sha256(SECOND_STAGE) if wanted.cascade else None,
         "data": {name: _summed(of) for name, of in photos.items()},
         "commit": commit(),
         "versions": versions(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,12 +44,15 @@ def make(material: Material, out: Path, minutes: float, threads: int, progress: 
         DetectorError: torch is not installed, there is nothing to learn from, or `out` cannot be written.
         siamese.errors.ModelError: a detector cannot be used.
     """
-    try:
-        import torch
+    if importlib.util.find_spec("torch") is None:
+        raise DetectorError("training needs torch: install recog[train]")
+    for each in filter(None, (material.kept, material.checkpoint)):
+        if not each.parent.is_dir():
+            raise DetectorError(f"{each}: cannot be written, there is no folder {each.parent}")
+    import torch
 
-        from pipeline.detection.training import second_stage as training
-    except ImportError as error:
-        raise DetectorError("training needs torch: install recog[train]") from error
+    from pipeline.detection.training import second_stage as training
+
     learned, held = _candidates(material, progress)
     for what, of in (("to learn from", learned), ("to weigh by", held)):
         faces = int((of.overlaps >= FACE).sum())
@@ -60,10 +64,10 @@ def make(material: Material, out: Path, minutes: float, threads: int, progress: 
     if material.checkpoint is not None and material.checkpoint.is_file():
         start = training.restored(material.checkpoint)
     network = training.train(learned, minutes, start, progress=progress)
-    if material.checkpoint is not None:
-        training.keep(network, material.checkpoint)
     weights = training.weigh(network, held, FIRST)
     training.write(network, weights, out)
+    if material.checkpoint is not None:
+        training.keep(network, material.checkpoint)
     return weights
 
 

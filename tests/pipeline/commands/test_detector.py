@@ -13,10 +13,13 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline import detectors
 from pipeline.config import DetectSettings
 from pipeline.detection.evaluation import timing
+from pipeline.detection.files import SECOND_STAGE
 from pipeline.detection.yolo import DEFAULT, YoloDetector
 from pipeline.outputs.demo_film import photographs
+from siamese.shipped import sha256
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +97,7 @@ def test_several_detectors_stand_beside_yunet_in_one_run(
     assert times["reference"] == "yunet 320"
     assert times["yunet 320"]["times the reference"] == 1
     assert 0 < times["face-n 320"]["fastest"] <= times["face-n 320"]["median"]
+    assert found["second stage"] == sha256(SECOND_STAGE)
     assert found["models"]["mine"]["sha256"] == found["models"]["face-n"]["sha256"]
     assert found["data"]["one"]["faces"] == 3
     assert found["data"]["one"]["sha256"] != found["data"]["two"]["sha256"]
@@ -198,6 +202,7 @@ def test_training_and_export_say_what_is_wrong(
     [
         ("matplotlib", ["evaluate", "--wild", "nowhere"]),
         ("ultralytics", ["train", "--data", "set.yaml"]),
+        ("torch", ["train-second-stage", "--data", "set.yaml"]),
         ("ultralytics", ["export", "--weights", "set.yaml", "--out", "a.onnx"]),
     ],
 )
@@ -243,6 +248,20 @@ def test_photographs_that_are_all_held_out_stand_beside_those_of_wider_face_and_
     assert (report["ap50"], report["found"], report["right"]) == (1, 1, 1)
     alarms = found["photographs without people"]["face-n 320"]
     assert (alarms["photos"], alarms["photos_with"], alarms["alarms"]) == (2, 1, 1)
+
+
+def test_the_first_stage_can_be_judged_alone(
+    tmp_path: Path, sets: list[Path], recog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any) -> Any:
+        raise AssertionError("the second stage was opened")
+
+    monkeypatch.setattr(detectors.Graphs, "second", never)
+    words = ("--held-out", sets[0], "--size", "320", "--out", tmp_path / "out", "--json")
+    ended = recog("detector", "evaluate", "--first-stage", *words)
+    assert (ended.code, ended.err) == (0, "")
+    found = json.loads(ended.out)
+    assert (found["second stage"], found["settings"]["cascade"]) == (None, False)
 
 
 def test_something_must_be_given_to_evaluate_on(tmp_path: Path, recog: Any) -> None:

@@ -77,6 +77,7 @@ def test_a_second_stage_is_trained_and_used_and_places_are_not_looked_for_twice(
 def test_what_cannot_be_learned_from_is_said(recog: Any, dataset: Path, tmp_path: Path) -> None:
     for words, message in [
         (("--out", tmp_path / "nowhere" / "own.onnx"), "does not exist"),
+        (("--checkpoint", tmp_path / "nowhere" / "own.pt", "--out", tmp_path / "own.onnx"), "no folder"),
         (("--detector", tmp_path / "none.onnx", "--out", tmp_path / "own.onnx"), "no such"),
     ]:
         ended = learn(recog, dataset, *words)
