@@ -48,7 +48,7 @@ class Graphs:
 
         file = model or SECOND_STAGE
         if file not in self._second:
-            self._second[file] = SecondStage(file, self._threads, self._spin)
+            self._second[file] = SecondStage(file, self._threads)
         return self._second[file]
 
 

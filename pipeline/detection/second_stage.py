@@ -68,19 +68,20 @@ def crop(image: Image, box: Floats, size: int = INPUT, shown: float = SHOWN) -> 
 class SecondStage:
     """The second network, open."""
 
-    def __init__(self, model: Path, threads: int = 0, spin: bool = True) -> None:
+    def __init__(self, model: Path, threads: int = 0) -> None:
         """
         Args:
             model: `.onnx`, written by `recog detector train-second-stage`. It runs on the CPU: what it takes
-                there is less than the way to a device.
-            threads, spin: see `siamese.session.open_session`.
+                there is less than the way to a device. Its threads never spin: they would be in the way of
+                the first network's.
+            threads: CPU threads; 0 for all.
 
         Raises:
             DetectorError: it is something else.
             siamese.errors.ModelError: missing, or wrong checksum.
         """
         self.digest = verified(model)
-        self._session = open_session(model, threads, spin)
+        self._session = open_session(model, threads, spin=False)
         described: Any = self._session.get_modelmeta().custom_metadata_map
         if described.get("recog.kind") != KIND:
             raise DetectorError(f"{model}: not the second stage of a face detector")

@@ -147,7 +147,7 @@ def test_the_one_that_ships_believes_a_face_and_not_noise() -> None:
     first = detectors.detector(Settings(det=DetectSettings(cascade=False, confidence=0.3)))
     face = first.detect(photo)[:1]
     half: Floats = np.full(1, 0.5, np.float32)
-    second = SecondStage(SECOND_STAGE, threads=1)
+    second = SecondStage(SECOND_STAGE)
     seen = second.look(photo, replace(face, scores=half))
     assert seen.scores[0] > 0.6
     assert np.abs(seen.boxes - face.boxes).max() < 0.2 * (face.boxes[0, 2] - face.boxes[0, 0])

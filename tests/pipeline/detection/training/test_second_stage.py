@@ -102,7 +102,7 @@ def test_the_file_says_what_the_network_says(learned: training.Network, tmp_path
     crops = training.plain(held)
     file = tmp_path / "second-stage.onnx"
     training.write(learned, [0.0, 0.0, 1.0], file)
-    stage = SecondStage(file, threads=1)
+    stage = SecondStage(file)
     side = INPUT / SHOWN
     box = np.array([[side / 2, side / 2, side * 1.5, side * 1.5]], np.float32)
     one = Detections(box, np.array([0.5], np.float32), np.zeros((1, 5, 2), np.float32))
