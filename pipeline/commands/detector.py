@@ -230,7 +230,7 @@ def train_second_stage(
             metavar="FILE",
             help="Keeps what the detectors found (.npz): looked for if it is not there, else read.",
         ),
-        Use.READ,
+        Use.GROWS,
     ] = None,
     checkpoint: Annotated[
         Path | None,
@@ -238,7 +238,7 @@ def train_second_stage(
             metavar="FILE",
             help="Weights (.pt) to go on from, if it is there; receives what comes of the training.",
         ),
-        Use.READ,
+        Use.GROWS,
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="How long to train.")] = 60,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for all.")] = 0,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +12,13 @@ import numpy as np
 from pipeline.detection.second_stage import SHOWN, crop
 from pipeline.detection.training.dataset import images_of
 from pipeline.detection.training.prepare import FACE_CLASS, UNSURE_CLASS
+from pipeline.detection.training.whole import whole
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import area, intersection, iou
 from pipeline.progress import Progress, silent
 from pipeline.protocols import Detector
 from pipeline.sources.images import read_plain
-from pipeline.types import Bools, Floats, Image, Ints
+from pipeline.types import Bools, Floats, Image
 
 WIDER = 1.375  # times what the network sees is kept, so that training may move and grow boxes
 KEPT = 80  # pixels, width and height of what is kept
@@ -47,11 +46,6 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.scores)
-
-    def __getitem__(self, rows: Bools | Ints) -> Candidates:
-        return Candidates(
-            self.crops[rows], self.scores[rows], self.overlaps[rows], self.boxes[rows], self.faces[rows]
-        )
 
 
 def labelled(dataset: Path, part: str) -> list[tuple[Path, Floats]]:
@@ -118,14 +112,8 @@ def write(path: Path, learned: Candidates, held: Candidates) -> None:
     """
     arrays = {f"{part}_{name}": getattr(of, name) for part, of in zip(PARTS, (learned, held), strict=True)
               for name in FIELDS}  # fmt: skip
-    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            np.savez(file, **arrays)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DetectorError(f"{path}: cannot be written ({error.strerror})") from error
+    with whole(path) as part, part.open("xb") as file:
+        np.savez(file, **arrays)
 
 
 def read(path: Path) -> tuple[Candidates, Candidates]:
@@ -137,7 +125,7 @@ def read(path: Path) -> tuple[Candidates, Candidates]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             learned, held = (Candidates(*(kept[f"{part}_{name}"] for name in FIELDS)) for part in PARTS)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise DetectorError(
             f"{path}: not a file of candidates, or damaged; delete it to look anew"
         ) from error

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import os
 import re
-import secrets
 import shutil
 import tempfile
 import warnings
@@ -19,6 +17,7 @@ import numpy as np
 from pipeline.detection.training.dataset import training_images
 from pipeline.detection.training.last_layers import Boxes, Kind, Landmarks, fit
 from pipeline.detection.training.ultralytics import quiet_ultralytics, read, unusable
+from pipeline.detection.training.whole import whole
 from pipeline.detection.yolo import STRIDE, letterbox
 from pipeline.errors import ConfigError, DetectorError
 from pipeline.paths import expanded
@@ -158,13 +157,8 @@ def _fit(
 
 def _put(written: Path, out: Path) -> None:
     """Copy a file to its place, where it is whole from the first moment on. Raises DetectorError."""
-    part = out.with_name(f".{out.name}-{secrets.token_hex(4)}.part")
-    try:
+    with whole(out) as part:
         shutil.copyfile(written, part)
-        os.replace(part, out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DetectorError(f"{out}: cannot be written ({error.strerror})") from error
 
 
 def _blend(network: Any, other: Any, share: float, weights: Path) -> None:

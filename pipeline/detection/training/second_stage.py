@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import secrets
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from torch.nn import functional
 from pipeline.detection.second_stage import INPUT, KIND, SHOWN, logit
 from pipeline.detection.training.candidates import FACE, PER_SIDE, Candidates
 from pipeline.detection.training.degrade import degrade
+from pipeline.detection.training.whole import whole
 from pipeline.detection.yolo import GREY
 from pipeline.errors import DetectorError
 from pipeline.progress import Progress, silent
@@ -256,7 +254,7 @@ def keep(network: Network, path: Path) -> None:
     Raises:
         DetectorError: they cannot be written.
     """
-    with _whole(path) as part, part.open("xb") as file:
+    with whole(path) as part, part.open("xb") as file:
         torch.save(network.state_dict(), file)
 
 
@@ -272,19 +270,6 @@ def restored(path: Path) -> Network:
     except Exception as error:  # whatever unpickling a foreign file raises
         raise DetectorError(f"{path}: not the weights of a second stage, or damaged") from error
     return network
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file that takes the place of `path` when all is written. Raises DetectorError where it cannot."""
-    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    except OSError as error:
-        raise DetectorError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write(network: Network, weights: list[float], out: Path) -> None:
@@ -307,5 +292,5 @@ def write(network: Network, weights: list[float], out: Path) -> None:
         graph = onnx.load(str(made))
     described = {"recog.kind": KIND, "recog.weights": json.dumps(weights), "recog.licence": "MIT"}
     onnx.helper.set_model_props(graph, described)
-    with _whole(out) as part:
+    with whole(out) as part:
         part.write_bytes(graph.SerializeToString())
