@@ -162,7 +162,7 @@ def read(folder: Path) -> CropSet:
         images = np.load(folder / "images.npy", mmap_mode="r")
     except FileNotFoundError as error:
         raise DataError(f"{folder}: no aligned faces here; make them with: recog data align") from error
-    except (ValueError, OSError) as error:
+    except (EOFError, ValueError, OSError) as error:  # an empty file ends before it begins
         raise DataError(f"{folder}: damaged ({error}); make it again with: recog data align") from error
     known = isinstance(described, dict) and described.get("format") == FORMAT
     faces = described["faces"] if known else []

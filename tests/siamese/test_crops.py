@@ -123,13 +123,16 @@ def test_a_folder_without_crops_says_how_to_make_them(tmp_path: Path) -> None:
         crops.read(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["faces cut", "images cut", "fewer faces", "other format", "a list"])
+@pytest.mark.parametrize(
+    "damage", ["faces cut", "images cut", "images empty", "fewer faces", "other format", "a list"]
+)
 def test_a_damaged_set_is_an_error(tmp_path: Path, faces: CropSet, damage: str) -> None:
     crops.write(faces, tmp_path)
     described = json.loads((tmp_path / "faces.json").read_text())
     text = {
         "faces cut": json.dumps(described)[:-20],
         "images cut": json.dumps(described),
+        "images empty": json.dumps(described),
         "fewer faces": json.dumps(described | {"faces": described["faces"][:-1]}),
         "other format": json.dumps(described | {"format": 0}),
         "a list": "[]",
@@ -137,5 +140,7 @@ def test_a_damaged_set_is_an_error(tmp_path: Path, faces: CropSet, damage: str) 
     (tmp_path / "faces.json").write_text(text)
     if damage == "images cut":
         (tmp_path / "images.npy").write_bytes((tmp_path / "images.npy").read_bytes()[:-100])
+    if damage == "images empty":
+        (tmp_path / "images.npy").write_bytes(b"")
     with pytest.raises(DataError, match="again"):
         crops.read(tmp_path)
