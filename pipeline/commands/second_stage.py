@@ -12,7 +12,17 @@ import numpy as np
 
 from pipeline.config import DetectSettings
 from pipeline.detection.second_stage import FIRST
-from pipeline.detection.training.candidates import FACE, LEAST, Candidates, gather, labelled, read, write
+from pipeline.detection.training.candidates import (
+    FACE,
+    LEAST,
+    Candidates,
+    gather,
+    joined,
+    labelled,
+    read,
+    turned,
+    write,
+)  # fmt: skip
 from pipeline.detection.yolo import YoloDetector
 from pipeline.detectors import detector_file
 from pipeline.errors import DetectorError
@@ -87,8 +97,11 @@ def _candidates(material: Material, progress: Progress) -> tuple[Candidates, Can
         "val": empty[::WEIGHED],
     }
     learned, held = (
-        gather([*labelled(material.dataset, part), *more], detectors, progress=progress)
-        for part, more in parts.items()
+        joined(
+            gather(labelled(material.dataset, part), detectors, progress=progress),
+            gather(nobody, detectors, progress=progress, views=turned if part == "train" else None),
+        )
+        for part, nobody in parts.items()
     )
     if material.kept is not None:
         write(material.kept, learned, held)

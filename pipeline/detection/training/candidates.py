@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,10 @@ FACES, OTHERS = 24, 20  # most places of an image
 ALIKE = 0.85  # IoU from which one of two places says as much as both
 FACE = 0.5  # IoU with a label from which a place is a face
 KNOWN = 0.2  # IoU with a label from which a place says where the face is
+PIECES, PIECE = 2, (0.4, 0.75)  # of a picture without anybody, and their sides in its own
 UNSURE = 0.4, 0.2  # share of a place in an unsure one, or IoU with it, from which it says nothing
+
+Views = Callable[[Image, np.random.Generator], list[Image]]
 
 PARTS, FIELDS = ("learned", "held"), ("crops", "scores", "overlaps", "boxes", "faces")  # of a file
 PER_SIDE = KEPT / (WIDER * SHOWN)  # pixels of a crop to the longer side of its box
@@ -65,17 +68,36 @@ def labelled(dataset: Path, part: str) -> list[tuple[Path, Floats]]:
     return photos
 
 
+def turned(image: Image, random: np.random.Generator) -> list[Image]:
+    """A picture without anybody as it is and by three quarter turns, and pieces of it, turned as well.
+
+    What is taken for a face by chance is another thing each time, and nobody's face all the same.
+    """
+    height, width = image.shape[:2]
+    views = [np.ascontiguousarray(np.rot90(image, quarters)) for quarters in range(4)]
+    for _ in range(PIECES):
+        part = random.uniform(*PIECE)
+        wide, high = max(1, round(part * width)), max(1, round(part * height))
+        x, y = random.integers(width - wide + 1), random.integers(height - high + 1)
+        piece = image[y : y + high, x : x + wide]
+        views.append(np.ascontiguousarray(np.rot90(piece, int(random.integers(4)))))
+    return views
+
+
 def gather(
     photos: Sequence[tuple[Path, Floats]],
     detectors: Sequence[Detector],
     seed: int = 0,
     progress: Progress = silent,
+    views: Views | None = None,
 ) -> Candidates:
     """Show photographs to detectors, and keep a choice of what they take for faces.
 
     Args:
         photos: each with its labels, as of `labelled`. Those that cannot be read are left out.
         detectors: tell what has a score of `LEAST`.
+        views: what is shown of each, such as `turned`; the photograph itself where that is not said. Only
+            for photographs without labels.
     """
     random = np.random.default_rng(seed)
     crops: list[Image] = []
@@ -85,23 +107,38 @@ def gather(
         image = read_plain(path)
         if image is None:
             continue
-        shown = np.asarray(image, np.uint8)
-        found = [detector.detect(shown) for detector in detectors]
-        boxes = np.concatenate([each.boxes for each in found])
-        scores = np.concatenate([each.scores for each in found])
-        faces, unsure = (_boxes(labels, of, shown) for of in (FACE_CLASS, UNSURE_CLASS))
-        overlaps = iou(boxes, faces)
-        best = overlaps.max(axis=1, initial=0)
-        for place in _chosen(boxes, best, _unsure(boxes, unsure), random):
-            box, side = boxes[place], float((boxes[place, 2:] - boxes[place, :2]).max())
-            face = faces[overlaps[place].argmax()] if best[place] > KNOWN else np.full(4, np.nan, np.float32)
-            off = ((face[:2] + face[2:]) - (box[:2] + box[2:])) / 2 / side
-            sizes = (box[2:] - box[:2]) / side, (face[2:] - face[:2]) / side
-            crops.append(crop(shown, box, KEPT, WIDER * SHOWN))
-            rows.append(np.concatenate([[scores[place], best[place]], sizes[0], off, sizes[1]]))
+        plain = np.asarray(image, np.uint8)
+        for shown in (plain,) if views is None else views(plain, random):
+            for seen, row in _places(shown, labels, detectors, random):
+                crops.append(seen)
+                rows.append(row)
     kept = np.stack(crops) if crops else np.zeros((0, KEPT, KEPT, 3), np.uint8)
     table = np.array(rows, np.float32).reshape(-1, 8)
     return Candidates(kept, table[:, 0], table[:, 1], table[:, 2:4], table[:, 4:])
+
+
+def _places(
+    shown: Image, labels: Floats, detectors: Sequence[Detector], random: np.random.Generator
+) -> Iterator[tuple[Image, Floats]]:
+    """The places of an image that are kept: what is there, and what is known of it (8,)."""
+    found = [detector.detect(shown) for detector in detectors]
+    boxes = np.concatenate([each.boxes for each in found])
+    scores = np.concatenate([each.scores for each in found])
+    faces, unsure = (_boxes(labels, of, shown) for of in (FACE_CLASS, UNSURE_CLASS))
+    overlaps = iou(boxes, faces)
+    best = overlaps.max(axis=1, initial=0)
+    for place in _chosen(boxes, best, _unsure(boxes, unsure), random):
+        box, side = boxes[place], float((boxes[place, 2:] - boxes[place, :2]).max())
+        face = faces[overlaps[place].argmax()] if best[place] > KNOWN else np.full(4, np.nan, np.float32)
+        off = ((face[:2] + face[2:]) - (box[:2] + box[2:])) / 2 / side
+        sizes = (box[2:] - box[:2]) / side, (face[2:] - face[:2]) / side
+        row = np.concatenate([[scores[place], best[place]], sizes[0], off, sizes[1]])
+        yield crop(shown, box, KEPT, WIDER * SHOWN), np.asarray(row, np.float32)
+
+
+def joined(first: Candidates, second: Candidates) -> Candidates:
+    """The places of both."""
+    return Candidates(*(np.concatenate([getattr(first, name), getattr(second, name)]) for name in FIELDS))
 
 
 def write(path: Path, learned: Candidates, held: Candidates) -> None:

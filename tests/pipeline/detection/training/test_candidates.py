@@ -8,7 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.detection.training.candidates import KEPT, PER_SIDE, Candidates, gather, labelled, read, write
+from pipeline.detection.training.candidates import (
+    KEPT,
+    PER_SIDE,
+    Candidates,
+    gather,
+    joined,
+    labelled,
+    read,
+    turned,
+    write,
+)
 from pipeline.errors import DetectorError
 from pipeline.types import Detections, Floats, Image
 
@@ -113,3 +123,24 @@ def test_what_is_kept_comes_back_and_a_damaged_file_is_said(photo: Path, tmp_pat
             read(kept)
     with pytest.raises(DetectorError, match="cannot be written"):
         write(tmp_path / "nowhere" / "kept.npz", made, made)
+
+
+def test_a_picture_without_anybody_is_also_shown_turned_and_in_pieces() -> None:
+    image = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
+    views = turned(image, np.random.default_rng(0))
+    assert [view.shape[:2] for view in views[:4]] == [(20, 30), (30, 20), (20, 30), (30, 20)]
+    assert (views[0] == image).all()
+    assert (views[2] == image[::-1, ::-1]).all()
+    for piece in views[4:]:
+        assert 8 <= min(piece.shape[:2]) <= 15
+        assert 12 <= max(piece.shape[:2]) <= 23
+    assert len(turned(image[:1, :1], np.random.default_rng(0))) == len(views)
+
+
+def test_places_are_looked_for_in_every_view(photo: Path) -> None:
+    detector = Says((20, 20, 60, 60))
+    made = gather([(photo, labels())], [detector], views=turned)
+    assert len(made) == 6
+    both = joined(made, gather([(photo, labels((0, 20, 20, 60, 60)))], [detector]))
+    assert both.overlaps.tolist() == [0.0] * 6 + [1.0]
+    assert both.crops.shape == (7, KEPT, KEPT, 3)
