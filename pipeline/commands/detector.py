@@ -210,8 +210,8 @@ def train_second_stage(
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Photographs on which there is nobody, besides: whatever is found there is no face. One in "
-            "ten is left for weighing. May be repeated.",
+            help="Photographs on which there is nobody, besides: whatever is found there is no face. They "
+            "are shown turned and in pieces, too; one in ten is left for weighing. May be repeated.",
         ),
         Use.READ,
     ] = None,
