@@ -22,7 +22,7 @@ from pipeline.detection.training.candidates import (
     read,
     turned,
     write,
-)  # fmt: skip
+)
 from pipeline.detection.yolo import YoloDetector
 from pipeline.detectors import detector_file
 from pipeline.errors import DetectorError
@@ -96,9 +96,10 @@ def _candidates(material: Material, progress: Progress) -> tuple[Candidates, Can
         "train": [each for number, each in enumerate(empty) if number % WEIGHED],
         "val": empty[::WEIGHED],
     }
+    photos = {part: labelled(material.dataset, part) for part in parts}  # what is missing is said first
     learned, held = (
         joined(
-            gather(labelled(material.dataset, part), detectors, progress=progress),
+            gather(photos[part], detectors, progress=progress),
             gather(nobody, detectors, progress=progress, views=turned if part == "train" else None),
         )
         for part, nobody in parts.items()

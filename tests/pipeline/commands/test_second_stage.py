@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline import detectors
+from pipeline.commands import second_stage
 from pipeline.config import DetectSettings, Settings
-from pipeline.detection.training.candidates import read
+from pipeline.detection.training.candidates import read, turned
 from pipeline.outputs.demo_film import photographs
 from pipeline.types import Image
 
@@ -55,9 +56,15 @@ def speckled(seed: int) -> Image:
 
 
 def test_a_second_stage_is_trained_and_used_and_places_are_not_looked_for_twice(
-    recog: Any, dataset: Path, tmp_path: Path
+    recog: Any, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, kept = tmp_path / "own.onnx", tmp_path / "places.npz"
+    out, kept, seen = tmp_path / "own.onnx", tmp_path / "places.npz", []
+
+    def noted(image: Image, random: np.random.Generator) -> list[Image]:
+        seen.append(image)
+        return turned(image, random)
+
+    monkeypatch.setattr(second_stage, "turned", noted)
     words = ("--negatives", dataset.parent / "nobody", "--candidates", kept, "--minutes", 0.1, "--out", out,
              "--checkpoint", tmp_path / "own.pt")  # fmt: skip
     ended = learn(recog, dataset, *words)
@@ -65,6 +72,7 @@ def test_a_second_stage_is_trained_and_used_and_places_are_not_looked_for_twice(
     assert ended.out.startswith(f"written: {out}; logit = ")
     learned, held = read(kept)
     assert len(learned) > len(held) > 0
+    assert len(seen) == 9  # of eleven pictures of nobody two are for weighing
     before = kept.stat().st_mtime_ns
     weights = (tmp_path / "own.pt").read_bytes()
     again = learn(recog, dataset, *words, "--overwrite")
