@@ -71,7 +71,7 @@ class Bench:
         self.settings = Settings(runtime=RuntimeSettings(threads=threads))
         self.embedder: Embedder = build.embedder(self.settings)
         self.cohort: Cohort | None = build.cohort(self.settings, self.embedder)
-        self.watch = Watch(detectors.detector(self.settings), self.embedder, self.settings.quality)
+        self.watch = Watch(detectors.of_authentication(self.settings), self.embedder, self.settings.quality)
 
     def claimed(self, name: str, templates: Floats) -> Claimed:
         strangers = templates[:0] if self.cohort is None else self.cohort.one_each

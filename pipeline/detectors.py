@@ -87,6 +87,19 @@ def detector(settings: Settings, graphs: Graphs | None = None) -> Detector:
     return found if det.roi is None or inside_people else RegionDetector(found, det.roi)
 
 
+def of_authentication(settings: Settings) -> Detector:
+    """The face detector for one face close to the camera: without the second stage, which is for small and
+    doubtful ones.
+
+    So what authentication does rests on one network less, and what was measured of it holds when that one
+    learns on.
+
+    Raises:
+        pipeline.errors.DetectorError, siamese.errors.ModelError: the model cannot be used.
+    """
+    return detector(_first_alone(settings))
+
+
 def detector_file(model: Path | None) -> Path:
     """The ONNX file of a detector.
 
@@ -159,8 +172,7 @@ def tracking_detector(settings: Settings) -> Detector:
         kept = settings if follows_people else _from(settings, least)
         return finder(kept, detector(kept, graphs), graphs)
     # Faces outside a region are to be covered, too, and whatever the first network by itself holds for one.
-    whole = settings.of_photographs()
-    whole = whole.model_copy(update={"det": whole.det.model_copy(update={"cascade": False})})
+    whole = _first_alone(settings.of_photographs())
     score = settings.blur.score
     wary = _from(whole, min(score * WaryDetector.FAINTER, least), WaryDetector.ROOM * det.max_faces)
 
@@ -180,6 +192,10 @@ def tracking_detector(settings: Settings) -> Detector:
 def detector_fingerprint(detector: Detector) -> str:
     """Which detector found a face, as templates keep it. Another one does not make them unusable."""
     return detector.digest[:16]
+
+
+def _first_alone(settings: Settings) -> Settings:
+    return settings.model_copy(update={"det": settings.det.model_copy(update={"cascade": False})})
 
 
 def _from(settings: Settings, score: float, most: int | None = None) -> Settings:

@@ -69,5 +69,5 @@ def parts(
     cohort = build.cohort(settings, embedder)
     strangers = templates[:0] if cohort is None else cohort.one_each
     claimed = Claimed(name, templates, embedder.calibration, strangers)
-    watch = Watch(detectors.detector(settings), embedder, settings.quality, spoof)
+    watch = Watch(detectors.of_authentication(settings), embedder, settings.quality, spoof)
     return Parts(watch, claimed, None if spoof is None else spoof.licence, settings)

@@ -51,6 +51,12 @@ def test_tiles_and_a_region_are_put_around_the_detector_and_keep_its_checksum() 
         assert len(each.detect(np.zeros((48, 64, 3), np.uint8))) <= 3
 
 
+def test_authentication_does_without_the_second_stage() -> None:
+    one = detectors.of_authentication(Settings(det=DetectSettings(size=96, confidence=0.3)))
+    assert isinstance(one, YoloDetector)
+    assert (one.size, one.confidence) == (96, 0.3)
+
+
 def test_a_shipped_detector_is_known_by_its_name() -> None:
     named = detectors.detector(Settings(det=DetectSettings(model=Path("face-n"))))
     assert named.digest == detectors.detector(Settings()).digest
