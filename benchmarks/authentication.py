@@ -161,7 +161,13 @@ def main() -> None:
     species = arguments.only or list(SPECIES)
     half = half_of(arguments.films, arguments.chosen_on, arguments.development)
     moving = bool(set(species) - set(FLAT))  # else photographs alone are asked for
-    films = [film for film in map(bench.film, half if moving else []) if film.answers]
+    looked_at = list(map(bench.film, half if moving else []))
+    films = [film for film in looked_at if film.answers]
+    left_out = [
+        film.name for film in looked_at if not film.answers
+    ]  # depends on the detector: told, therefore
+    if left_out:
+        print(f"no turn that can be joined to an answer: {', '.join(left_out)}", flush=True)
     for film in films:
         moves = {move.name: len(way.frames) for move, way in film.ways.items()}
         print(f"{film.name}: {len(film.sights)} frames, moves {moves}", flush=True)
@@ -181,6 +187,7 @@ def main() -> None:
         "simulated": True,
         "half": "development" if arguments.development else "reported",
         "films": {film.name: sorted(move.name for move in film.ways) for film in films},
+        "left_out": left_out,
         "photographs": len(material.sheets),
         "identity_alone": alone,
         "camera": {"frames_per_second": FPS, "height_width": SIZE},

@@ -78,14 +78,19 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     bench = Bench()
-    detector = detectors.detector(bench.settings)
+    detector = detectors.of_authentication(bench.settings)
     sheets = sheets_of(bench, arguments.lfw, arguments.development, arguments.people)
     found = []
     for number in range(arguments.tries):
         random = np.random.default_rng([arguments.seed, number])
         found.append(shares(detector, sheets[number % len(sheets)][0], random, number % 3 == 0))
     followed = [each for each in found if each is not None]
-    enough = sum(both >= SHARE and least >= SHARE_EACH for both, least in followed)
+    passed = [
+        number
+        for number, each in enumerate(found)
+        if each is not None and each[0] >= SHARE and each[1] >= SHARE_EACH
+    ]
+    enough = len(passed)
     told = {
         "half": "development" if arguments.development else "reported",
         "prints": len(found),
@@ -93,6 +98,10 @@ def main() -> None:
         "followed": len(followed),
         "asked": {"together": SHARE, "in each turn": SHARE_EACH},
         "enough": enough,
+        "passed": [
+            {"number": number, "photograph": number % len(sheets), "shares": found[number]}
+            for number in passed
+        ],
         "upper_95": upper_bound(enough, len(found), 0.95),
         "largest": {
             "together": sorted((both for both, _ in followed), reverse=True)[:5],
