@@ -29,7 +29,6 @@ from siamese.shipped import verified
 
 INPUT = 48  # pixels, width and height of what the second network sees
 SHOWN = 2.0  # sides of a box, its longer one, that this is
-AROUND = 6.0  # and what is around it: a small knob and a small face are told apart by what they are part of
 FIRST = 0.1  # score of the first network from which a place is looked at again
 SURE = 0.8  # score of it from which it is not: that is a face
 KIND = "second stage of a face detector"  # in the metadata

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.detection.second_stage import AROUND, SHOWN, crop
+from pipeline.detection.second_stage import SHOWN, crop
 from pipeline.detection.training.dataset import images_of
 from pipeline.detection.training.prepare import FACE_CLASS, UNSURE_CLASS
 from pipeline.detection.training.whole import whole
@@ -32,7 +32,7 @@ UNSURE = 0.4, 0.2  # share of a place in an unsure one, or IoU with it, from whi
 
 Views = Callable[[Image, np.random.Generator], list[Image]]
 
-PARTS, FIELDS = ("learned", "held"), ("crops", "around", "scores", "overlaps", "boxes", "faces")  # of a file
+PARTS, FIELDS = ("learned", "held"), ("crops", "scores", "overlaps", "boxes", "faces")  # of a file
 PER_SIDE = KEPT / (WIDER * SHOWN)  # pixels of a crop to the longer side of its box
 
 
@@ -40,8 +40,7 @@ PER_SIDE = KEPT / (WIDER * SHOWN)  # pixels of a crop to the longer side of its 
 class Candidates:
     """Places, with what is there."""
 
-    crops: Image  # (n, KEPT, KEPT, 3) BGR, WIDER * SHOWN sides of the box
-    around: Image  # (n, KEPT, KEPT, 3) BGR, WIDER * AROUND sides of it
+    crops: Image  # (n, KEPT, KEPT, 3) BGR
     scores: Floats  # (n,) of the detector
     overlaps: Floats  # (n,) IoU with the face that is there
     boxes: Floats  # (n, 2) width and height of the place, in its longer side
@@ -101,7 +100,7 @@ def gather(
             for photographs without labels.
     """
     random = np.random.default_rng(seed)
-    crops: list[tuple[Image, Image]] = []
+    crops: list[Image] = []
     rows: list[Floats] = []
     for number, (path, labels) in enumerate(photos):
         progress("looking for places", number, len(photos))
@@ -113,14 +112,14 @@ def gather(
             for seen, row in _places(shown, labels, detectors, random):
                 crops.append(seen)
                 rows.append(row)
-    kept = np.array(crops, np.uint8).reshape(-1, 2, KEPT, KEPT, 3)
+    kept = np.stack(crops) if crops else np.zeros((0, KEPT, KEPT, 3), np.uint8)
     table = np.array(rows, np.float32).reshape(-1, 8)
-    return Candidates(kept[:, 0], kept[:, 1], table[:, 0], table[:, 1], table[:, 2:4], table[:, 4:])
+    return Candidates(kept, table[:, 0], table[:, 1], table[:, 2:4], table[:, 4:])
 
 
 def _places(
     shown: Image, labels: Floats, detectors: Sequence[Detector], random: np.random.Generator
-) -> Iterator[tuple[tuple[Image, Image], Floats]]:
+) -> Iterator[tuple[Image, Floats]]:
     """The places of an image that are kept: what is there, and what is known of it (8,)."""
     found = [detector.detect(shown) for detector in detectors]
     boxes = np.concatenate([each.boxes for each in found])
@@ -134,8 +133,7 @@ def _places(
         off = ((face[:2] + face[2:]) - (box[:2] + box[2:])) / 2 / side
         sizes = (box[2:] - box[:2]) / side, (face[2:] - face[:2]) / side
         row = np.concatenate([[scores[place], best[place]], sizes[0], off, sizes[1]])
-        seen = crop(shown, box, KEPT, WIDER * SHOWN), crop(shown, box, KEPT, WIDER * AROUND)
-        yield seen, np.asarray(row, np.float32)
+        yield crop(shown, box, KEPT, WIDER * SHOWN), np.asarray(row, np.float32)
 
 
 def joined(first: Candidates, second: Candidates) -> Candidates:
