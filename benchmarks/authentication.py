@@ -163,9 +163,8 @@ def main() -> None:
     moving = bool(set(species) - set(FLAT))  # else photographs alone are asked for
     looked_at = list(map(bench.film, half if moving else []))
     films = [film for film in looked_at if film.answers]
-    left_out = [
-        film.name for film in looked_at if not film.answers
-    ]  # depends on the detector: told, therefore
+    # Which these are depends on the detector: whoever is left out is neither accepted nor refused.
+    left_out = [film.name for film in looked_at if not film.answers]
     if left_out:
         print(f"no turn that can be joined to an answer: {', '.join(left_out)}", flush=True)
     for film in films:
