@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.api.shared import Shared
 from pipeline.authentication import place
 from pipeline.authentication.parts import Prompt, parts, shown
+from pipeline.authentication.policy import Part
 from pipeline.authentication.session import Authentication, circumstances, judge, refused_before
 from pipeline.authentication.tries import Tries, tries_path
 from pipeline.config import Settings
@@ -46,7 +47,11 @@ def authenticate(
             camera.why,
             intended=True,
         )
-        if (refused := refused_before(known)) is not None:
+        refused = refused_before(known)
+        # What comes before the camera (too many tries, a session from afar) refuses without one, too.
+        if camera.missing and (refused is None or refused.verdict.part is Part.CAMERA):
+            raise SourceError(f"{camera.why}; see which there are: recog doctor")
+        if refused is not None:
             return replace(refused, rehearsal=rehearsal)
         if not (intended(seen) if callable(intended) else intended):
             raise SourceError("no key was pressed, so nobody asked for it")
@@ -59,13 +64,11 @@ def _camera(source: str, rehearsal: bool) -> devices.Device:
     """What the source is, as far as this machine knows.
 
     Raises:
-        SourceError: there is no such camera, or it is one and a recording was to be judged.
+        SourceError: it is a camera and a recording was to be judged.
     """
     found = devices.device(source)
     if rehearsal and found.real:
         raise SourceError("a rehearsal is for recordings; leave it out for a camera")
-    if found.missing:
-        raise SourceError(f"{found.why}; see which there are: recog doctor")
     return found
 
 

@@ -105,6 +105,14 @@ def test_a_session_from_afar_is_refused_unless_it_is_allowed(
     assert "from afar" not in recog(*words, "--allow-remote").out
 
 
+def test_a_session_from_afar_is_refused_where_there_is_no_camera(
+    recog: Any, gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "remote", lambda: "this is a session from afar (SSH_TTY is set)")
+    ended = recog("auth", "-n", "alice", "-g", gallery, "--source", "4321", "--intent", "none")
+    assert (ended.code, ended.out) == (1, "refused: this is a session from afar (SSH_TTY is set)\n")
+
+
 def test_a_face_that_does_not_answer_is_refused_and_the_try_counts(
     recog: Any, gallery: Path, camera: Path
 ) -> None:
