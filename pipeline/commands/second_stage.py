@@ -20,9 +20,9 @@ from pipeline.detection.training.candidates import (
     joined,
     labelled,
     read,
-    turned,
     write,
 )
+from pipeline.detection.training.views import softened, turned
 from pipeline.detection.yolo import YoloDetector
 from pipeline.detectors import detector_file
 from pipeline.errors import DetectorError
@@ -99,7 +99,7 @@ def _candidates(material: Material, progress: Progress) -> tuple[Candidates, Can
     photos = {part: labelled(material.dataset, part) for part in parts}  # what is missing is said first
     learned, held = (
         joined(
-            gather(photos[part], detectors, progress=progress),
+            gather(photos[part], detectors, progress=progress, views=softened if part == "train" else None),
             gather(nobody, detectors, progress=progress, views=turned if part == "train" else None),
         )
         for part, nobody in parts.items()

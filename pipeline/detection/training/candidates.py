@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.detection.second_stage import SHOWN, crop
 from pipeline.detection.training.dataset import images_of
 from pipeline.detection.training.prepare import FACE_CLASS, UNSURE_CLASS
+from pipeline.detection.training.views import Views
 from pipeline.detection.training.whole import whole
 from pipeline.errors import DetectorError
 from pipeline.faces.boxes import area, intersection, iou
@@ -27,10 +28,7 @@ FACES, OTHERS = 24, 20  # most places of an image
 ALIKE = 0.85  # IoU from which one of two places says as much as both
 FACE = 0.5  # IoU with a label from which a place is a face
 KNOWN = 0.2  # IoU with a label from which a place says where the face is
-PIECES, PIECE = 2, (0.4, 0.75)  # of a picture without anybody, and their sides in its own
 UNSURE = 0.4, 0.2  # share of a place in an unsure one, or IoU with it, from which it says nothing
-
-Views = Callable[[Image, np.random.Generator], list[Image]]
 
 PARTS, FIELDS = ("learned", "held"), ("crops", "scores", "overlaps", "boxes", "faces")  # of a file
 PER_SIDE = KEPT / (WIDER * SHOWN)  # pixels of a crop to the longer side of its box
@@ -68,22 +66,6 @@ def labelled(dataset: Path, part: str) -> list[tuple[Path, Floats]]:
     return photos
 
 
-def turned(image: Image, random: np.random.Generator) -> list[Image]:
-    """A picture without anybody as it is and by three quarter turns, and pieces of it, turned as well.
-
-    What is taken for a face by chance is another thing each time, and nobody's face all the same.
-    """
-    height, width = image.shape[:2]
-    views = [np.ascontiguousarray(np.rot90(image, quarters)) for quarters in range(4)]
-    for _ in range(PIECES):
-        part = random.uniform(*PIECE)
-        wide, high = max(1, round(part * width)), max(1, round(part * height))
-        x, y = random.integers(width - wide + 1), random.integers(height - high + 1)
-        piece = image[y : y + high, x : x + wide]
-        views.append(np.ascontiguousarray(np.rot90(piece, int(random.integers(4)))))
-    return views
-
-
 def gather(
     photos: Sequence[tuple[Path, Floats]],
     detectors: Sequence[Detector],
@@ -96,8 +78,7 @@ def gather(
     Args:
         photos: each with its labels, as of `labelled`. Those that cannot be read are left out.
         detectors: tell what has a score of `LEAST`.
-        views: what is shown of each, such as `turned`; the photograph itself where that is not said. Only
-            for photographs without labels.
+        views: what is shown of each; the photograph itself where that is not said.
     """
     random = np.random.default_rng(seed)
     crops: list[Image] = []
@@ -108,8 +89,8 @@ def gather(
         if image is None:
             continue
         plain = np.asarray(image, np.uint8)
-        for shown in (plain,) if views is None else views(plain, random):
-            for seen, row in _places(shown, labels, detectors, random):
+        for shown, there in [(plain, labels)] if views is None else views(plain, labels, random):
+            for seen, row in _places(shown, there, detectors, random):
                 crops.append(seen)
                 rows.append(row)
     kept = np.stack(crops) if crops else np.zeros((0, KEPT, KEPT, 3), np.uint8)

@@ -17,8 +17,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pipeline.detection.second_stage import INPUT, KIND, SHOWN, logit
-from pipeline.detection.training.candidates import FACE, PER_SIDE, Candidates
+from pipeline.detection.second_stage import FIRST, INPUT, KIND, SHOWN, SURE, logit
+from pipeline.detection.training.candidates import FACE, LEAST, PER_SIDE, Candidates
 from pipeline.detection.training.degrade import degrade
 from pipeline.detection.training.whole import whole
 from pipeline.detection.yolo import GREY
@@ -33,10 +33,19 @@ DECAY = 0.02  # of the weights
 SHARED = 0.999  # of the mean of the weights over time stays from step to step, in the end
 ASIDE, GROW, ROLL = 0.12, 0.14, 4.0  # how far boxes are moved (sides), grown (logarithm), rolled (degrees)
 WORSE = 0.3  # share of the crops that are made worse
+# How often a place is shown in a pass, by scores of the first network up to which that holds: in use, what
+# it is sure of, and what it hardly believes, is not looked at again.
+SHARES = ((FIRST / 2, 0.12), (FIRST, 0.4), (SURE, 1.0), (math.inf, 0.4))
+HARD, HARDER = 0.3, 3.0  # score from which a place without a face is shown so many times as often
+# What the first network's logit says already, about: what is learned is what it leaves open.
+SAID = 0.3, 0.7
 # Overlap with a face from which a place is a little bit one, and how much more makes it wholly one: at FACE
 # an average precision jumps, but nobody can see so exactly where a label ends.
 FAINT, SURER = 0.35, 0.2
 BOX, BEND = 2.0, 0.05  # weight of the loss of boxes, and error from which it is linear
+# How many times more often than on the photographs for weighing there is no face where one seems to be:
+# those show people, and a camera mostly sees a room.
+ROOMS = 2.0
 PASSES = 30  # of Newton's method, which needs ten
 
 
@@ -99,14 +108,15 @@ def train(
     mean.load_state_dict(network.state_dict())
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     random, began = np.random.default_rng(seed), clock()
-    for step, rows in enumerate(_batches(len(candidates), random), 1):
+    for step, rows in enumerate(_batches(_shares(candidates), random), 1):
         done = (clock() - began) / (60 * minutes)
         if done >= 1:
             break
         progress("training", round(1000 * done), 1000)
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, done / WARM + 0.01) * (1 + math.cos(math.pi * done)) / 2
-        loss = _loss(network.train(), *_drawn(candidates, rows, random))
+        said = _said(candidates.scores[rows])
+        loss = _loss(network.train(), said, *_drawn(candidates, rows, random))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -124,18 +134,36 @@ def _follow(mean: Network, network: Network, shared: float) -> None:
                 old.copy_(new)
 
 
-def _batches(count: int, random: np.random.Generator) -> Iterator[np.ndarray[Any, Any]]:
-    """Rows of batches, pass after pass, without end."""
-    size = min(BATCH, count)
+def _said(scores: Floats) -> torch.Tensor:
+    """What the first network's scores (n,) say, about, as logits; nothing is so sure that no label counts."""
+    return torch.from_numpy(SAID[0] + SAID[1] * logit(np.clip(scores, LEAST, 1 - LEAST)))
+
+
+def _shares(candidates: Candidates) -> Floats:
+    """How often each place (n,) is shown in a pass, in the mean."""
+    ends = np.array([end for end, _ in SHARES])
+    shares = np.array([share for _, share in SHARES])[np.searchsorted(ends, candidates.scores, side="right")]
+    shares[(candidates.overlaps < FAINT) & (candidates.scores >= HARD)] *= HARDER
+    return np.asarray(shares, np.float32)
+
+
+def _batches(shares: Floats, random: np.random.Generator) -> Iterator[np.ndarray[Any, Any]]:
+    """Rows of batches, pass after pass, without end; each row as often as its share (n,) says."""
     while True:
-        order = random.permutation(count)
-        for start in range(0, count - size + 1, size):
+        times = np.floor(shares + random.random(len(shares))).astype(int)
+        order = random.permutation(np.repeat(np.arange(len(shares)), times))
+        size = max(1, min(BATCH, len(order)))
+        for start in range(0, len(order) - size + 1, size):
             yield order[start : start + size]
 
 
-def _loss(network: Network, crops: torch.Tensor, overlaps: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+def _loss(
+    network: Network, said: torch.Tensor, crops: torch.Tensor, overlaps: torch.Tensor, boxes: torch.Tensor
+) -> torch.Tensor:
+    """The loss of a batch, given what the first network's score has `said` of it (n,), as logits."""
     told = network(crops)
-    loss = functional.binary_cross_entropy_with_logits(told[:, 0], ((overlaps - FAINT) / SURER).clip(0, 1))
+    there_is = ((overlaps - FAINT) / SURER).clip(0, 1)
+    loss = functional.binary_cross_entropy_with_logits(told[:, 0] + said, there_is)
     there = overlaps > FAINT
     if there.any():
         loss = loss + BOX * functional.smooth_l1_loss(told[there, 1:], boxes[there], beta=BEND)
@@ -227,11 +255,12 @@ def logits(network: Network, crops: Image) -> Floats:
     return np.asarray(torch.cat(told).numpy(), np.float32)
 
 
-def weigh(network: Network, candidates: Candidates, least: float) -> list[float]:
+def weigh(network: Network, candidates: Candidates, least: float, rooms: float = ROOMS) -> list[float]:
     """How the logits of both networks make one, by logistic regression on places no training saw.
 
     Args:
         least: score of the first network from which a place counts.
+        rooms: how many times more often than among these places there is no face.
 
     Returns:
         What is added, and the weights of the first and of the second network.
@@ -245,6 +274,7 @@ def weigh(network: Network, candidates: Candidates, least: float) -> list[float]
         likely = 1 / (1 + np.exp(-(seen @ weights)))
         curved = seen.T @ (seen * (likely * (1 - likely))[:, None]) + 1e-6 * np.eye(3)
         weights += np.linalg.solve(curved, seen.T @ (true - likely))
+    weights[0] -= math.log(rooms)  # odds are multiplied, logits are added to
     return [float(each) for each in weights]
 
 

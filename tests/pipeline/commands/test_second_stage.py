@@ -12,9 +12,10 @@ import pytest
 from pipeline import detectors
 from pipeline.commands import second_stage
 from pipeline.config import DetectSettings, Settings
-from pipeline.detection.training.candidates import read, turned
+from pipeline.detection.training.candidates import read
+from pipeline.detection.training.views import turned
 from pipeline.outputs.demo_film import photographs
-from pipeline.types import Image
+from pipeline.types import Floats, Image
 
 pytest.importorskip("torch", reason="torch is not installed: uv sync --extra train")
 
@@ -60,9 +61,9 @@ def test_a_second_stage_is_trained_and_used_and_places_are_not_looked_for_twice(
 ) -> None:
     out, kept, seen = tmp_path / "own.onnx", tmp_path / "places.npz", []
 
-    def noted(image: Image, random: np.random.Generator) -> list[Image]:
+    def noted(image: Image, labels: Floats, random: np.random.Generator) -> list[tuple[Image, Floats]]:
         seen.append(image)
-        return turned(image, random)
+        return turned(image, labels, random)
 
     monkeypatch.setattr(second_stage, "turned", noted)
     words = ("--negatives", dataset.parent / "nobody", "--candidates", kept, "--minutes", 0.1, "--out", out,

@@ -16,9 +16,9 @@ from pipeline.detection.training.candidates import (
     joined,
     labelled,
     read,
-    turned,
     write,
 )
+from pipeline.detection.training.views import turned
 from pipeline.errors import DetectorError
 from pipeline.types import Detections, Floats, Image
 
@@ -123,18 +123,6 @@ def test_what_is_kept_comes_back_and_a_damaged_file_is_said(photo: Path, tmp_pat
             read(kept)
     with pytest.raises(DetectorError, match="cannot be written"):
         write(tmp_path / "nowhere" / "kept.npz", made, made)
-
-
-def test_a_picture_without_anybody_is_also_shown_turned_and_in_pieces() -> None:
-    image = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
-    views = turned(image, np.random.default_rng(0))
-    assert [view.shape[:2] for view in views[:4]] == [(20, 30), (30, 20), (20, 30), (30, 20)]
-    assert (views[0] == image).all()
-    assert (views[2] == image[::-1, ::-1]).all()
-    for piece in views[4:]:
-        assert 8 <= min(piece.shape[:2]) <= 15
-        assert 12 <= max(piece.shape[:2]) <= 23
-    assert len(turned(image[:1, :1], np.random.default_rng(0))) == len(views)
 
 
 def test_places_are_looked_for_in_every_view(photo: Path) -> None:

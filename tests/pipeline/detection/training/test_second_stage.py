@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,25 @@ def test_it_learns_what_a_face_is_and_where(learned: training.Network) -> None:
     assert told[::2, 0].min() > told[1::2, 0].max()
     off = np.abs(told[::2, 1:3] - held.faces[::2, :2]).mean()
     assert off < np.abs(held.faces[::2, :2]).mean()
+
+
+def test_what_is_looked_at_in_use_is_shown_more_often_and_what_fools_detectors_most() -> None:
+    given = places(6)
+    scores = np.array([0.03, 0.07, 0.5, 0.25, 0.9, 0.5], np.float32)  # every second one is a face
+    shares = training._shares(replace(given, scores=scores))
+    assert shares == pytest.approx([0.12, 0.4, 1, 1, 0.4, 3])
+    rows = np.concatenate(list(itertools.islice(training._batches(shares, np.random.default_rng(1)), 2000)))
+    often = np.bincount(rows, minlength=6) / np.bincount(rows)[2]
+    assert often == pytest.approx(shares, rel=0.15)
+
+
+def test_a_room_is_where_a_camera_mostly_looks_so_a_place_is_more_often_nobodys(
+    learned: training.Network,
+) -> None:
+    held = places(60, seed=7)
+    as_they_are, rarer = (training.weigh(learned, held, 0.1, rooms) for rooms in (1.0, 4.0))
+    assert as_they_are[0] - rarer[0] == pytest.approx(np.log(4))
+    assert as_they_are[1:] == rarer[1:]
 
 
 def test_its_word_and_the_first_networks_are_weighed_on_what_it_did_not_see(
