@@ -107,6 +107,9 @@ def _tell(receipt: Receipt) -> None:
     for file in receipt.events:
         pictures = f" with {counted(file.thumbnails, 'thumbnail')}" if file.thumbnails else ""
         print(f"events      {file.path}: {counted(file.events, 'event')}{pictures} {done}")
+        if file.rules:
+            others = f"{counted(file.rules, 'event')} of others, which told whose faces were covered"
+            print(f"            their name {done} in {others}")
     for folder in receipt.snapshots:
         print(f"snapshots   {folder.folder}: {counted(folder.pictures, 'picture')} {done}")
     for what, count in receipt.elsewhere.items():

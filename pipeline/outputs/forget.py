@@ -189,7 +189,7 @@ def forget(
         rewritten,
         failed,
         tuple(each for each in purged if each.looks),
-        tuple(each for each in events if each.events),
+        tuple(each for each in events if each.events or each.rules),
         tuple(each for each in shot if each.pictures),
         counted,
         tuple(left),

@@ -1,8 +1,9 @@
 """Taking somebody out of files of events and folders of snapshots.
 
 An event is theirs if it bears their name, and so are all events of its track: who came in and who left is the
-same face. What goes is overwritten before it is let go of; a file system that copies instead of overwriting,
-and a disk that moves blocks, may still hold it.
+same face. Events of others may say whose faces were covered, and name them: there the name goes. What goes is
+overwritten before it is let go of; a file system that copies instead of overwriting, and a disk that moves
+blocks, may still hold it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gallery.errors import GalleryError
+from gallery.names import check_name
 from pipeline.errors import SinkError
 from pipeline.outputs.retention import put_aside
 
@@ -31,6 +34,7 @@ class ErasedEvents:
     path: Path
     events: int
     thumbnails: int  # that were in them
+    rules: int = 0  # events of others that named them among those whose faces were covered
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,14 @@ def pictures_in(events: Iterable[Path], tracks: set[Track]) -> set[Path]:
 
 def count_events(path: Path, names: frozenset[str], tracks: set[Track]) -> ErasedEvents:
     """What `erase_events` would take out. Raises SinkError: the file cannot be read."""
-    found = [event for _, event in _lines(path) if _theirs(event, names, tracks)]
-    return ErasedEvents(path, len(found), sum("thumbnail" in event for event in found))
+    events = thumbnails = rules = 0
+    for _, event in _lines(path):
+        if _theirs(event, names, tracks):
+            events += 1
+            thumbnails += "thumbnail" in event
+        else:
+            rules += _names_in_rule(event, names)
+    return ErasedEvents(path, events, thumbnails, rules)
 
 
 def erase_events(path: Path, names: frozenset[str], tracks: set[Track]) -> ErasedEvents:
@@ -87,7 +97,7 @@ def erase_events(path: Path, names: frozenset[str], tracks: set[Track]) -> Erase
         SinkError: the file cannot be read or written.
     """
     found = count_events(path, names, tracks)
-    if not found.events:
+    if not found.events and not found.rules:
         return found
     made: Path | None = None
     try:
@@ -139,8 +149,10 @@ def erase_pictures(pictures: Iterable[Path]) -> int:
 def _copy(old: Any, new: Any, names: frozenset[str], tracks: set[Track]) -> None:
     for line in old:
         event = _event(line)
-        if event is None or not _theirs(event, names, tracks):
+        if event is None:
             new.write(line)
+        elif not _theirs(event, names, tracks):
+            new.write(_without(event, names) if _names_in_rule(event, names) else line)
     new.flush()
 
 
@@ -175,6 +187,30 @@ def _event(line: bytes) -> dict[str, Any] | None:
 def _track(event: dict[str, Any]) -> Track | None:
     run, hyphen, _ = str(event.get("id", "")).rpartition("-")
     return (run, event["track"]) if hyphen and isinstance(event.get("track"), int) else None
+
+
+def _named(word: Any, names: frozenset[str]) -> bool:
+    """Whether a word of `blur.who` is `name:` or `not:` one of them."""
+    try:
+        return check_name(str(word).partition(":")[2]) in names
+    except GalleryError:
+        return False
+
+
+def _names_in_rule(event: dict[str, Any], names: frozenset[str]) -> bool:
+    rule = event.get("blur")
+    return isinstance(rule, list) and any(_named(word, names) for word in rule)
+
+
+def _without(event: dict[str, Any], names: frozenset[str]) -> bytes:
+    """The line of an event of somebody else whose rule of covering does not name them any more.
+
+    Whoever looks at it later covers as many faces as before, or more: of all but some one fewer is shown, and
+    where they alone were covered, who that is cannot be told any more.
+    """
+    rest = [str(word) for word in event["blur"] if not _named(word, names)]
+    kept = rest if rest and all(word.strip().startswith("not") for word in rest) else ["all"]
+    return (json.dumps(event | {"blur": kept}, ensure_ascii=False) + "\n").encode()
 
 
 def _theirs(event: dict[str, Any], names: frozenset[str], tracks: set[Track]) -> bool:

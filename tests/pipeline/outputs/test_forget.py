@@ -50,7 +50,7 @@ def test_one_command_erases_somebody_from_all_that_runs_have_left(ran: Path, rec
     gone = {each["snapshot"] for each in theirs if "snapshot" in each}
     assert gone
     assert {each for each in pictures if not Path(each).exists()} == gone
-    assert told["events"] == [{"path": str(ran / "e.jsonl"), "events": 3, "thumbnails": 1}]
+    assert told["events"] == [{"path": str(ran / "e.jsonl"), "events": 3, "thumbnails": 1, "rules": 0}]
     assert told["snapshots"] == [{"folder": str(ran / "faces"), "pictures": 1}]
     (tape,) = told["tapes"]
     assert (tape["looks"] > 3, tape["tracks"], tape["whole"]) == (True, 1, 1)
@@ -87,6 +87,39 @@ def test_the_receipt_in_words(ran: Path, recog: Any) -> None:
     assert "not erased, for you to delete:" in out
     assert "pictures of them cannot be cut out of a film" in out
     assert "nothing was changed" in recog("forget", "blue", "--dry-run").out
+
+
+def test_who_was_covered_in_a_run_does_not_keep_a_name_that_is_forgotten(
+    ran: Path, recog: Any, world: Any
+) -> None:
+    film, log = world.film(ran / "more.mp4", world.BLUE, world.GREEN), ran / "more.jsonl"
+    assert recog("run", "-s", film, "-e", log, "--blur", "not:red").code == 0
+    before = events(log)
+    assert all(each["blur"] == ["not:red"] for each in before)
+    told = json.loads(recog("forget", "red", "--dry-run", "--json").out)
+    out = recog("forget", "red").out
+    assert f"their name deleted in {len(before)} events of others, which told whose faces" in out
+    assert {"path": str(log), "events": 0, "thumbnails": 0, "rules": len(before)} in told["events"]
+    assert events(log) == [each | {"blur": ["all"]} for each in before]
+
+
+@pytest.mark.parametrize(
+    ("rule", "left"),
+    [
+        (["not:red", "not:blue"], ["not:blue"]),  # one fewer is shown
+        (["name:red", "name:blue"], ["all"]),  # red was to be covered, and nobody can tell who that is
+        (["name: red"], ["all"]),
+        (["not:blue"], ["not:blue"]),
+        (["unknown"], ["unknown"]),
+    ],
+)
+def test_what_is_left_of_a_rule_covers_as_many_or_more(
+    tmp_path: Path, rule: list[str], left: list[str]
+) -> None:
+    path = tmp_path / "e.jsonl"
+    path.write_text(json.dumps({"id": "aaaaaaaaaaaa-1", "track": 1, "name": "zoë", "blur": rule}) + "\n")
+    assert erase_events(path, frozenset({"red"}), set()).rules == (rule != left)
+    assert events(path) == [{"id": "aaaaaaaaaaaa-1", "track": 1, "name": "zoë", "blur": left}]
 
 
 def test_a_former_name_is_theirs_unless_somebody_else_has_it(ran: Path, recog: Any) -> None:
