@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from gallery import Gallery
-from pipeline.outputs.forgetting import erase_events, erase_pictures, files_of, snapshots_of, tracks_in
 from pipeline.outputs.ledger import Ledger
 
 
@@ -101,25 +100,6 @@ def test_who_was_covered_in_a_run_does_not_keep_a_name_that_is_forgotten(
     assert f"their name deleted in {len(before)} events of others, which told whose faces" in out
     assert {"path": str(log), "events": 0, "thumbnails": 0, "rules": len(before)} in told["events"]
     assert events(log) == [each | {"blur": ["all"]} for each in before]
-
-
-@pytest.mark.parametrize(
-    ("rule", "left"),
-    [
-        (["not:red", "not:blue"], ["not:blue"]),  # one fewer is shown
-        (["name:red", "name:blue"], ["all"]),  # red was to be covered, and nobody can tell who that is
-        (["name: red"], ["all"]),
-        (["not:blue"], ["not:blue"]),
-        (["unknown"], ["unknown"]),
-    ],
-)
-def test_what_is_left_of_a_rule_covers_as_many_or_more(
-    tmp_path: Path, rule: list[str], left: list[str]
-) -> None:
-    path = tmp_path / "e.jsonl"
-    path.write_text(json.dumps({"id": "aaaaaaaaaaaa-1", "track": 1, "name": "zoë", "blur": rule}) + "\n")
-    assert erase_events(path, frozenset({"red"}), set()).rules == (rule != left)
-    assert events(path) == [{"id": "aaaaaaaaaaaa-1", "track": 1, "name": "zoë", "blur": left}]
 
 
 def test_a_former_name_is_theirs_unless_somebody_else_has_it(ran: Path, recog: Any) -> None:
@@ -276,111 +256,6 @@ def test_failures_that_recog_auth_counted_go_too(ran: Path, recog: Any) -> None:
     assert set((ran / "kept").read_bytes()) == {0}
 
 
-def write_events(path: Path, *names: str) -> None:
-    lines = [
-        {"event": "recognised", "id": f"run-{i}", "track": i, "name": name} for i, name in enumerate(names)
-    ]
-    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
-
-
-def test_files_that_were_put_aside_count_as_well(tmp_path: Path) -> None:
-    for name in ("e.jsonl", "e-20261128T120000Z.jsonl", "other.jsonl"):
-        write_events(tmp_path / name, "red", "blue")
-    files = files_of(tmp_path / "e.jsonl")
-    assert [each.name for each in files] == ["e.jsonl", "e-20261128T120000Z.jsonl"]
-    assert files_of(tmp_path / "gone" / "e.jsonl") == []
-    assert tracks_in(files, frozenset({"red"})) == {("run", 0)}
-
-
-def test_lines_that_are_no_events_and_the_files_mode_stay(tmp_path: Path) -> None:
-    path = tmp_path / "e.jsonl"
-    write_events(path, "red", "blue")
-    path.write_bytes(path.read_bytes() + b'{"event": "cut sho')
-    path.chmod(0o640)
-    erase_events(path, frozenset({"red"}), set())
-    assert path.stat().st_mode & 0o777 == 0o640
-    text = path.read_text()
-    assert "red" not in text
-    assert "blue" in text
-    assert text.endswith('{"event": "cut sho')
-
-
-def test_what_a_run_writes_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "e.jsonl"
-    write_events(path, "red", "blue")
-    replace = Path.replace
-
-    def late(made: Path, target: Path) -> Path:
-        with target.open("a") as file:  # a run that still has the old file open
-            file.write(json.dumps({"event": "recognised", "id": "run-7", "track": 7, "name": "green"}) + "\n")
-            file.write(json.dumps({"event": "recognised", "id": "run-8", "track": 8, "name": "red"}) + "\n")
-        return replace(made, target)
-
-    monkeypatch.setattr(Path, "replace", late)
-    erase_events(path, frozenset({"red"}), set())
-    assert [each["name"] for each in events(path)] == ["blue", "green"]
-
-
-def test_what_goes_is_overwritten(tmp_path: Path) -> None:
-    path, picture = tmp_path / "e.jsonl", tmp_path / "0123456789ab-3.jpg"
-    write_events(path, "red")
-    picture.write_bytes(b"a picture")
-    for each in (path, picture):
-        os.link(each, each.with_suffix(".kept"))  # the same blocks under another name
-    erase_events(path, frozenset({"red"}), set())
-    assert snapshots_of(tmp_path, {("0123456789ab", 3)}) == [picture]
-    assert erase_pictures([picture, tmp_path / "gone.jpg"]) == 1
-    for kept in tmp_path.glob("*.kept"):
-        assert set(kept.read_bytes()) == {0}
-
-
-def test_places_are_noted_once_and_only_for_a_gallery_that_is_there(tmp_path: Path) -> None:
-    gallery = tmp_path / "people.db"
-    ledger = Ledger(gallery)
-    ledger.note("events", "e.jsonl")
-    assert not ledger.path.exists()
-    gallery.touch()
-    for _ in range(2):
-        ledger.note("events", tmp_path / "e.jsonl")
-    with ledger.path.open("a") as file:
-        file.write('{"kind": "tape", "whe')
-    assert [(each.kind, each.where) for each in ledger.entries()] == [("events", str(tmp_path / "e.jsonl"))]
-    assert ledger.path.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_place_that_two_runs_noted_at_once_counts_once(tmp_path: Path) -> None:
-    gallery = tmp_path / "people.db"
-    gallery.touch()
-    ledger = Ledger(gallery)
-    ledger.note("webhook", "https://example.org/hook")
-    ledger.path.write_bytes(ledger.path.read_bytes() * 2)
-    assert [each.where for each in ledger.entries()] == ["https://example.org"]
-
-
-@pytest.mark.parametrize("several", [False, True])
-def test_a_run_is_noted_once_it_writes_something(
-    tmp_path: Path, world: Any, detector: Any, embedder: Any, recog: Any, several: bool
-) -> None:
-    gallery = tmp_path / "people.db"
-    photo = world.picture(tmp_path / "red.png", world.RED)
-    assert recog("enroll", "--name", "red", photo, "--gallery", gallery).code == 0
-    broken, photos = tmp_path / "broken", tmp_path / "photos"
-    for folder in (broken, photos):
-        folder.mkdir()
-        (folder / "a.jpg").write_bytes(b"")
-    world.picture(photos / "b.png", world.RED)
-    outputs = [
-        "--gallery", gallery, "--events", tmp_path / "e.jsonl", "--tape", tmp_path / "t.tape",
-        "--snapshots", tmp_path / "faces", "--out", tmp_path / ("films" if several else "out.mp4"),
-    ]  # fmt: skip
-    again = 2 if several else 1
-    assert recog("run", *["-s", broken] * again, *outputs).code == 1
-    assert not Ledger(gallery).path.exists()
-    recog("run", *["-s", photos] * again, *outputs)
-    noted = sorted(each.kind for each in Ledger(gallery).entries())
-    assert noted == sorted(["events", "snapshots", "tape", *["video"] * again])
-
-
 def test_pictures_that_other_commands_make_are_noted_too(ran: Path, recog: Any, world: Any) -> None:
     photo, out = ran / "red.png", ran / "shown"
     out.mkdir()
@@ -395,12 +270,3 @@ def test_pictures_that_other_commands_make_are_noted_too(ran: Path, recog: Any, 
     left = json.loads(recog("forget", "red", "--dry-run", "--json").out)["left"]
     noted = {Path(each["where"]).name for each in left if Path(each["where"]).parent == out}
     assert noted == {"s.png", "v.png", "b.mp4"}
-
-
-def test_a_list_that_cannot_be_written_is_said_and_ends_nothing(tmp_path: Path) -> None:
-    gallery, said = tmp_path / "people.db", list[str]()
-    gallery.touch()
-    Ledger(gallery).path.mkdir()
-    Ledger(gallery).note("tape", tmp_path / "t.tape", said.append)
-    assert len(said) == 1
-    assert "recog forget has to be told" in said[0]
