@@ -89,7 +89,7 @@ def count_events(path: Path, names: frozenset[str], tracks: set[Track]) -> Erase
 
 
 def erase_events(path: Path, names: frozenset[str], tracks: set[Track]) -> ErasedEvents:
-    """Take somebody's events out of a file, all of them or, if anything fails, none.
+    """Take somebody's events out of a file, and their name out of others'; if anything fails, nothing.
 
     A run that is appending to it goes on in the new file (see `EventLog`); what it wrote meanwhile is kept.
 
