@@ -163,6 +163,12 @@ def train(
     freeze: Annotated[
         int, typer.Option(min=0, help="Layers that stay as they are; with 23 the head alone learns.")
     ] = 0,
+    scores_only: Annotated[
+        bool,
+        typer.Option(
+            "--scores-only", help="Learn only how sure it is; boxes and landmarks stay as they are."
+        ),
+    ] = False,
     size: Annotated[int, typer.Option(help="Long side of the training images, pixels.")] = 320,
     vary: Annotated[
         float, typer.Option(help="Share by which the size of each batch may differ from --size.")
@@ -191,7 +197,8 @@ def train(
         {
             "model": model, "start": start, "fade": fade, "teacher": teacher, "share": share,
             "even": even, "degrade": degrade, "roll": roll,
-            "landmark_sigma": landmark_sigma, "freeze": freeze, "size": size, "vary": vary,
+            "landmark_sigma": landmark_sigma, "freeze": freeze, "scores_only": scores_only, "size": size,
+            "vary": vary,
             "epochs": epochs, "hours": hours, "batch": batch,
             "mosaic": mosaic, "rate": rate, "validate_each": validate_each,
             "threads": threads, "device": device,

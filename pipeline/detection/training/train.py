@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.detection.training.imitate import Teacher
 
 ARCHITECTURES = Path(__file__).parent / "architectures"
+SCORES = "cv3"  # how ultralytics' names of those branches of a head end that say how sure it is
 
 
 class DetectorTraining(BaseModel):
@@ -60,6 +61,9 @@ class DetectorTraining(BaseModel):
         0,
         ge=0,
         description="layers, from the first, that stay as they are; 23: only the head learns",
+    )
+    scores_only: bool = Field(
+        False, description="only how sure it is of a face is learned; boxes and landmarks stay as they are"
     )
     size: int = Field(320, ge=64, multiple_of=32, description="long side of the training images, in pixels")
     vary: float = Field(
@@ -175,7 +179,7 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
             pose=12.0,
             # Without it ultralytics builds the network again and forgets the weights it was given.
             pretrained=settings.start is not None or settings.model.endswith(".pt"),
-            freeze=settings.freeze or None,
+            freeze=frozen(model.model, settings),
             plots=False,
             val=settings.validate_each,
             verbose=True,
@@ -196,6 +200,19 @@ def _fading(start: Path, settings: DetectorTraining) -> Fading:
     if settings.hours is None and settings.epochs <= settings.fade:
         raise ConfigError(f"--epochs {settings.epochs}: not more than the {settings.fade} of --fade")
     return Fading(read(start).model, start, settings.fade)
+
+
+def frozen(network: Any, settings: DetectorTraining) -> list[int | str]:
+    """What stays as it is, as ultralytics wants it told: layers by number, and parts of them by name."""
+    if not settings.scores_only:
+        return list(range(settings.freeze))
+    last = len(network.model) - 1
+    branches = [name for name, _ in network.model[last].named_children()]
+    if not any(name.endswith(SCORES) for name in branches):
+        raise DetectorError(
+            f"{settings.model}: its scores have no layers of their own; leave out --scores-only"
+        )
+    return [*range(last), *(f"{last}.{name}" for name in branches if not name.endswith(SCORES))]
 
 
 def _change_loss(trainer: Any, settings: DetectorTraining, teacher: Teacher | None) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.detection.training import schedule
-from pipeline.detection.training.train import DetectorTraining, settings_from, train
+from pipeline.detection.training.train import DetectorTraining, frozen, settings_from, train
 from pipeline.errors import ConfigError, DetectorError
 
 # Torch's own, and of the trainer that ultralytics builds on it.
@@ -278,3 +278,38 @@ def test_frozen_layers_stay_as_they_are_images_may_weigh_evenly_and_the_rate_goe
     }
     assert moved == {23}
     assert list(rates) == [pytest.approx(0.00025)]
+
+
+def test_of_scores_alone_nothing_else_is_learned(ultralytics: Any, face_set: Any, tmp_path: Path) -> None:
+    import torch
+    from ultralytics.utils import YAML
+
+    # Of as many points and classes as the labels: for others ultralytics makes new layers.
+    described = narrow(ultralytics, tmp_path)
+    YAML.save(described, YAML.load(described) | {"nc": 1, "kpt_shape": [5, 3]})
+    model = ultralytics.YOLO(str(described), task="pose")
+    model.save(tmp_path / "start.pt")
+    settings = DetectorTraining(
+        model=str(tmp_path / "start.pt"), size=64, batch=4, threads=1, scores_only=True, epochs=1
+    )
+    trained = train(face_set(tmp_path), tmp_path / "runs" / "face", settings)
+    before = ultralytics.YOLO(str(tmp_path / "start.pt")).model.state_dict()
+    after = ultralytics.YOLO(str(trained)).model.state_dict()
+    moved = {
+        ".".join(name.split(".")[1:3])
+        for name, values in before.items()
+        if not torch.equal(values.half(), after[name].half())
+    }
+    assert moved == {"23.cv3", "23.one2one_cv3"}
+
+
+def test_a_network_whose_scores_have_no_layers_of_their_own_cannot_learn_them_alone() -> None:
+    from torch import nn
+
+    network = nn.Module()
+    network.model = nn.Sequential(nn.Conv2d(3, 4, 1))
+    settings = DetectorTraining(model="mine.pt", scores_only=True)
+    with pytest.raises(
+        DetectorError, match=r"^mine\.pt: its scores have no layers of their own; leave out --scores-only$"
+    ):
+        frozen(network, settings)
