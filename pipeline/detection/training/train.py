@@ -203,7 +203,11 @@ def _fading(start: Path, settings: DetectorTraining) -> Fading:
 
 
 def frozen(network: Any, settings: DetectorTraining) -> list[int | str]:
-    """What stays as it is, as ultralytics wants it told: layers by number, and parts of them by name."""
+    """What stays as it is, as ultralytics wants it told: layers by number, and parts of them by name.
+
+    Raises:
+        DetectorError: scores alone are to be learned, and have no layers of their own.
+    """
     if not settings.scores_only:
         return list(range(settings.freeze))
     last = len(network.model) - 1
