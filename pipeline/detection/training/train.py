@@ -194,9 +194,19 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
 
 
 def _fading(start: Path, settings: DetectorTraining) -> Fading:
-    """What has the training begin as the network of these weights."""
+    """What has the training begin as the network of these weights.
+
+    Raises:
+        ConfigError: it would end while layers fade in, or they could not learn.
+    """
     from pipeline.detection.training.fade import Fading
 
+    if settings.freeze or settings.scores_only:
+        option = "--scores-only" if settings.scores_only else f"--freeze {settings.freeze}"
+        raise ConfigError(
+            f"{option}: layers that fade in from {start} have to learn; leave it out, or give weights of the "
+            "same architecture as --model"
+        )
     if settings.hours is None and settings.epochs <= settings.fade:
         raise ConfigError(f"--epochs {settings.epochs}: not more than the {settings.fade} of --fade")
     return Fading(read(start).model, start, settings.fade)

@@ -169,6 +169,25 @@ def test_a_training_that_ends_too_early_says_so(
         train(data, tmp_path / "run", settings)
 
 
+@pytest.mark.parametrize(
+    ("fixed", "option"), [({"freeze": 3}, "--freeze 3"), ({"scores_only": True}, "--scores-only")]
+)
+def test_layers_that_fade_in_cannot_stay_as_they_are(
+    fixed: dict[str, Any],
+    option: str,
+    network: Callable[..., Any],
+    described: Described,
+    face_set: Any,
+    tmp_path: Path,
+) -> None:
+    network(OLD, 1).save(tmp_path / "old.pt")
+    settings = DetectorTraining(
+        model=str(described("new", NEW)), start=tmp_path / "old.pt", fade=1, size=64, epochs=2, **fixed
+    )
+    with pytest.raises(ConfigError, match=rf"^{option}: layers that fade in from .*old\.pt have to learn"):
+        train(face_set(tmp_path), tmp_path / "run", settings)
+
+
 def test_a_training_that_stopped_while_it_faded_cannot_be_resumed(
     network: Callable[..., Any], described: Described, face_set: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
