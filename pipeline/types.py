@@ -172,3 +172,4 @@ class Result:
     faint: Floats | None = None  # (k, 4) what else may be a face; None where nobody looked for that
     covers: Floats | None = None  # (r, 4) what is covered in the picture; None where nothing is to be covered
     rare: Floats | None = None  # (k, 4) as `faint`, of what is looked for less often
+    blur: tuple[str, ...] = ()  # whose faces are covered, as `blur.who` says it; names nobody who is gone

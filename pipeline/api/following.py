@@ -54,7 +54,7 @@ def telling(
 
 def posting(shared: Shared, url: str | None, *, report: Report, linger: float) -> Posting:
     """As `Recog.posting`."""
-    made = Posting(url, report, shared.settings.blur.who, linger)
+    made = Posting(url, report, linger)
     if url is not None:
         Ledger(shared.path).note("webhook", url)
     return made

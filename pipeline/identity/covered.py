@@ -60,8 +60,24 @@ class Rule:
             return hindrance is not None or not all(people.knows(name) for name in self.names)
         return self.kind == "known" and hindrance is not None
 
+    def now(self, people: People) -> tuple[str, ...]:
+        """Whose faces it covers by the gallery as it is, in the words of `rule_of`.
+
+        Somebody who was forgotten is not named any more. Of all but some one fewer is shown then; where only
+        some were covered, everybody is (`blind`).
+        """
+        left = tuple(name for name in self.names if people.knows(name))
+        if left == self.names:
+            return self.words
+        return Rule("not", left).words if left and self.kind == "not" else ("all",)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """As `rule_of` takes it."""
+        return tuple(f"{self.kind}:{name}" for name in self.names) or (self.kind,)
+
     def __str__(self) -> str:
-        return ", ".join(f"{self.kind}:{name}" for name in self.names) or self.kind
+        return ", ".join(self.words)
 
 
 def rule_of(who: Sequence[str]) -> Rule | None:

@@ -50,7 +50,7 @@ class Event:
     time: str | None = None  # UTC, ISO 8601; of live sources
     snapshot: str | None = None  # path of a JPEG
     thumbnail: str | None = None  # a small JPEG, base64
-    blur: tuple[str, ...] | None = None  # whose faces the run covered, as `blur.who` says it
+    blur: tuple[str, ...] | None = None  # whose faces were covered, as `blur.who` says it
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: fields without a value left out, times to the millisecond."""
@@ -88,17 +88,17 @@ class Events:
         patience: for how many seconds a track may be absent before it has `left`. A track that comes back
             later has `entered` again.
         run: what the ids of events begin with; without it they have none.
-        blur: whose faces the run covers.
     """
 
-    def __init__(self, patience: float = PATIENCE, run: str = "", blur: tuple[str, ...] = ()) -> None:
-        self._patience, self._blur = patience, blur or None
+    def __init__(self, patience: float = PATIENCE, run: str = "") -> None:
+        self._patience = patience
+        self._blur: tuple[str, ...] | None = None  # of the last result
         self._run, self._told = run, 0
         self._present: dict[int, _Seen] = {}
 
     def update(self, result: Result) -> list[Event]:
         """What is new in `result`. Unconfirmed faces (track -1) are no events."""
-        frame = result.frame
+        frame, self._blur = result.frame, result.blur or None
         gone = [t for t, seen in self._present.items() if frame.seconds - seen.last_seconds > self._patience]
         events = [_left(self._present.pop(track)) for track in gone]
         for face in result.faces:

@@ -93,7 +93,6 @@ class About:
     fps: float | None  # of a video that is written
     fingerprint: str  # of the model and the alignment
     dimension: int  # of an embedding
-    blur: tuple[str, ...] = ()  # whose faces are covered
     once: bool = False  # one look at each face is enough: photographs, films of a moment
 
 
@@ -120,7 +119,7 @@ class Opened:
         self.summary, self.notes = Summary(), list[str]()
         self._outputs, self._ledger, self._report, self._noted = outputs, ledger, report, False
         source, run, now = about.source, outputs.run or secrets.token_hex(6), datetime.now(UTC)
-        self._told = Events(run=run, blur=about.blur)
+        self._told = Events(run=run)
         self._stack = ExitStack()
         with ExitStack() as stack:
             self._log = stack.enter_context(EventLog(outputs.events))

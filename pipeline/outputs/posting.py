@@ -17,19 +17,16 @@ class Posting:
         self,
         url: str | None,
         report: Callable[[str], None] = lambda line: None,
-        blur: tuple[str, ...] = (),
         linger: float = 1.0,
     ) -> None:
         """
         Args:
             url, report: as for `Webhook`.
-            blur: whose faces are covered, as events tell it.
             linger: seconds that `close` waits at most for what is not delivered yet.
 
         Raises:
             SinkError: the address is no web address.
         """
-        self._blur = blur
         self._webhook = Webhook(url, report, linger=linger)
 
     @property
@@ -40,7 +37,7 @@ class Posting:
 
     def source(self) -> PostedSource:
         """One more run of a source."""
-        return PostedSource(self._webhook, self._blur)
+        return PostedSource(self._webhook)
 
     def close(self) -> str | None:
         """Deliver what waits. May be called again.
@@ -54,9 +51,9 @@ class Posting:
 class PostedSource:
     """One run of a source: give `take` every result in order, and `close` it at the end."""
 
-    def __init__(self, webhook: Webhook, blur: tuple[str, ...]) -> None:
+    def __init__(self, webhook: Webhook) -> None:
         self._webhook = webhook
-        self._events = Events(run=secrets.token_hex(6), blur=blur)
+        self._events = Events(run=secrets.token_hex(6))
 
     def take(self, result: Result) -> None:
         """Post what is new. Returns at once."""

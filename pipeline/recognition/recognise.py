@@ -47,6 +47,7 @@ class Recogniser:
     Attributes:
         enrolled: how many people are in the gallery, as far as is known.
         asked_all: every look so far was compared with the whole gallery, and not with a part of it.
+        blur: whose faces are covered by the gallery as it is, in the words of `blur.who`.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Recogniser:
         self._evidence = self._judge.evidence()
         self.enrolled, self.asked_all = self._judge.people_count, True
         self._blind = self._is_blind()
+        self.blur = self._covers_now()
 
     @property
     def guarantee(self) -> Guarantee | None:
@@ -276,6 +278,7 @@ class Recogniser:
         if (before is None) != (self.guarantee is None):
             self._report(self._judge.claimed() or "the gallery is not calibrated any more")
         was, self._blind = self._blind, self._is_blind()
+        self.blur = self._covers_now()
         if self._blind and not was:
             self._report(f"blur {self._rule}: who that is cannot be told any more, so everybody is covered")
         self._evidence.forget_glances()
@@ -283,6 +286,9 @@ class Recogniser:
         self._attention.forget(frozenset(tracks))  # of the others nothing is known yet
         if tracks:
             self._weigh(tracks, pooled)
+
+    def _covers_now(self) -> tuple[str, ...]:
+        return () if self._rule is None else self._rule.now(self._people)
 
     def _is_blind(self) -> bool:
         return self._rule is not None and self._rule.blind(self._people, self._judge.nobody_why())

@@ -93,7 +93,7 @@ class Stream:
         fingerprint, dimension = build.fingerprint(made.embedder), made.embedder.dimension
         own = for_stills(settings) if stills else for_a_moment(settings, source)
         once = own.evidence.min_looks < settings.evidence.min_looks
-        self.about = About(source, self.fps, fingerprint, dimension, settings.blur.who, once)
+        self.about = About(source, self.fps, fingerprint, dimension, once)
         linger = 0.0 if stills else settings.blur.linger  # the next picture is another one
         ahead = 0.0 if source.live and not held else min(linger, linger if self._again else AHEAD)
         reach = linger
@@ -171,6 +171,8 @@ class Stream:
 
     def _annotate(self, result: Result) -> tuple[Result, Image | None]:
         started, spent = time.perf_counter(), dict(result.seconds)
+        # As it is by now: whoever was forgotten while results were held back is named nowhere.
+        result = replace(result, blur=self.recogniser.blur)
         if self._covers and result.frame.image.size:
             # A picture that was read again is nobody else's.
             result = _covered(result, self._settings.blur.style, in_place=self._again)

@@ -92,3 +92,21 @@ def test_where_people_cannot_be_told_nobody_is_shown_whom_the_rule_may_mean() ->
     assert rule("known").blind(people, "too many are enrolled")
     # These show only who is named.
     assert not any(rule(who).blind(people, "too many") for who in ("unknown", "all", "not:alice"))
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [
+        (["unknown"], ("unknown",)),
+        (["name:bob"], ("name:bob",)),
+        (["name:alice", "name:bob"], ("all",)),  # who alice is cannot be told, so everybody is covered
+        (["not:bob", "not:alice"], ("not:bob",)),
+        (["not:alice"], ("all",)),
+    ],
+)
+def test_whoever_was_forgotten_is_not_named_by_the_rule_any_more(
+    who: list[str], told: tuple[str, ...]
+) -> None:
+    people: Any = Enrolled("bob")
+    assert rule(*who).now(people) == told
+    assert rule_of(told) is not None

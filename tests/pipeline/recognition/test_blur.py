@@ -244,6 +244,24 @@ def test_who_is_removed_meanwhile_is_not_shown_as_a_stranger(
     assert any("everybody is covered" in line for line in said)
 
 
+def test_no_event_names_by_its_rule_who_was_forgotten_while_the_film_ran(
+    tmp_path: Path, film: Path, gallery: Path, embedder: Any, detector: Any
+) -> None:
+    events = tmp_path / "events.jsonl"
+
+    def forget(frame: int) -> None:
+        if frame == 8:
+            with build.gallery(gallery, embedder) as people:
+                people.remove("Rosa")
+
+    detector.before = forget
+    run(film, gallery, settings("not:Rosa"), events=events)
+    told = [json.loads(line) for line in events.read_text().splitlines()]
+    assert told[-1]["event"] == "left"
+    assert {tuple(each["blur"]) for each in told} == {("all",)}  # results of a film wait for what follows
+    assert "Rosa" not in events.read_text()
+
+
 def test_a_picture_of_the_api_is_covered_too(film: Path, gallery: Path, embedder: Any) -> None:
     with Recog.open(gallery, {"det": {"every": 1}, "blur": {"style": "filled"}}) as recog:
         for kind in ("delay", "whole"):
