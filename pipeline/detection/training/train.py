@@ -107,6 +107,8 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         raise DetectorError(f"{last}: no checkpoint to resume from; train without --resume first")
     if settings.start is not None and not resume and not settings.start.is_file():
         raise DetectorError(f"{settings.start}: no such file to begin with")
+    if settings.start is not None and settings.start.suffix == ".pt" and not resume:
+        _check_free(settings.start, settings)
     quiet_ultralytics(out / "ultralytics")
     from ultralytics import YOLO  # type: ignore[attr-defined]
 
@@ -193,20 +195,24 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
     return best
 
 
-def _fading(start: Path, settings: DetectorTraining) -> Fading:
-    """What has the training begin as the network of these weights.
-
-    Raises:
-        ConfigError: it would end while layers fade in, or they could not learn.
-    """
-    from pipeline.detection.training.fade import Fading
-
+def _check_free(start: Path, settings: DetectorTraining) -> None:
+    """Refuse to keep layers as they are in a training in which layers fade in, which have to learn."""
     if settings.freeze or settings.scores_only:
         option = "--scores-only" if settings.scores_only else f"--freeze {settings.freeze}"
         raise ConfigError(
             f"{option}: layers that fade in from {start} have to learn; leave it out, or give weights of the "
             "same architecture as --model"
         )
+
+
+def _fading(start: Path, settings: DetectorTraining) -> Fading:
+    """What has the training begin as the network of these weights.
+
+    Raises:
+        ConfigError: it would end while layers fade in.
+    """
+    from pipeline.detection.training.fade import Fading
+
     if settings.hours is None and settings.epochs <= settings.fade:
         raise ConfigError(f"--epochs {settings.epochs}: not more than the {settings.fade} of --fade")
     return Fading(read(start).model, start, settings.fade)
