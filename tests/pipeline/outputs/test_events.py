@@ -136,6 +136,15 @@ def test_a_short_absence_is_not_leaving_and_a_long_one_is() -> None:
     ]
 
 
+def test_each_event_tells_the_rule_of_its_result_and_who_leaves_at_the_end_that_of_the_last() -> None:
+    events = Events()
+    [entered] = events.update(replace(result(0, {7: UNDECIDED}), blur=("not:alice",)))
+    [unknown] = events.update(replace(result(1, {7: UNKNOWN}), blur=("all",)))
+    [left] = events.finish()
+    assert [each.blur for each in (entered, unknown, left)] == [("not:alice",), ("all",), ("all",)]
+    assert events.update(result(2, {8: UNDECIDED}))[0].blur is None
+
+
 def test_two_event_streams_share_nothing() -> None:
     one, two = Events(), Events()
     assert len(one.update(result(0, {1: UNDECIDED}))) == 1
