@@ -25,14 +25,14 @@ def forget(
 ) -> Receipt:
     """As `Recog.forget`."""
     places = Places(*(tuple(Path(each) for each in those) for those in (tapes, events, snapshots)))
-    noted = Ledger(shared.path).entries()
-    with shared.gallery() as people:
+    ledger = Ledger(shared.path)
+    with shared.gallery() as people, ledger.alone():
         return erase(
             name,
             people,
             shared.judge(people),
             places,
-            noted,
+            ledger.entries(),
             tries=lambda names, done: forget_tries(shared.path, names, done),
             elsewhere=elsewhere or (lambda known, done: {}),
             dry_run=dry_run,

@@ -595,6 +595,8 @@ class Recog:
     ) -> Receipt:
         """Erase a person for good: gallery, and every tape, events and snapshots known to have been written.
 
+        Of somebody who is not enrolled any more, what bears the name goes, and what was seen of its tracks.
+
         Args:
             tapes, events, snapshots: further ones, which were moved, or written before 0.10.
             dry_run: say what would be erased, and change nothing.
@@ -602,9 +604,9 @@ class Recog:
                 called before the gallery is changed. Given False, it only counts.
 
         Raises:
-            GalleryError: nobody of that name, or the gallery cannot be written.
+            GalleryError: nobody of that name, in the gallery or elsewhere, or the gallery cannot be written.
             SourceError: a tape is in use, or cannot be read.
-            SinkError: events or snapshots cannot be read or written.
+            SinkError: a run with this gallery goes on, or events or snapshots cannot be read or written.
             TriesError: an attempt of `recog auth` is going on, or what it counts cannot be written.
             ModelError: the embedder cannot be used.
         """

@@ -90,8 +90,9 @@ def archive(
         folder, out, gallery, settings, pieces * 60, workers, alone=ray is None, report=report
     )
     with Records(out) as records:
-        Ledger(gallery_path(gallery)).note("archive", out, warn)
-        with shown(visible=not as_json) as progress, stop_requested() as asked:
+        ledger = Ledger(gallery_path(gallery))
+        ledger.note("archive", out, warn)
+        with ledger.writing(), shown(visible=not as_json) as progress, stop_requested() as asked:
             job = Archive(recipe, films, records, overwrite, warn, progress)
             with _crew(recipe, ray, count, workers) as crew:
                 ended = job.run(crew, asked.is_set)

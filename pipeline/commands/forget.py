@@ -44,8 +44,9 @@ def forget(
 ) -> None:
     """Erase a person from gallery, tapes, events, snapshots and the service, for good, with a receipt.
 
-    Where runs with this gallery have written is known; name what was moved, or written before. It cannot be
-    undone. The receipt also says what is left for you to delete, and what others hold.
+    Where runs with this gallery have written is known; name what was moved, or written before. Runs have to
+    be ended first. Of somebody who is not enrolled any more, what bears the name goes. It cannot be undone.
+    The receipt also says what is left for you to delete, and what others hold.
     """
     from dataclasses import replace
 
@@ -96,8 +97,12 @@ def _tell(receipt: Receipt) -> None:
     done = "deleted" if receipt.done else "would be deleted"
     print(f"{receipt.name}: {'forgotten' if receipt.done else 'nothing was changed'}, {receipt.at}")
     embeddings = counted(receipt.templates, "embedding")
-    print(f"gallery     {receipt.gallery}: {embeddings}, {counted(receipt.crops, 'crop')} {done}")
-    if receipt.done and not receipt.rewritten and not any(each.kind == "server" for each in receipt.others):
+    if not receipt.templates:
+        print(f"gallery     {receipt.gallery}: nobody of that name is enrolled")
+    else:
+        print(f"gallery     {receipt.gallery}: {embeddings}, {counted(receipt.crops, 'crop')} {done}")
+    served = any(each.kind == "server" for each in receipt.others)
+    if receipt.done and receipt.templates and not receipt.rewritten and not served:
         print("            another program is using it: the bytes are wiped when it is next opened")
     if receipt.tries:
         print(f"recog auth  {counted(receipt.tries, 'failure')} {done}")

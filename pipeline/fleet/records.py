@@ -14,7 +14,7 @@ from typing import Self
 
 from pipeline.errors import SinkError
 from pipeline.fleet.jobs import STATE
-from pipeline.fleet.lock import locked
+from pipeline.locks import held
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Records:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise SinkError(f"cannot write {self._path}: {error.strerror}") from error
-        if not locked(self._file):
+        if not held(self._file):
             os.close(self._file)
             raise SinkError(
                 f"{out}: another recog archive is at work there; wait for it, or choose another --out"

@@ -17,9 +17,9 @@ from pipeline import build
 from pipeline.api import shown_source
 from pipeline.config import Settings
 from pipeline.errors import SinkError, SourceError
-from pipeline.fleet.lock import locked
 from pipeline.fleet.plan import CameraPlan, Fleet
 from pipeline.fleet.watch import Begun, News
+from pipeline.locks import held
 from pipeline.outputs.home import camera_ids
 from pipeline.outputs.ledger import Ledger
 from pipeline.outputs.outputs import About, Opened, Outputs
@@ -183,7 +183,7 @@ class Told:
             self._lock = os.open(out / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise SinkError(f"cannot write {out}: {error.strerror}") from error
-        if not locked(self._lock):
+        if not held(self._lock):
             os.close(self._lock)
             raise SinkError(f"{out}: another recog fleet run is at work there; end it, or choose another out")
         return self

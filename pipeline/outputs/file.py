@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.errors import SinkError, SourceError
-from pipeline.outputs.leftovers import lock
+from pipeline.locks import held
 
 
 class OutputFile:
@@ -72,7 +72,7 @@ class OutputFile:
         try:
             self._lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             self._temporary = temporary
-            lock(self._lock)
+            held(self._lock)  # so that others can tell it from one that was left behind
             if target.exists():
                 shutil.copymode(target, temporary)
         except OSError as error:

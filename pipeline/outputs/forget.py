@@ -30,7 +30,8 @@ from pipeline.outputs.forgetting import (
     tracks_in,
 )
 from pipeline.outputs.ledger import SENT, Entry
-from pipeline.tapes.purge import Found, Purged, find, likely, purge
+from pipeline.outputs.sought import sought
+from pipeline.tapes.purge import Found, Purged, purge
 from pipeline.tapes.tape import Tape
 from pipeline.types import Floats
 
@@ -105,6 +106,9 @@ def forget(
 ) -> Receipt:
     """Erase a person from gallery, tapes, events and snapshots.
 
+    Somebody who is not in the gallery any more is erased by the name alone: from events, and from what goes
+    with the tracks of those.
+
     Args:
         people: opened with the model of `judge`, which is of these people.
         places: besides those that were noted; they must be there.
@@ -116,56 +120,56 @@ def forget(
         dry_run: say what would be erased, and change nothing.
 
     Raises:
-        GalleryError: nobody of that name, or the gallery cannot be written.
+        GalleryError: nobody of that name, in the gallery or elsewhere, or the gallery cannot be written.
         SourceError: a tape is in use, damaged or read-only.
         SinkError: events or a snapshot cannot be read or written.
     """
     name = check_name(name)
-    people.qualities(name)  # a name nobody has is refused first
+    whom = sought(people, name, judge)
+    names = whom.names
     people.must_write()
-    person = next(each for each in people.people() if each.name == name)
-    names = _names(people, name)
-    theirs = list(people.templates(name, aside=True))
     noted = _with_archives(noted)
     failed = tries(names, False)
-    origins = sorted({template.origin for template in theirs})
     left: list[Left] = []
     with ExitStack() as stack:
         tapes = _tapes(stack, places, noted, people.fingerprint, left)
-        found = {path: find(tape, name, judge) for path, tape in tapes.items()}
         files = [file for path in _all(places.events, noted, "events") for file in files_of(path)]
-        tracks = tracks_in(files, names) | {track for each in found.values() for track in each.tracks}
+        tracks = tracks_in(files, names)
+        found = {path: whom.on(tape, tracks) for path, tape in tapes.items()}
+        tracks |= {track for each in found.values() for track in each.tracks}
         folders = _all(places.snapshots, noted, "snapshots")
         pictures = {folder: snapshots_of(folder, tracks) for folder in folders}
         ours = {each.resolve() for those in pictures.values() for each in those}
         strays = [each for each in pictures_in(files, tracks) if each.resolve() not in ours]
         for folder in sorted({each.parent for each in strays}):
             pictures[folder] = sorted(each for each in strays if each.parent == folder and each.is_file())
-        known = Known(
-            str(person.id),
-            names,
-            frozenset(tracks),
-            theirs[0].embedding.size,
-            lambda embeddings: likely(embeddings, name, judge),
-        )
+        known = Known(whom.person, names, frozenset(tracks), whom.dimension, whom.likely)
+        events = [count_events(file, names, tracks) for file in files]
+        if not whom.enrolled:
+            counted = elsewhere(known, False)
+            told = any(each.events or each.rules for each in events)
+            if not (told or failed or any(pictures.values()) or any(counted.values())):
+                people.qualities(name)  # nothing is left of that name, and nobody has it: says so
+            why = "nobody of that name is enrolled, so their face was not looked for on it"
+            left += [Left("tape", str(path), why) for path in tapes]
         counted = elsewhere(known, not dry_run)
         if dry_run:
             purged = [Purged(path, len(each.embeddings), len(each.tracks), 0) for path, each in found.items()]
-            events = [count_events(file, names, tracks) for file in files]
             shot = [ErasedSnapshots(folder, len(those)) for folder, those in pictures.items()]
         else:
             shot = [ErasedSnapshots(folder, erase_pictures(those)) for folder, those in pictures.items()]
             events = [erase_events(file, names, tracks) for file in files]
             tries(names, True)
             purged = [_purged(tapes[path], path, each) for path, each in found.items()]
-    templates, crops = len(theirs), sum(each.crop is not None for each in theirs)
+    templates, crops = len(whom.templates), sum(each.crop is not None for each in whom.templates)
     rewritten = False
-    if not dry_run:
+    if whom.enrolled and not dry_run:
         removed = people.remove(name)
         templates, crops, rewritten = removed.templates, removed.crops, removed.erased
     out = [each for each in noted if each.kind in _BEYOND]
     there = {each for each in out if exists(Path(each.where))}
     left += [Left(each.kind, each.where, _BEYOND[each.kind]) for each in out if each in there]
+    origins = sorted({template.origin for template in whom.templates})
     left += [Left("photograph", each, "it is yours: they were enrolled from it") for each in origins]
     others = [
         Left(each.kind, each.where, "what was sent there is in other hands")
@@ -252,13 +256,3 @@ def _tapes(
 
 def _purged(tape: Tape, path: Path, found: Found) -> Purged:
     return purge(tape, path, found) if len(found.embeddings) else Purged(path, 0, 0, 0)
-
-
-def _names(people: Gallery, name: str) -> frozenset[str]:
-    """What somebody is called, and was called before, as far as nobody else is called so now."""
-    names = {name}
-    for change in people.log():  # newest first
-        if change.action in ("rename", "merge") and change.undone is None and change.other in names:
-            names |= {change.person} if change.person is not None else set()
-    taken = {each.name for each in people.people()} - {name}
-    return frozenset(names - taken)

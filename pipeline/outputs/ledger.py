@@ -1,6 +1,8 @@
 """What was written where, in a list beside the gallery: who forgets somebody has to know where to look.
 
-Paths and hosts, nothing of anybody. A place is noted once something is written there, or sent.
+Paths and hosts, nothing of anybody. A place is noted once something is written there, or sent. Runs hold the
+list while they write, and who forgets somebody holds it alone: what a run has decided and not yet written
+would be written with the name afterwards.
 """
 
 from __future__ import annotations
@@ -8,7 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +20,7 @@ from urllib.parse import urlsplit
 
 from gallery.address import exists, is_server
 from pipeline.errors import SinkError
+from pipeline.locks import held
 from pipeline.paths import beside
 from pipeline.progress import Report
 
@@ -44,13 +48,56 @@ class Ledger:
         self._gallery = gallery
         self.path = (own := beside(gallery)).with_name(f"{own.name}-written")
 
+    @property
+    def needed(self) -> bool:
+        """Whether there is a gallery, so that there may be somebody to forget."""
+        return exists(self._gallery)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Say that a run writes, or sends, what it knows from the gallery; waits while somebody is forgotten.
+
+        Any number of runs may. Where the list cannot be opened nobody is told, as `note` then reports.
+        """
+        try:
+            file = os.open(self.path, os.O_RDONLY | os.O_CREAT, 0o600)
+        except OSError:
+            yield
+            return
+        try:
+            held(file, shared=True, wait=True)
+            yield
+        finally:
+            os.close(file)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep runs from writing until this ends.
+
+        Raises:
+            SinkError: a run writes.
+        """
+        try:
+            file = os.open(self.path, os.O_RDONLY | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise SinkError(f"cannot open {self.path}: {error.strerror}") from error
+        try:
+            if not held(file):
+                raise SinkError(
+                    f"a run with the gallery {self._gallery} goes on, and would write what it has decided of "
+                    "them already; end it first"
+                )
+            yield
+        finally:
+            os.close(file)
+
     def note(self, kind: Kind, where: str | Path, report: Report = _log.warning) -> None:
         """Note a place once. While there is no gallery there is nobody to forget, and nothing is noted.
 
         Args:
             report: is told in a line if the list cannot be written; what is written goes on being written.
         """
-        if not exists(self._gallery):
+        if not self.needed:
             return
         kept = kind not in SENT and not (isinstance(where, Path) and is_server(where))
         place = str(Path(where).absolute()) if kept else _origin(str(where)) if kind in SENT else str(where)

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import sys
 from pathlib import Path
 
+from pipeline.locks import held
+
 _PART = re.compile(r"\..+-[0-9a-f]{8}\.part\.\w+(\.whole)?")  # as OutputFile names them
 _PLAYABLE = frozenset({".m4v", ".mkv", ".mov", ".mp4"})
-
-
-def lock(file: int) -> None:
-    """Say of an open file that it is in use, until it is closed or this process ends, however it does."""
-    if sys.platform != "win32":
-        import fcntl
-
-        with contextlib.suppress(OSError):  # without locks, it may be named while it is still written
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -47,15 +39,8 @@ def _in_use(path: Path) -> bool:
         except OSError:
             return True
         return False
-    import fcntl
-
     file = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+        return not held(file, shared=True)
     finally:
         os.close(file)
-    return False

@@ -117,11 +117,14 @@ class Opened:
             SinkError: something cannot be written.
         """
         self.summary, self.notes = Summary(), list[str]()
-        self._outputs, self._ledger, self._report, self._noted = outputs, ledger, report, False
+        self._outputs, self._ledger, self._report = outputs, ledger, report
+        self._begun = False  # others know that something is written
+        self._noted = ledger is None
         source, run, now = about.source, outputs.run or secrets.token_hex(6), datetime.now(UTC)
         self._told = Events(run=run)
         self._stack = ExitStack()
         with ExitStack() as stack:
+            self._begin(stack)
             self._log = stack.enter_context(EventLog(outputs.events))
             taped = Run(run, source.name, now.isoformat(timespec="seconds"), source.live, about.once)
             self._tape = stack.enter_context(
@@ -144,6 +147,7 @@ class Opened:
                 )
             )
             self._sink = open_sink(outputs.video, about.fps, source.file, source.begins)
+            stack.callback(self._note_video)
             stack.enter_context(self._sink)
             self._stack = stack.pop_all()
 
@@ -174,21 +178,42 @@ class Opened:
             if lost:
                 self.notes.append(lost)
 
+    def _begin(self, stack: ExitStack) -> bool:
+        """Nobody is forgotten from before the first face is looked for until the last event is written.
+
+        Whether there is a gallery yet.
+        """
+        if self._ledger is None or not self._ledger.needed:
+            return False
+        if not self._begun and self._places():
+            self._begun = True
+            stack.enter_context(self._ledger.writing())
+        return True
+
     def _note(self) -> None:
         """Note where results go, but for the video: that is there, or not, in the end."""
-        self._noted = True
-        if self._ledger is None:
+        if not self._begin(self._stack) or self._ledger is None:
             return
+        self._noted = True
+        for kind, where in self._places():
+            if kind != "video":
+                self._ledger.note(kind, where, self._report)
+
+    def _note_video(self) -> None:
+        if self._ledger is not None and self._outputs.video is not None and self._sink.placed:
+            self._ledger.note("video", self._outputs.video, self._report)
+
+    def _places(self) -> list[tuple[Kind, str | Path]]:
+        """Where results go and stay."""
         places: list[tuple[Kind, str | Path | None]] = [
             ("events", self._outputs.events),
             ("snapshots", self._outputs.snapshots),
             ("tape", self._outputs.tape),
             ("webhook", self._outputs.webhook),
             ("mqtt", self._outputs.mqtt.url or None),
+            ("video", self._outputs.video),
         ]
-        for kind, where in places:
-            if where is not None:
-                self._ledger.note(kind, where, self._report)
+        return [(kind, where) for kind, where in places if where is not None]
 
     def _tell(self, events: list[Event]) -> None:
         self._log.write(events)
@@ -202,11 +227,7 @@ class Opened:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._stack.__exit__(kind, error, trace)
-        finally:
-            if self._sink.placed and self._outputs.video is not None and self._ledger is not None:
-                self._ledger.note("video", self._outputs.video, self._report)
+        self._stack.__exit__(kind, error, trace)
 
 
 def check_events(path: Path, video: Path | None) -> None:

@@ -8,7 +8,7 @@ by itself is. Whoever wants to be forgotten is served by taking a little too muc
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,10 +55,17 @@ def find(tape: Tape, name: str, judge: Judge) -> Found:
         run: [row for row, embedding in enumerate(looks.embeddings) if embedding.tobytes() in copies]
         for run, looks in by_run.items()
     }
-    tracks = frozenset((run, by_run[run].tracks[row]) for run, found in rows.items() for row in found)
-    embeddings = [by_run[run].embeddings[found] for run, found in rows.items() if found]
-    nothing = np.zeros((0, tape.dimension), np.float32)
-    return Found(rows, tracks, np.concatenate([nothing, *embeddings]))
+    return _found(tape, by_run, rows)
+
+
+def of_tracks(tape: Tape, tracks: Set[tuple[str, int]]) -> Found:
+    """What of a tape is of tracks that are known to be somebody's, by the ids of their runs."""
+    by_run = {run.run: tape.looks(run.run) for run in tape.runs()}
+    rows = {
+        run: [row for row, track in enumerate(looks.tracks) if (run, track) in tracks]
+        for run, looks in by_run.items()
+    }
+    return _found(tape, by_run, rows)
 
 
 def theirs(looks: Looks, tracks: Sequence[TapedTrack], name: str, judge: Judge) -> list[int]:
@@ -81,6 +88,13 @@ def theirs(looks: Looks, tracks: Sequence[TapedTrack], name: str, judge: Judge) 
         for row, track in enumerate(looks.tracks)
         if track in whole or _likely(ratios[row], name, judge.people_count)
     ]
+
+
+def _found(tape: Tape, by_run: Mapping[str, Looks], rows: dict[str, list[int]]) -> Found:
+    tracks = frozenset((run, by_run[run].tracks[row]) for run, found in rows.items() for row in found)
+    embeddings = [by_run[run].embeddings[found] for run, found in rows.items() if found]
+    nothing = np.zeros((0, tape.dimension), np.float32)
+    return Found(rows, tracks, np.concatenate([nothing, *embeddings]))
 
 
 def likely(embeddings: Floats, name: str, judge: Judge) -> list[bool]:

@@ -86,6 +86,21 @@ def told(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def test_nobody_is_forgotten_while_an_archive_is_made(
+    tmp_path: Path, films: Path, gallery: Path, recog: Any, crews: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, run = [], Archive.run
+
+    def meanwhile(self: Archive, *given: Any) -> Archived:
+        refused.append(recog("forget", "Rosa", "--gallery", gallery))
+        return run(self, *given)
+
+    monkeypatch.setattr(Archive, "run", meanwhile)
+    assert recog("archive", films, "--out", tmp_path / "out", "--gallery", gallery).code == 0
+    refused[0].refused("a run with the gallery")
+    assert recog("forget", "Rosa", "--gallery", gallery).code == 0
+
+
 def test_every_film_below_a_folder_becomes_the_tape_and_the_events_of_a_run(
     tmp_path: Path, films: Path, gallery: Path, recog: Any, crews: list[Any]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,108 @@ def test_a_tape_in_use_ends_it_before_anything_is_changed(ran: Path, recog: Any)
     holder.close()
     assert events(ran / "e.jsonl") == before
     assert "red" in recog("gallery", "list").out
+
+
+@pytest.mark.parametrize("where", ["events", "snapshots", "webhook", "video"])
+def test_nobody_is_forgotten_while_a_run_would_still_write_them(
+    ran: Path, recog: Any, world: Any, where: str
+) -> None:
+    from pipeline import build
+    from pipeline.config import Settings
+    from pipeline.outputs.outputs import Outputs
+    from pipeline.recognition.engine import recognise
+
+    film, before, refused = world.film(ran / "2.mp4", world.RED), events(ran / "e.jsonl"), []
+
+    def meanwhile(source: str, done: int, total: int | None) -> None:
+        if not refused:
+            refused.append(recog("forget", "red"))
+
+    places: dict[str, Any] = {
+        "events": ran / "e.jsonl",
+        "snapshots": ran / "faces",
+        "webhook": "http://127.0.0.1:9/",
+        "video": ran / "out2.mp4",
+    }
+    outputs, gallery = Outputs(window=False, **{where: places[where]}), build.gallery_path(None)
+    recognise(str(film), outputs, gallery, Settings(), progress=meanwhile)
+    refused[0].refused("a run with the gallery")
+    assert events(ran / "e.jsonl")[: len(before)] == before
+    assert recog("forget", "red").code == 0
+    assert "red" not in {each.get("name") for each in events(ran / "e.jsonl")}
+
+
+def test_a_run_that_writes_nothing_is_in_nobodys_way(ran: Path, recog: Any, world: Any) -> None:
+    from pipeline import build
+    from pipeline.config import Settings
+    from pipeline.outputs.outputs import Outputs
+    from pipeline.recognition.engine import recognise
+
+    film, ended = world.film(ran / "2.mp4", world.RED), []
+
+    def meanwhile(source: str, done: int, total: int | None) -> None:
+        if not ended:
+            ended.append(recog("forget", "red"))
+
+    recognise(str(film), Outputs(window=False), build.gallery_path(None), Settings(), progress=meanwhile)
+    assert ended[0].code == 0, ended[0].err
+
+
+def test_a_run_that_begins_while_somebody_is_forgotten_waits(ran: Path, world: Any) -> None:
+    from pipeline import build
+    from pipeline.config import Settings
+    from pipeline.outputs.outputs import Outputs
+    from pipeline.recognition.engine import recognise
+
+    gallery, film, log = build.gallery_path(None), world.film(ran / "2.mp4", world.RED), ran / "2.jsonl"
+    with ThreadPoolExecutor() as others:
+        with Ledger(gallery).alone():
+            run = others.submit(recognise, str(film), Outputs(window=False, events=log), gallery, Settings())
+            with pytest.raises(TimeoutError):
+                run.result(0.5)
+            assert not log.exists()
+        assert run.result(20).summary.frames
+    assert {each.get("name") for each in events(log)} == {None, "red"}
+
+
+def test_what_was_missed_of_somebody_who_is_gone_goes_by_the_name(ran: Path, recog: Any) -> None:
+    missed = ran / "missed"
+    missed.mkdir()
+    for each in ("e.jsonl", "t.tape"):
+        shutil.move(ran / each, missed / each)
+    shutil.move(ran / "faces", missed / "faces")
+    assert recog("forget", "red").code == 0
+    before = events(missed / "e.jsonl")
+    assert "red" in {each.get("name") for each in before}
+    given = ["-e", missed / "e.jsonl", "--snapshots", missed / "faces", "--tape", missed / "t.tape"]
+    counted = json.loads(recog("forget", "red", *given, "--dry-run", "--json").out)
+    assert events(missed / "e.jsonl") == before
+    told = json.loads(recog("forget", "red", *given, "--json").out)
+    assert (counted["done"], told["done"], told["templates"], told["rewritten"]) == (False, True, 0, False)
+    for key in ("events", "snapshots"):
+        assert told[key] == counted[key]
+    assert [each["events"] for each in told["events"]] == [3]
+    assert [each["pictures"] for each in told["snapshots"]] == [1]
+    assert [(each["looks"] > 3, each["tracks"]) for each in told["tapes"]] == [(True, 1)]
+    assert "nobody of that name is enrolled" in told["left"][0]["why"]
+    assert "red" not in {each.get("name") for each in events(missed / "e.jsonl")}
+    recog("forget", "red", *given).refused("nobody named red")  # nothing is left
+
+
+def test_the_receipt_of_somebody_who_is_gone_in_words(ran: Path, recog: Any) -> None:
+    shutil.copy(ran / "e.jsonl", ran / "copy.jsonl")
+    assert recog("forget", "red").code == 0
+    out = recog("forget", "red", "-e", ran / "copy.jsonl").out
+    assert "nobody of that name is enrolled" in out
+    assert "3 events with 1 thumbnail deleted" in out
+    assert "another program" not in out
+
+
+def test_a_former_name_is_not_taken_for_somebody_who_is_gone(ran: Path, recog: Any) -> None:
+    assert recog("gallery", "rename", "red", "rosa").code == 0
+    before = events(ran / "e.jsonl")
+    recog("forget", "red").refused("nobody named red")
+    assert events(ran / "e.jsonl") == before
 
 
 def test_nobody_of_that_name_is_one_line(ran: Path, recog: Any) -> None:

@@ -51,7 +51,7 @@ def test_a_run_is_noted_once_it_writes_something(
     ]  # fmt: skip
     again = 2 if several else 1
     assert recog("run", *["-s", broken] * again, *outputs).code == 1
-    assert not Ledger(gallery).path.exists()
+    assert Ledger(gallery).entries() == []
     recog("run", *["-s", photos] * again, *outputs)
     noted = sorted(each.kind for each in Ledger(gallery).entries())
     assert noted == sorted(["events", "snapshots", "tape", *["video"] * again])
