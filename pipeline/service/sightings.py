@@ -52,6 +52,7 @@ class Sightings:
         self._writing: dict[str, Visit] = {}  # what is being written
         self._news: set[str] = set()
         self._gone: set[str] = set()  # events that were erased, and are not to come back
+        self._forgotten: set[str] = set()  # people whose events were, by their ids
         self._changed = threading.Condition()
         self._ending = False
         self._thread: threading.Thread | None = None
@@ -72,7 +73,7 @@ class Sightings:
         """Keep visits as they are now, and tell the pages of those that are news."""
         with self._changed:
             for visit, news in visits:
-                if visit.id in self._gone:
+                if visit.id in self._gone or visit.person in self._forgotten:
                     continue
                 before = self._waiting.pop(visit.id, None)
                 if before is not None and visit.thumbnail is None:
@@ -94,7 +95,10 @@ class Sightings:
                     self._tell({"type": "event", "event": as_event(row, self._name_of)})
 
     def forget(self, person: str) -> int:
-        """Erase the events of a person for good, pictures and all; how many that were."""
+        """Erase the events of a person for good, pictures and all; how many that were.
+
+        What a run had decided and not put yet is not kept either: an id is never given twice.
+        """
         with self._changed:
             pending = [*self._waiting.values(), *self._writing.values()]
             ids = {each.id for each in pending if each.person == person}
@@ -104,6 +108,7 @@ class Sightings:
                 ).fetchall()
                 ids |= {row[0] for row in rows}
                 self._gone |= ids
+                self._forgotten.add(person)
             self._waiting = {number: each for number, each in self._waiting.items() if number not in ids}
         self._store.forget()
         return len(ids)

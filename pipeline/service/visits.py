@@ -134,14 +134,17 @@ class Visits:
         )
 
     def _judged(self, visit: Visit, face: TrackedFace, now: str, picture: bytes | None) -> Visit:
-        """A visit with what is known now."""
+        """A visit with what is known now. Who is not enrolled any more by now is not named."""
         identity = face.identity
+        person = None if identity.name is None else self._id_of(identity.name)
+        if identity.name is not None and person is None:
+            identity = replace(identity, state=State.UNDECIDED, name=None, why="")
         return replace(
             visit,
             until=now,
             state=identity.state.value,
             name=identity.name,
-            person=None if identity.name is None else self._id_of(identity.name),
+            person=person,
             confidence=round(float(identity.confidence), 4),
             why=identity.why,
             looks=identity.looks,

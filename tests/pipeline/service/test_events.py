@@ -152,6 +152,25 @@ def test_whoever_is_removed_is_gone_from_the_events_and_from_every_byte(seen: An
     assert b"alice" not in kept
 
 
+def test_what_a_run_had_decided_of_somebody_is_not_kept_after_they_were_removed(
+    seen: Any, until: Callable[..., Any]
+) -> None:
+    from pipeline.service.visits import Visit
+
+    def visit(track: int, name: str | None, person: str | None) -> Visit:
+        at, until = "2026-11-30T10:00:00.000Z", "2026-11-30T10:00:01.000Z"
+        state = "named" if name else "unknown"
+        return Visit(
+            f"late-{track}", seen.source, "late", track, at, until, 0.0, False, state, name, person,
+            confidence=1.0, why="", looks=3, box=(0, 0, 9, 9), thumbnail=None,
+        )  # fmt: skip
+
+    seen.service.sightings.forget(seen.alice)
+    seen.service.sightings.put([(visit(1, "alice", seen.alice), True), (visit(2, None, None), True)])
+    late = until(lambda: [each for each in events(seen) if each["id"].startswith("late-")])
+    assert [each["id"] for each in late] == ["late-2"]
+
+
 def test_old_events_are_deleted_when_their_days_are_over(seen: Any) -> None:
     with seen.service.store.writing() as connection:
         connection.execute("UPDATE events SET until = '2026-01-01T00:00:00.000Z' WHERE state = 'named'")

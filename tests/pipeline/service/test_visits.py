@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -43,3 +45,9 @@ def test_a_picture_in_which_a_face_was_seen_gives_way_once_it_is_covered() -> No
 def test_a_face_that_is_not_covered_any_more_is_better_seen() -> None:
     dark, bright = kept(result(1, True, NOBODY, 0.9), result(2, False, ALICE, 0.1))
     assert (bright > 100, dark < 10) == (True, True)
+
+
+def test_who_is_not_enrolled_any_more_is_not_named() -> None:
+    visits = Visits("source", "run", lambda name: None, 1.0)
+    ((visit, _),) = visits.take(result(1, False, replace(ALICE, why="alice, by far"), 0.9))
+    assert (visit.state, visit.name, visit.person, visit.why) == ("undecided", None, None, "")
