@@ -30,7 +30,7 @@ from pipeline.outputs.forgetting import (
     tracks_in,
 )
 from pipeline.outputs.ledger import SENT, Entry
-from pipeline.outputs.sought import sought
+from pipeline.outputs.sought import Sought, sought
 from pipeline.tapes.purge import Found, Purged, purge
 from pipeline.tapes.tape import Tape
 from pipeline.types import Floats
@@ -166,23 +166,7 @@ def forget(
     if whom.enrolled and not dry_run:
         removed = people.remove(name)
         templates, crops, rewritten = removed.templates, removed.crops, removed.erased
-    out = [each for each in noted if each.kind in _BEYOND]
-    there = {each for each in out if exists(Path(each.where))}
-    left += [Left(each.kind, each.where, _BEYOND[each.kind]) for each in out if each in there]
-    origins = sorted({template.origin for template in whom.templates})
-    left += [Left("photograph", each, "it is yours: they were enrolled from it") for each in origins]
-    others = [
-        Left(each.kind, each.where, "what was sent there is in other hands")
-        for each in noted
-        if each.kind in SENT
-    ]
-    others += [
-        Left(each.kind, each.where, "it is not there any more: where it was moved or copied, they are in it")
-        for each in out
-        if each not in there
-    ]
-    if people.remains:
-        others.append(Left("server", str(people.path), people.remains))
+    left += _for_the_user(noted, whom)
     return Receipt(
         name,
         datetime.now(UTC).isoformat(timespec="seconds"),
@@ -197,7 +181,7 @@ def forget(
         tuple(each for each in shot if each.pictures),
         counted,
         tuple(left),
-        tuple(others),
+        tuple(_out_of_reach(noted, people)),
     )
 
 
@@ -207,6 +191,33 @@ _BEYOND = {
     "export": "it is a copy of the whole gallery; delete it, and make another one",
     "picture": "they may be on it; look, and delete it",
 }
+
+
+def _for_the_user(noted: Iterable[Entry], whom: Sought) -> list[Left]:
+    """What is here and not for us to delete."""
+    left = [
+        Left(each.kind, each.where, _BEYOND[each.kind])
+        for each in noted
+        if each.kind in _BEYOND and exists(Path(each.where))
+    ]
+    origins = sorted({template.origin for template in whom.templates})
+    return left + [Left("photograph", each, "it is yours: they were enrolled from it") for each in origins]
+
+
+def _out_of_reach(noted: Sequence[Entry], people: Gallery) -> list[Left]:
+    others = [
+        Left(each.kind, each.where, "what was sent there is in other hands")
+        for each in noted
+        if each.kind in SENT
+    ]
+    others += [
+        Left(each.kind, each.where, "it is not there any more: where it was moved or copied, they are in it")
+        for each in noted
+        if each.kind in _BEYOND and not exists(Path(each.where))
+    ]
+    if people.remains:
+        others.append(Left("server", str(people.path), people.remains))
+    return others
 
 
 def _with_archives(noted: Sequence[Entry]) -> list[Entry]:
