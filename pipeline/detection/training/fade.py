@@ -75,6 +75,20 @@ class Fading:
         self.done = True
 
 
+def take_over(old: nn.Module, new: nn.Module, file: Path) -> bool:
+    """Give `new` all weights of `old`; False, and it stays as it is, where a layer would have to fade.
+
+    Raises:
+        DetectorError: as `join`.
+    """
+    trial = copy.deepcopy(new)
+    join(old, trial, file)
+    if fades(trial):
+        return False
+    new.load_state_dict(trial.state_dict())
+    return True
+
+
 def join(old: nn.Module, new: nn.Module, file: Path) -> None:
     """Give `new` the weights it shares with `old`, and have it do what `old` does by a `Fade` of the rest.
 

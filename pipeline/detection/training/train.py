@@ -107,12 +107,10 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
         raise DetectorError(f"{last}: no checkpoint to resume from; train without --resume first")
     if settings.start is not None and not resume and not settings.start.is_file():
         raise DetectorError(f"{settings.start}: no such file to begin with")
-    if settings.start is not None and settings.start.suffix == ".pt" and not resume:
-        _check_free(settings.start, settings)
     quiet_ultralytics(out / "ultralytics")
     from ultralytics import YOLO  # type: ignore[attr-defined]
 
-    from pipeline.detection.training.fade import fades
+    from pipeline.detection.training.fade import fades, take_over
     from pipeline.detection.training.imitate import Teacher
     from pipeline.detection.training.rolled_boxes import rolled_as_ellipses
     from pipeline.detection.training.schedule import by_time
@@ -122,11 +120,13 @@ def train(dataset: Path, out: Path, settings: DetectorTraining, resume: bool = F
     model = YOLO(str(last) if resume else str(description(settings.model)), task="pose")
     fading = None
     if settings.start is not None and not resume:
-        if settings.start.suffix == ".pt":
+        if settings.start.suffix != ".pt":
+            unfold(settings.start, model.model, sample(dataset))
+        elif not take_over(read(settings.start).model, cast("nn.Module", model.model), settings.start):
+            _check_free(settings.start, settings)
             fading = _fading(settings.start, settings)
             fading.add_to(model)
-        else:
-            unfold(settings.start, model.model, sample(dataset))
+        if fading is None:
             model.save(out / "start.pt")
             model = YOLO(str(out / "start.pt"), task="pose")
     if settings.device == "cpu":

@@ -169,6 +169,28 @@ def test_a_training_that_ends_too_early_says_so(
         train(data, tmp_path / "run", settings)
 
 
+@pytest.mark.parametrize("fixed", [{}, {"freeze": 3}, {"scores_only": True}])
+def test_nothing_has_to_fade_where_a_start_is_of_the_same_architecture(
+    fixed: dict[str, Any], network: Callable[..., Any], described: Described, face_set: Any, tmp_path: Path
+) -> None:
+    network(NEW, 1).save(tmp_path / "old.pt")
+    settings = DetectorTraining(
+        model=str(described("new", NEW)),
+        start=tmp_path / "old.pt",
+        size=64,
+        epochs=1,
+        batch=4,
+        threads=1,
+        **fixed,
+    )
+    train(face_set(tmp_path), tmp_path / "run", settings)  # fewer passes than --fade
+    began, old = (
+        start_of(tmp_path / "run" / "start.pt").state_dict(),
+        start_of(tmp_path / "old.pt").state_dict(),
+    )
+    assert all(torch.equal(each, old[name]) for name, each in began.items())
+
+
 @pytest.mark.parametrize(
     ("fixed", "option"), [({"freeze": 3}, "--freeze 3"), ({"scores_only": True}, "--scores-only")]
 )
