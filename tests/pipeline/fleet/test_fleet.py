@@ -101,6 +101,17 @@ def test_events_and_looks_of_all_cameras_come_to_one_place_as_those_of_a_run(
     assert "secret" not in state + " ".join(lines)
 
 
+def test_nobody_is_forgotten_while_a_camera_elsewhere_is_followed(
+    fleet: Fleet, heard: list[News], recog: Any
+) -> None:
+    with Told(fleet, Settings(), lambda line: None) as told:
+        for each in heard:
+            told.take(fleet.camera[0], replace(each, state="running"))
+        recog("forget", "Rosa", "--gallery", fleet.gallery).refused("a run with the gallery")
+    assert recog("forget", "Rosa", "--gallery", fleet.gallery).code == 0
+    assert not any(each.get("name") == "Rosa" for each in told_of(fleet))
+
+
 def test_of_a_camera_whose_machine_is_lost_everybody_has_left_and_a_new_run_begins(
     fleet: Fleet, heard: list[News]
 ) -> None:
