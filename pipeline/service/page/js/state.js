@@ -10,6 +10,8 @@ class State extends EventTarget {
   sources = null;
   /** @type {Array} who is enrolled, by name; null until it is known. */
   people = null;
+  #peopleAsked = 0;
+  #peopleShown = 0; // the latest question whose answer `people` is; one that was asked earlier comes too late
 
   /** Whether changes may be made; the service checks it, the page only does not offer what would be refused. */
   get mayChange() {
@@ -47,12 +49,17 @@ class State extends EventTarget {
   }
 
   async loadPeople() {
-    this.people = await everything("/people");
+    const mine = ++this.#peopleAsked;
+    const found = await everything("/people");
+    if (mine < this.#peopleShown) return found;
+    this.#peopleShown = mine;
+    this.people = found;
     this.#tell("people");
-    return this.people;
+    return found;
   }
 
   forget() {
+    this.#peopleShown = this.#peopleAsked + 1; // nor is what was asked before
     this.me = this.sources = this.people = null;
   }
 

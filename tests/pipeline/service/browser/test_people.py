@@ -81,9 +81,60 @@ def test_a_name_is_changed_and_control_z_changes_it_back(served: Served, tab: Ca
     page.get_by_role("button", name="Rename").click()
     page.locator("dialog input").fill("Amazing Grace")
     page.locator("dialog").get_by_role("button", name="Rename").click()
+    page.locator(".toast", has_text=f"{GRACE} is Amazing Grace now").wait_for()
+    page.locator("dialog").wait_for(state="detached")
     page.get_by_role("heading", name="Amazing Grace").wait_for()
     page.keyboard.press("Control+z")
     page.get_by_role("heading", name=GRACE).wait_for()
+
+
+def test_a_change_can_be_taken_back_while_the_list_cannot_be_had(
+    served: Served, tab: Callable[..., Tab]
+) -> None:
+    page = tab(served).go("#/people")
+    page.locator(".person", has_text=GRACE).click()
+    page.get_by_role("button", name="Set aside").wait_for()
+    page.route("**/api/v1/people?*", lambda route: route.abort())
+    page.get_by_role("button", name="Set aside").click()
+    page.locator(".toast", has_text="The photo is set aside").get_by_role("button", name="Undo").click()
+    page.locator(".toast", has_text="Taken back").wait_for()
+    who = served.api.get("/people").json()["items"][0]["id"]
+    assert [each["aside"] for each in served.api.get(f"/people/{who}").json()["photos"]] == [False]
+
+
+def test_an_answer_that_comes_late_does_not_bring_an_old_name_back(
+    served: Served, tab: Callable[..., Tab]
+) -> None:
+    page = tab(served).go("#/people")
+    page.locator(".person", has_text=GRACE).wait_for()
+    person = served.api.get("/people").json()["items"][0]
+    late: list[tuple[Any, Any]] = []
+
+    def first_is_held(route: Any) -> None:
+        answer = route.fetch()
+        if late:
+            route.fulfill(response=answer)
+        else:
+            late.append((route, answer))
+
+    def rename(version: int, name: str) -> Any:
+        headers = {"if-match": f'"{version}"'}
+        return served.api.patch(f"/people/{person['id']}", json={"name": name}, headers=headers).json()
+
+    page.route("**/api/v1/people?*", first_is_held)
+    with page.expect_request("**/api/v1/people?*"):
+        once = rename(person["version"], "Grace")
+    while not late:
+        page.wait_for_timeout(20)
+    twice = rename(once["version"], "Amazing Grace")
+    page.locator(".person", has_text="Amazing Grace").wait_for()
+    route, answer = late[0]
+    with page.expect_request_finished(lambda request: request == route.request):
+        route.fulfill(response=answer)
+    page.wait_for_timeout(100)
+    assert "Amazing Grace" in page.locator(".person").inner_text()
+    for change in (twice["change"], once["change"]):
+        served.api.post("/undo", json={"change": change}).raise_for_status()
 
 
 def test_what_was_changed_elsewhere_meanwhile_is_not_written_over_and_that_is_said(

@@ -6,7 +6,7 @@ import { icon } from "../icons.js";
 import { button } from "../parts/blocks.js";
 import { openDialog } from "../parts/dialog.js";
 import { nameField } from "../parts/names.js";
-import { busy, toast } from "../parts/toast.js";
+import { busy, failed, toast } from "../parts/toast.js";
 import { go, to } from "../router.js";
 import { state } from "../state.js";
 import { count } from "../words.js";
@@ -161,8 +161,8 @@ export function enrollForm({ person = null, files = [], done, besides = null }) 
         told.push(...some.map((file, i) => ({ file, verdict: NOTHING[error.code], reason: withoutName(error.errors[i]?.detail ?? error.message, file) })));
       }
     }
-    if (enrolled) await state.loadPeople();
     if (told.length) tell(told, enrolled, changes.filter(Boolean).reverse(), files.slice(told.length));
+    if (enrolled) state.loadPeople().catch(failed);
     if (broken) throw broken;
   }
 
@@ -271,7 +271,7 @@ const withoutName = (detail, file) => (detail.startsWith(`${file.name}: `) ? det
 export function undoing(...changes) {
   return async () => {
     for (const change of changes) await api.post("/undo", change ? { change } : {});
-    await state.loadPeople();
     toast("Taken back");
+    await state.loadPeople();
   };
 }

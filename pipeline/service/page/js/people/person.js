@@ -7,7 +7,7 @@ import { button, empty, face, ghosts, trouble } from "../parts/blocks.js";
 import { confirm } from "../parts/dialog.js";
 import { menu } from "../parts/menu.js";
 import { openRename } from "../parts/rename.js";
-import { busy, toast } from "../parts/toast.js";
+import { busy, failed, toast } from "../parts/toast.js";
 import { go, to } from "../router.js";
 import { state } from "../state.js";
 import { count, day, sentence, when } from "../words.js";
@@ -43,8 +43,8 @@ export function mountPerson(root, id) {
     }
   }
 
-  /** After a change: the new version, here and in the list. */
-  const changed = () => Promise.all([load(), state.loadPeople()]);
+  /** After a change, and after it was said: the new version, here and in the list. */
+  const changed = () => Promise.all([load(), state.loadPeople()]).catch(failed);
 
   function draw() {
     document.title = `${person.name} · recog`;
@@ -106,15 +106,15 @@ function photoPart(person, photo, changed) {
   const where = path`/people/${person.id}/photos/${photo.id}`;
   const setAside = busy(async () => {
     const answer = await api.patch(where, { aside: !photo.aside }, { version: photo.version });
-    await changed();
     toast(photo.aside ? "The photo counts again" : "The photo is set aside", { undo: undoing(answer.change) });
+    await changed();
   });
   const discard = busy(async () => {
     const sure = await confirm({ title: "Remove this photo?", words: "It is deleted for good. To keep it without using it, set it aside.", action: "Remove" });
     if (!sure) return;
     await api.delete(where, { version: photo.version });
-    await changed();
     toast("The photo is removed");
+    await changed();
   });
   return h(
     "li",
@@ -136,8 +136,8 @@ function photoPart(person, photo, changed) {
 function rename(person, changed) {
   openRename(person.name, async (name) => {
     const answer = await api.patch(path`/people/${person.id}`, { name }, { version: person.version });
-    await changed();
     toast(`${person.name} is ${answer.name} now`, { undo: undoing(answer.change) });
+    changed(); // the dialog goes meanwhile
   });
 }
 
