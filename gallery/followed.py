@@ -106,6 +106,8 @@ class Enrolled:
                 "new is known; start again with that model"
             )
             return news
+        if self._gallery is not None and self._gallery.behind:
+            return news  # what was missed is being read: only then is it followed again
         back = bool(self._said) and self._gallery is not None
         if back:
             self._report(f"the gallery {self._path} is followed again")
