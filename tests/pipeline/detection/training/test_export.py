@@ -90,6 +90,27 @@ def test_of_several_trainings_the_mean_is_exported(best: Path, ultralytics: Any,
     assert min(np.abs(mean - first).max(), np.abs(mean - last).max()) > 1
 
 
+def test_weights_that_began_with_an_exported_graph_have_a_mean_with_others(
+    best: Path, ultralytics: Any, tmp_path: Path
+) -> None:
+    """A graph does not tell what was in a convolution and what in the normalisation after it."""
+    model = ultralytics.YOLO(str(best))
+    for block in model.model.modules():
+        if hasattr(block, "conv") and hasattr(block, "bn"):
+            block.conv.weight.data.mul_(3.0)
+            block.bn.running_mean.mul_(3.0)
+            block.bn.running_var.mul_(9.0).add_(8.0 * block.bn.eps)
+    model.save(tmp_path / "scaled.pt")
+    planes = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
+    one, mean = (
+        open_session(export(files, tmp_path / f"{len(files)}.onnx", {}, (64, 64))).run(
+            None, {"images": planes}
+        )[0]
+        for files in ([best], [best, tmp_path / "scaled.pt", tmp_path / "scaled.pt"])
+    )
+    assert np.abs(mean - one).mean() < 0.01 * np.abs(one).mean()  # weights are kept as halves
+
+
 def test_weights_of_two_architectures_have_no_mean(
     best: Path, weights: Callable[..., Path], tmp_path: Path
 ) -> None:
