@@ -102,6 +102,21 @@ def test_a_change_can_be_taken_back_while_the_list_cannot_be_had(
     assert [each["aside"] for each in served.api.get(f"/people/{who}").json()["photos"]] == [False]
 
 
+def test_who_was_enrolled_is_shown_while_the_list_cannot_be_had(
+    served: Served, tab: Callable[..., Tab], mona: Path
+) -> None:
+    page = tab(served).go("#/people")
+    page.locator(".person", has_text=GRACE).wait_for()
+    page.route("**/api/v1/people?*", lambda route: route.abort())
+    drop(page, ".drop-page", mona)
+    page.get_by_role("combobox", name="Name").fill("Lisa")
+    page.get_by_role("button", name="Enroll").click()
+    page.get_by_role("heading", name="Lisa").wait_for()
+    page.locator(".toast", has_text="Lisa: 1 photo added").get_by_role("button", name="Undo").click()
+    page.locator(".toast", has_text="Taken back").wait_for()
+    assert [each["name"] for each in served.api.get("/people").json()["items"]] == [GRACE]
+
+
 def test_an_answer_that_comes_late_does_not_bring_an_old_name_back(
     served: Served, tab: Callable[..., Tab]
 ) -> None:
