@@ -89,9 +89,11 @@ def export(
         copy = shutil.copyfile(weights[0], Path(scratch) / "detector.pt")
         model = read(copy, weights[0])
         if len(weights) > 1:
-            _fold(model.model)
+            # Weights that began with an exported graph share scale out between a convolution and its
+            # normalisation in another way than those before it: only what is fused can be averaged.
+            model.model.float().fuse(verbose=False)
         for number, each in enumerate(weights[1:], 1):
-            _blend(model.model, _fold(read(each).model), 1 / (number + 1), each)
+            _blend(model.model, read(each).model.float().fuse(verbose=False), 1 / (number + 1), each)
         size = {"dynamic": True} if shape is None else {"imgsz": shape}
         with warnings.catch_warnings():  # torch warns of every branch that a fixed shape decides
             warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
@@ -161,34 +163,6 @@ def _put(written: Path, out: Path) -> None:
     """Copy a file to its place, where it is whole from the first moment on. Raises DetectorError."""
     with whole(out) as part:
         shutil.copyfile(written, part)
-
-
-def _fold(network: Any) -> Any:
-    """Move what each normalisation does into the convolution before it; what the network tells is the same.
-
-    Weights that began with an exported graph share scale out between the two in another way than those before
-    it, and only like can be averaged with like.
-    """
-    import torch
-
-    network.float()
-    for block in network.modules():
-        convolution, norm = getattr(block, "conv", None), getattr(block, "bn", None)
-        if isinstance(convolution, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d):
-            _fold_into(convolution, norm)
-    return network
-
-
-def _fold_into(convolution: Any, norm: Any) -> None:
-    import torch
-
-    with torch.no_grad():
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        convolution.weight.mul_(scale[:, None, None, None])
-        norm.bias.sub_(norm.running_mean * scale)
-        norm.weight.fill_(1.0)
-        norm.running_mean.zero_()
-        norm.running_var.fill_(1.0 - norm.eps)
 
 
 def _blend(network: Any, other: Any, share: float, weights: Path) -> None:
