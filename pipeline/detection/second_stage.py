@@ -30,7 +30,7 @@ from siamese.shipped import verified
 INPUT = 48  # pixels, width and height of what the second network sees
 SHOWN = 2.0  # sides of a box, its longer one, that this is
 FIRST = 0.1  # score of the first network from which a place is looked at again
-SURE = 0.8  # score of it from which it is not: that is a face
+SURE = 0.9  # score of it from which it is not: that is a face
 KIND = "second stage of a face detector"  # in the metadata
 ROOM = 100  # faces the first network tells, at least: the best of them may not stay the best
 _EDGE = 1e-7  # float32 tells no score apart that is nearer to 0 or 1
