@@ -54,11 +54,10 @@ def shown(visible: bool = True) -> Iterator[told.Progress]:
 def heard(as_json: bool = False) -> tuple[told.Report, told.Report]:
     """What prints a run's reports, and what prints its warnings.
 
-    Where stdout is for JSON, reports are left out; warnings go to stderr, for nobody should miss them.
+    Both go to stderr, which nothing holds back: what a camera does should stand in the journal at once, and
+    not when the run ends. With JSON on stdout reports are left out.
     """
-    if as_json:
-        return told.unheard, aside
-    return print, print
+    return told.unheard if as_json else aside, aside
 
 
 def aside(line: str) -> None:
