@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pipeline import progress as told
@@ -54,10 +54,22 @@ def shown(visible: bool = True) -> Iterator[told.Progress]:
 def heard(as_json: bool = False) -> tuple[told.Report, told.Report]:
     """What prints a run's reports, and what prints its warnings.
 
-    Both go to stderr, which nothing holds back: what a camera does should stand in the journal at once, and
-    not when the run ends. With JSON on stdout reports are left out.
+    Where stdout is for JSON, reports are left out; warnings go to stderr, for nobody should miss them.
     """
-    return told.unheard if as_json else aside, aside
+    if as_json:
+        return told.unheard, aside
+    return at_once, at_once
+
+
+def at_once(line: str) -> None:
+    """Say something on stdout that is read now and not when the run ends, such as that a camera is lost.
+
+    Where that goes wrong, the line stays with what is to be written when the run ends, and `cli.main` says so
+    then: that a reader is gone must not end a run whose files are not whole.
+    """
+    print(line)
+    with suppress(OSError):
+        sys.stdout.flush()
 
 
 def aside(line: str) -> None:

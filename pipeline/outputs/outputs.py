@@ -181,9 +181,7 @@ class Opened:
     def written(self) -> frozenset[Path]:
         """The files that are there, once all is closed, because of this run."""
         video, events = self._outputs.video, self._outputs.events
-        return frozenset(
-            each for each in (video if self._sink.placed else None, events) if each is not None
-        )
+        return frozenset(each for each in (video if self._sink.placed else None, events) if each is not None)
 
     def _begin(self, stack: ExitStack) -> bool:
         """Nobody is forgotten from before the first face is looked for until the last event is written.
