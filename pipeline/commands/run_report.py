@@ -61,7 +61,7 @@ def report(ended: Ended, out: Path | None, events: Path | None) -> None:
         Console().print(table)
     else:
         print("nobody was recognised")
-    print(f"{values['unknown_tracks']} unknown, {values['undecided_tracks']} undecided")
+    print(f"{counted(values['unknown_tracks'], 'track')} unknown, {values['undecided_tracks']} undecided")
     for path in (out, events):
         if path in ended.written:
             print(f"written: {path}{_codec_of(path) if path is out else ''}")

@@ -187,7 +187,7 @@ def test_with_nobody_enrolled_everybody_is_unknown(
     assert (ended.code, ended.err) == (0, "")
     assert "nobody is enrolled" in ended.out
     assert "nobody was recognised" in ended.out
-    assert "2 unknown, 0 undecided" in ended.out
+    assert "2 tracks unknown, 0 undecided" in ended.out
     assert embedder.embedded == 0
     assert json.loads(recog("run", "--source", film, "--json").out)["enrolled"] == 0
 
