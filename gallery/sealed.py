@@ -211,8 +211,8 @@ def _connection(address: str, options: dict[str, Any]) -> Connection:
         from sqlcipher3 import dbapi2
     except ImportError as error:
         raise GalleryError(
-            "an encrypted gallery needs sqlcipher3: in a checkout uv sync --extra encrypted, elsewhere "
-            "pip install 'recog[encrypted]'"
+            "an encrypted gallery needs sqlcipher3: in a checkout uv sync --inexact --extra encrypted, "
+            "elsewhere pip install 'recog[encrypted]'"
         ) from error
     kinds = _translating(dbapi2)
     try:

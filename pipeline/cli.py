@@ -259,8 +259,8 @@ def main() -> None:
             raise
         what, extra = EXTRAS[package]
         print(
-            f"recog: this needs {package}, which comes with {what}: in a checkout uv sync --extra {extra}, "
-            f"elsewhere pip install 'recog[{extra}]'",
+            f"recog: this needs {package}, which comes with {what}: in a checkout uv sync --inexact "
+            f"--extra {extra}, elsewhere pip install 'recog[{extra}]'",
             file=sys.stderr,
         )
         sys.exit(1)

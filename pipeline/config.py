@@ -19,6 +19,7 @@ from siamese.frozen.settings import BackboneSettings
 from siamese.settings import ModelSettings, TrainSettings
 
 Region = tuple[float, float, float, float]
+LONGEST_KEPT = 36_500.0  # days: calendars have no dates from long before
 
 
 class Section(BaseModel):
@@ -135,10 +136,13 @@ class KeepSettings(Section):
     """How long what live sources write is kept; files of films are never touched."""
 
     days: float | None = Field(
-        None, gt=0, description="days after which events, snapshots and taped looks go; never if empty"
+        None,
+        gt=0,
+        le=LONGEST_KEPT,
+        description="days after which events, snapshots and taped looks go; never if empty or inf",
     )
     megabytes: float | None = Field(
-        None, gt=0, description="most of each that is kept, the oldest goes first; no limit if empty"
+        None, gt=0, description="most of each that is kept, the oldest goes first; no limit if empty or inf"
     )
     rotate: float = Field(
         64.0, gt=0, description="megabytes from which an events file is put aside under a name with the time"
@@ -146,8 +150,14 @@ class KeepSettings(Section):
     people: float | None = Field(
         None,
         gt=0,
-        description="days after their newest photo that somebody leaves the gallery; never if empty",
+        le=LONGEST_KEPT,
+        description="days after their newest photo that somebody leaves the gallery; never if empty or inf",
     )
+
+    @field_validator("days", "megabytes", "people", mode="before")
+    @classmethod
+    def _for_ever(cls, value: Any) -> Any:
+        return None if isinstance(value, float) and math.isinf(value) and value > 0 else value
 
 
 class BlurSettings(Section):

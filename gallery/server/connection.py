@@ -183,8 +183,8 @@ def _psycopg() -> Any:
         import psycopg
     except ImportError as error:
         raise GalleryError(
-            "a gallery on a server needs psycopg: in a checkout uv sync --extra postgres, elsewhere "
-            "pip install 'recog[postgres]'"
+            "a gallery on a server needs psycopg: in a checkout uv sync --inexact --extra postgres, "
+            "elsewhere pip install 'recog[postgres]'"
         ) from error
     return psycopg
 

@@ -75,6 +75,7 @@ def calibrate(
     from pipeline.enrolment.vetting import copy_distance
     from pipeline.identity.calibrate import calibrate as find
     from pipeline.identity.calibrate import keep
+    from pipeline.identity.guarantee import own_threshold
     from pipeline.outputs.video import ImageSink
     from siamese.cohort import cohort_path, read
 
@@ -105,7 +106,8 @@ def calibrate(
         )
         with picture as sink:
             sink.write(draw_distances(made.strangers, made.genuine, claim.distance, str(claim), labels))
-    _tell(made, known.source, len(photos), len(own), plot, dry_run, as_json)
+    without = own_threshold(embedder.calibration, settings.evidence, made.guarantee.people)
+    _tell(made, without, known.source, len(photos), len(own), plot, dry_run, as_json)
 
 
 @app.command("cohort")
@@ -178,7 +180,14 @@ def parse_share(text: str) -> float:
 
 
 def _tell(
-    made: Calibrated, source: str, photos: int, own: int, plot: Path | None, dry_run: bool, as_json: bool
+    made: Calibrated,
+    without: float,
+    source: str,
+    photos: int,
+    own: int,
+    plot: Path | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     from gallery.calibration import lower_bound
     from pipeline.commands.shared import print_json
@@ -191,6 +200,7 @@ def _tell(
             values
             | {
                 "offsets": dict(claim.offsets),
+                "distance_uncalibrated": without,
                 "cohort": source, "own_photos": photos, "own_strangers": own,
                 "recognised_at_least": least,
                 "close": [{"first": o.first, "second": o.second, "distance": o.distance} for o in
@@ -206,6 +216,11 @@ def _tell(
     print(f"{'would be stored' if dry_run else 'stored'}: {claim}")
     tried = counted(claim.strangers, "stranger")
     print(f"threshold {claim.distance:.3f}; {claim.named} of {tried} tried are within it")
+    if claim.distance > without:
+        print(
+            f"that is looser than without a calibration ({without:.3f}): it names more of your people, and "
+            "more strangers; a smaller --target-fpir is stricter"
+        )
     yours = f"; {counted_people(own)} in your {counted(photos, 'photo')}" if photos else ""
     print(f"strangers: {source}{yours}")
     if len(made.kinds) > 1:

@@ -40,7 +40,11 @@ def lfw(
         Path, typer.Option("--root", metavar="DIR", help="Where LFW is or shall be."), Use.FOLDER, Leaves(())
     ] = LFW,
 ) -> None:
-    """Bring Labeled Faces in the Wild: from your archive, or by download (about 110 MB). Done once."""
+    """Bring Labeled Faces in the Wild: from your archive, or by download (about 110 MB). Done once.
+
+    Its lists of pairs and people (0.4 MB) are downloaded where they lie neither beside the archive nor in
+    --protocol.
+    """
     found = _prepare(root, archive, protocol)
     done = "complete" if found.fresh else "already complete, nothing to do"
     print(f"{found.root}: {counted(found.images, 'image')} of {counted_people(found.people)}, {done}")
@@ -49,25 +53,35 @@ def lfw(
 def bring_lfw(root: Path, archive: Path | None, yes: bool) -> None:
     """Make sure that LFW is in `root`: where it is not, from an archive, or by download after asking.
 
+    The lists of pairs and people belong to it, and an archive has none.
+
     Raises:
         DataError: it is not there and cannot be had, or nobody can be asked.
     """
     import sys
 
     from siamese.errors import DataError
+    from siamese.lfw.archive import lists_missing
     from siamese.lfw.files import FOLDER
 
     if (root / FOLDER).is_dir():
         return
     if archive is not None and not archive.is_file():
         raise DataError(f"{archive}: no such file; give --archive lfw-deepfunneled.tgz")
-    if archive is None and not yes:
-        if not sys.stdin.isatty():
-            raise DataError(
-                f"{root}: LFW is not here; say where it is with --root, give --archive lfw-deepfunneled.tgz, "
-                "or --yes to download it (about 110 MB)"
+    missing = lists_missing(root if archive is None else archive.parent)
+    if not yes and (archive is None or missing):
+        if archive is None:
+            what, instead = (
+                "LFW is not here",
+                "say where it is with --root, give --archive lfw-deepfunneled.tgz",
             )
-        if not typer.confirm(f"LFW is not in {root}. Download it (about 110 MB)?", default=False):
+            size = "about 110 MB"
+        else:
+            what, instead = f"{', '.join(missing)} of LFW are not beside {archive}", "put them there"
+            size = "0.4 MB"
+        if not sys.stdin.isatty():
+            raise DataError(f"{root}: {what}; {instead}, or --yes to download ({size})")
+        if not typer.confirm(f"{root}: {what}. Download ({size})?", default=False):
             raise DataError("nothing was downloaded")
     _prepare(root, archive, None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pipeline import progress as told
@@ -58,7 +58,18 @@ def heard(as_json: bool = False) -> tuple[told.Report, told.Report]:
     """
     if as_json:
         return told.unheard, aside
-    return print, print
+    return at_once, at_once
+
+
+def at_once(line: str) -> None:
+    """Say something on stdout that is read now and not when the run ends, such as that a camera is lost.
+
+    Where that goes wrong, the line stays with what is to be written when the run ends, and `cli.main` says so
+    then: that a reader is gone must not end a run whose files are not whole.
+    """
+    print(line)
+    with suppress(OSError):
+        sys.stdout.flush()
 
 
 def aside(line: str) -> None:

@@ -50,7 +50,7 @@ def enroll(
         Use.READ,
     ] = None,
     webcam: Annotated[
-        bool, typer.Option("--webcam", help="A camera, with guidance: straight ahead, left, right, up.")
+        bool, typer.Option("--webcam", help="A camera, with guidance: straight ahead, left, right.")
     ] = False,
     camera: Annotated[str, typer.Option(help="Which camera, for --webcam."), Use.READ] = "0",
     people: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,6 +86,8 @@ def remove(
         print("file        rewritten: no byte of them is left in it; copies and exports are yours to delete")
     else:
         print("another program is using the gallery: the bytes are wiped when it is next opened")
+    if wanted is None:
+        print(f"runs        what they wrote is not touched: recog forget {shlex.quote(name)}")
     for each in purged:
         looks, tracks = counted(each.looks, "look"), counted(each.tracks, "track")
         found = f"{looks} of {tracks} deleted" if each.looks else "nothing of them found"

@@ -182,9 +182,9 @@ def _local(model: str) -> Local:
 
 
 def _text(said: Any) -> str:
-    """A fact in one line."""
+    """A fact in one line. What a model began with is said by one step: each has had its own before it."""
     if isinstance(said, dict):
-        return ", ".join(f"{key} {_text(value)}" for key, value in said.items())
+        return ", ".join(f"{key} {_text(value)}" for key, value in said.items() if key != "began with")
     if isinstance(said, list):
         return ", ".join(_text(value) for value in said)
     return str(said)

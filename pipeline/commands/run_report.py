@@ -34,12 +34,12 @@ def as_dict(ended: Ended, source: str, outputs: Outputs) -> dict[str, Any]:
         "complaint": ended.complaint,
         "notes": list(ended.notes),
         "guarantee": None if ended.guarantee is None else ended.guarantee.as_dict(),
-        **{key: str(path) if path else None for key, path in where.items()},
+        **{key: str(path) if path in ended.written else None for key, path in where.items()},
     }
 
 
 def report(ended: Ended, out: Path | None, events: Path | None) -> None:
-    """What the run amounted to, as a table."""
+    """What the run amounted to, as a table, and the files among those asked for that are there now."""
     values = ended.summary.as_dict()
     rate = f", {values['fps']:.1f} frames a second" if values["fps"] else ""
     lost = f", {ended.dropped} dropped" if ended.dropped else ""
@@ -61,9 +61,9 @@ def report(ended: Ended, out: Path | None, events: Path | None) -> None:
         Console().print(table)
     else:
         print("nobody was recognised")
-    print(f"{values['unknown_tracks']} unknown, {values['undecided_tracks']} undecided")
+    print(f"{counted(values['unknown_tracks'], 'track')} unknown, {values['undecided_tracks']} undecided")
     for path in (out, events):
-        if path is not None:
+        if path in ended.written:
             print(f"written: {path}{_codec_of(path) if path is out else ''}")
     for note in ended.notes:
         print(note)

@@ -18,6 +18,7 @@ from pipeline.commands.options import (
     TapeFile,
 )
 from pipeline.outputs.places import Use
+from pipeline.words import counted
 
 
 def replay(
@@ -72,7 +73,7 @@ def replay(
     else:
         print("nobody was recognised")
     unknown = sum(each.identity.state is State.UNKNOWN for each in decided)
-    print(f"{unknown} unknown, {len(decided) - len(named) - unknown} undecided")
+    print(f"{counted(unknown, 'track')} unknown, {len(decided) - len(named) - unknown} undecided")
 
 
 def search(

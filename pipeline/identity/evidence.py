@@ -128,12 +128,15 @@ class Evidence:
         """The latest verdict on a track."""
         return self._verdicts.get(track, UNDECIDED)
 
-    def decide(self, tracks: Sequence[int], people: int, once: Collection[int] = ()) -> None:
+    def decide(
+        self, tracks: Sequence[int], people: int, once: Collection[int] = (), moved: float = 0.0
+    ) -> None:
         """Renew the verdicts on the tracks in view, jointly: one name, one face.
 
         Args:
             people: how many people are enrolled.
             once: those at which there will be no more looks: one has to do, as it has for a photograph.
+            moved: by how much a calibrated gallery moved the ratios.
         """
         one_look = self._settings.model_copy(update={"min_looks": 1}) if once else self._settings
         ratios = {track: self._ratios[track] for track in tracks if track in self._ratios}
@@ -143,7 +146,7 @@ class Evidence:
             if before.looks < self._settings.min_looks:
                 before = UNDECIDED  # by fewer looks than it takes a verdict to stand
             whole = track not in self._partly
-            self._verdicts[track] = judge(ratios[track], name, people, looks, settings, before, whole)
+            self._verdicts[track] = judge(ratios[track], name, people, looks, settings, before, whole, moved)
 
     def forget(self, alive: frozenset[int]) -> None:
         """Drop what is remembered of tracks that ended."""
@@ -184,6 +187,7 @@ def judge(
     settings: EvidenceSettings,
     before: Identity = UNDECIDED,
     whole: bool = True,
+    moved: float = 0.0,
 ) -> Identity:
     """The verdict on one track.
 
@@ -200,10 +204,12 @@ def judge(
         people: how many people are enrolled.
         before: the verdict so far.
         whole: whether all of the gallery was asked for the ratios.
+        moved: by how much a calibrated gallery moved the ratios.
     """
     if not people:
         return Identity(State.UNKNOWN, None, 1.0, looks, "nobody is enrolled")
-    chances, nobody = posterior(list(ratios.values()), people)
+    chances, _ = posterior(list(ratios.values()), people)
+    _, nobody = posterior([each - moved for each in ratios.values()], people)
     chance = dict(zip(ratios, chances, strict=True))
     best = max(chance, key=lambda each: chance[each], default=None)
     if looks < settings.min_looks:

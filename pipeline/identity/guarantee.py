@@ -71,9 +71,19 @@ class Guarantee:
         distance is the threshold reaches just that. The cap of the model's calibration does not apply: it
         stands for strangers nobody has tried, and here they were.
         """
+        moved = self.moved(calibration, settings, people)
+        raw = calibration.extrapolated(self.shifted(matches)) + moved
+        # Where they are moved down, so is the least of them: what is far for the model stays far.
+        return np.asarray(np.maximum(raw, min(moved, 0.0) - calibration.ceiling))
+
+    def moved(self, calibration: Calibration, settings: EvidenceSettings, people: int) -> float:
+        """By how much `ratios` are more than the model's calibration says; less than 0 where they are less.
+
+        That is for names, of which strangers were tried. That somebody is nobody enrolled is for the model to
+        say: by a loose threshold hardly anybody would be unknown, and too many by a strict one.
+        """
         needed = bound(people, settings.target_fpir)
-        raw = calibration.slope * (self.distance - self.shifted(matches)) + needed
-        return np.asarray(np.maximum(raw, -calibration.ceiling))
+        return needed + calibration.slope * self.distance - calibration.intercept
 
     def shifted(self, matches: Matches) -> npt.NDArray[np.float64]:
         """Distances (m, k) of matches with everybody's shift; the threshold is for these."""
@@ -149,6 +159,12 @@ def lapsed(people: Notes) -> str | None:
         f"{'was' if changed == 1 else 'were'} enrolled or changed since, so it is neither used nor claimed; "
         "renew it with: recog calibrate"
     )
+
+
+def own_threshold(calibration: Calibration, settings: EvidenceSettings, people: int) -> float:
+    """The largest distance that is given a name without a calibration of the gallery; -inf if none is."""
+    needed = bound(max(people, 1), settings.target_fpir)
+    return calibration.distance(needed) if needed <= calibration.ceiling else -math.inf
 
 
 def too_many(people: int, calibration: Calibration, settings: EvidenceSettings) -> str | None:

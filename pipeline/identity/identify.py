@@ -60,17 +60,20 @@ def identify(probes: Sequence[Probe], judge: Judge, most: int = NEAREST) -> list
     found = []
     for row, probe in enumerate(probes):
         names = matches.names[row]
-        chances, unknown = posterior(ratios[row, : len(names)].tolist(), matches.people)
-        order = np.argsort(-chances, kind="stable")
-        ranked = tuple(
-            Candidate(names[place], float(chances[place]), float(shifted[row, place])) for place in order
-        )
+        given = ratios[row, : len(names)]
+        chances, unknown = posterior(given, matches.people)
         state, name = State.UNDECIDED, None
         if WHICH_WAY_UP in probe.flaws:
             pass  # the embedding of a face that may stand on its head says nothing
-        elif ranked and ranked[0].probability >= 1 - settings.target_fpir:
-            state, name = State.NAMED, ranked[0].name
-        elif unknown >= settings.unknown_at:
-            state = State.UNKNOWN
+        elif len(names) and chances.max() >= 1 - settings.target_fpir:
+            state, name = State.NAMED, names[int(np.argmax(chances))]
+        else:
+            by_model = posterior(given - judge.moved, matches.people)
+            if by_model[1] >= settings.unknown_at:
+                state, (chances, unknown) = State.UNKNOWN, by_model
+        ranked = tuple(
+            Candidate(names[place], float(chances[place]), float(shifted[row, place]))
+            for place in np.argsort(-chances, kind="stable")
+        )
         found.append(Identified(probe, state, name, ranked, float(unknown)))
     return found

@@ -43,6 +43,13 @@ class Judge:
         """How many people are enrolled."""
         return self._people.people_count
 
+    @property
+    def moved(self) -> float:
+        """By how much a calibrated gallery moved the ratios; 0 in others. Not for who is nobody enrolled."""
+        if self.claim is None:
+            return 0.0
+        return self.claim.moved(self.calibration, self.settings, max(self.people_count, 1))
+
     def evidence(self) -> Evidence:
         """Evidence of no looks yet, to be judged as the settings ask."""
         return Evidence(self.settings)

@@ -4,8 +4,9 @@ It is written as a hidden temporary file beside the target, so that a run that f
 there before.
 
 Kept (put in place): a finished run, one ended by Ctrl-C, by the source failing (SourceError), or by the disk
-running low while there is still room to finish the file. On any other error the temporary file is removed and
-the target left as it was. A process that is killed leaves the temporary file behind: see `leftovers`.
+running low while there is still room to finish the file; of a video also one that another output ended. On
+any other error the temporary file is removed and the target left as it was. A process that is killed leaves
+the temporary file behind: see `leftovers`.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ class Outputs:
         check_outputs(places, [source, *read], overwrite=True)  # what is there already: see `check_new`
 
     def check_new(self) -> None:
-        """Refuse to replace a file, unless that is meant. Asked once there is something to write: of a source
-        that cannot be read, that is what people have to hear first.
+        """Refuse to replace a file, unless that is meant. Asked once the source is open, for of one that
+        cannot be read that is what people have to hear first, and before anything is written or sent.
 
         Raises:
             SinkError: in one line, what is there already.
@@ -116,6 +116,7 @@ class Opened:
         Raises:
             SinkError: something cannot be written.
         """
+        outputs.check_new()
         self.summary, self.notes = Summary(), list[str]()
         self._outputs, self._ledger, self._report = outputs, ledger, report
         self._begun = False  # others know that something is written
@@ -165,8 +166,6 @@ class Opened:
         self._home.take(result, events)
         self._tell(self._snapshots.attach(result, events))
         if image is not None:
-            if not self._sink.frames:
-                self._outputs.check_new()
             self._sink.write(image, result.frame.seconds)
 
     def finish(self) -> None:
@@ -177,6 +176,12 @@ class Opened:
         for lost in (self._sink.lost, self._webhook.close(), self._home.close()):
             if lost:
                 self.notes.append(lost)
+
+    @property
+    def written(self) -> frozenset[Path]:
+        """The files that are there, once all is closed, because of this run."""
+        video, events = self._outputs.video, self._outputs.events
+        return frozenset(each for each in (video if self._sink.placed else None, events) if each is not None)
 
     def _begin(self, stack: ExitStack) -> bool:
         """Nobody is forgotten from before the first face is looked for until the last event is written.

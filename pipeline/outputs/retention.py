@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.config import KeepSettings
+from pipeline.errors import SinkError
 from pipeline.outputs.events import EventLog
 
 EVERY = 600.0  # seconds between two looks at what is there
@@ -37,7 +38,7 @@ class Keeper:
         """Put the events file aside where it is due, and delete what is too old or too much.
 
         Raises:
-            SinkError: the events file cannot be put aside.
+            SinkError: the events file cannot be put aside, or what is old cannot be deleted.
         """
         if self._events is not None and self._log.size() >= self._keep.rotate * MEGABYTE:
             self._log.put_aside()
@@ -56,11 +57,14 @@ class Keeper:
         self._day = today
         if self._keep.days is None and self._keep.megabytes is None:
             return
-        if self._events is not None:
-            self._delete(put_aside(self._events))
-        if self._snapshots is not None:
-            names = self._snapshots.iterdir()
-            self._delete([each for each in names if _SNAPSHOT.fullmatch(each.name)])
+        try:
+            if self._events is not None:
+                self._delete(put_aside(self._events))
+            if self._snapshots is not None:
+                names = list(self._snapshots.iterdir())
+                self._delete([each for each in names if _SNAPSHOT.fullmatch(each.name)])
+        except OSError as error:
+            raise SinkError(f"cannot delete what is old: {error.filename}: {error.strerror}") from error
 
     def _delete(self, files: Sequence[Path]) -> None:
         """Delete those that are too old, and the oldest as long as all together are too much."""

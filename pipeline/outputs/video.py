@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import TracebackType
 
 import cv2
 
@@ -87,7 +88,16 @@ class VideoSink(OutputFile):
         self._fps = round(fps, 2) if fps is not None and 0.1 <= fps <= 600 else DEFAULT_FPS
         self._sound, self._begins = sound, begins
         self._encoder: Encoder | None = None
+        self._broken = False  # what was encoded cannot be written
         self._size = (0, 0)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Hours of a camera are not lost because a snapshot or an event beside them cannot be written.
+        if isinstance(error, SinkError) and not self._broken:
+            self._keep_despite_error = True
+        super().__exit__(kind, error, trace)
 
     def write(self, image: Image, seconds: float | None = None) -> None:
         """Append a frame, `(height, width, 3)` uint8 BGR.
@@ -111,6 +121,7 @@ class VideoSink(OutputFile):
         try:
             self._encoder.write(image, self.frames / self._fps if seconds is None else seconds)
         except EncodingError as error:
+            self._broken = True
             raise self._refused() from error
         self.frames += 1
         if self.frames % _FRAMES_PER_CHECK == 0:

@@ -41,6 +41,7 @@ class Ended:
     enrolled: int = 0  # people in the gallery at the end
     notes: tuple[str, ...] = ()  # what was lost on the way out
     guarantee: Guarantee | None = None  # what the gallery was calibrated for
+    written: frozenset[Path] = frozenset()  # of the video and the events that were asked for
 
 
 def recognise(
@@ -113,8 +114,10 @@ def recognise(
         complaint = lost or source.complaint
         enrolled = stream.recogniser.enrolled
         notes = (*opened.notes, *stream.notes, *([source.remark] if source.remark else []))
-        claim = stream.recogniser.guarantee
-        return Ended(opened.summary, stream.dropped, complaint, interrupted, code, enrolled, notes, claim)
+        claim, written = stream.recogniser.guarantee, opened.written
+        return Ended(
+            opened.summary, stream.dropped, complaint, interrupted, code, enrolled, notes, claim, written
+        )
 
 
 @contextmanager

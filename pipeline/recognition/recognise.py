@@ -134,7 +134,8 @@ class Recogniser:
                 tracks, looks = self._look(seen, tracks, np.array(rows), changed)
         looked = clock()
         in_view = [int(track) for track in tracks.ids if track >= 0]
-        self._evidence.decide(in_view, self.enrolled, once=in_view if frame.brief else ())
+        once = in_view if frame.brief else ()
+        self._evidence.decide(in_view, self.enrolled, once, self._judge.moved)
         spent = {
             "detect": seen.seconds,
             "track": tracked - started,

@@ -241,6 +241,7 @@ class _Run:
             enrolled=stream.recogniser.enrolled,
             notes=tuple(notes),
             guarantee=stream.recogniser.guarantee,
+            written=opened.written if opened else frozenset(),
         )
 
     def _end(self, sources: Sequence[Source]) -> None:

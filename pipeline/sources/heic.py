@@ -25,7 +25,7 @@ def decode(data: bytes, name: str) -> Image:
     except ImportError:
         raise SourceError(
             f"{name} is a HEIC picture, as iPhones take them; to read it, install recog[heic] "
-            "(in a checkout: uv sync --extra heic), or save it as JPEG"
+            "(in a checkout: uv sync --inexact --extra heic), or save it as JPEG"
         ) from None
     try:
         opened = pi_heif.open_heif(io.BytesIO(data))  # of more than eight bits it makes eight

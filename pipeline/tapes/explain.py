@@ -166,7 +166,7 @@ def card(why: Explanation, style: Style = "pixelated") -> Image:
         put_text(head, shorten(line, 20, WIDTH - 32), (16, 12 + 30 * row), 20, WHITE)
     blank = np.full((112, 112, 3), 60, np.uint8)
     snapshot = blank if why.snapshot is None else why.snapshot
-    pictures = [(snapshot, "the face" if why.snapshot is not None else "no snapshot was kept")]
+    pictures = [(snapshot, "the face" if why.snapshot is not None else "no snapshot")]
     for each in why.candidates:
         crop = blank if each.crop is None else each.crop
         if rule is not None and rule.covers(Identity(State.NAMED, each.name)):

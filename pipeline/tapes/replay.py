@@ -118,7 +118,7 @@ def decide(looks: Looks, tracks: Sequence[TapedTrack], judge: Judge) -> dict[int
         for row, ratios in zip(rows, judge.ratios(np.stack(pooled)), strict=True):
             evidence.weigh(looks.tracks[row], ratios)
         in_view = view.at(seconds)
-        evidence.decide(in_view, judge.people_count, once)
+        evidence.decide(in_view, judge.people_count, once, judge.moved)
         for track in in_view:
             identity = evidence.of(track)
             decided = verdicts.get(track, UNDECIDED).state is not State.UNDECIDED

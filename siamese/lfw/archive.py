@@ -133,6 +133,11 @@ def prepare(
     return replace(done, fresh=True)
 
 
+def lists_missing(folder: Path, release: Release = OFFICIAL) -> list[str]:
+    """The lists of pairs and people that are not in a folder, and would be downloaded."""
+    return [source.name for source in release.protocol if not (folder / source.name).is_file()]
+
+
 def _is_complete(target: Path, manifest: dict[str, int], release: Release) -> bool:
     try:
         noted = json.loads((target / MANIFEST).read_bytes())

@@ -130,7 +130,7 @@ def test_without_what_training_brings_it_says_in_one_line_what_to_install(tmp_pa
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("recog: ")
     assert "torch" in done.stderr
-    assert "uv sync --extra train" in done.stderr
+    assert "uv sync --inexact --extra train" in done.stderr
 
 
 def test_a_module_of_ours_that_is_missing_is_a_bug(recog: Any, monkeypatch: pytest.MonkeyPatch) -> None:

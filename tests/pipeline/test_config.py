@@ -172,3 +172,15 @@ def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path: Path) -> None:
 def test_more_threads_than_any_machine_has_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"runtime\.threads"):
         load(None, ["runtime.threads=100000"])
+
+
+@pytest.mark.parametrize("what", ["keep.days", "keep.people", "keep.megabytes"])
+def test_what_is_kept_for_ever_is_never_deleted(what: str) -> None:
+    section, _, name = what.partition(".")
+    assert getattr(getattr(load(None, [f"{what}=inf"]), section), name) is None
+
+
+@pytest.mark.parametrize("what", ["keep.days=800000", "keep.people=1e9"])
+def test_more_days_than_the_calendar_has_are_refused(what: str) -> None:
+    with pytest.raises(ConfigError, match="36500"):
+        load(None, [what])

@@ -330,6 +330,9 @@ def test_what_cannot_be_adopted_is_one_line(
     assert detector.frames == 0  # all of that is told before the work
     refused("LFW is not here; say where it is with --root", backbone, "--root", tmp_path / "no")
     refused("no such file", backbone, "--root", tmp_path / "no", "--archive", tmp_path / "no.tgz")
+    (tmp_path / "lfw.tgz").touch()  # its lists would be downloaded, and nobody was asked
+    bare = ("--root", tmp_path / "no", "--archive", tmp_path / "lfw.tgz")
+    refused("peopleDevTest.txt of LFW are not beside", backbone, *bare)
     refused("another model is called so", backbone, "--root", root, "--name", "face-n")
     refused("another model is called so", backbone, "--root", root, "--name", "sface")
     refused("give letters, digits", backbone, "--root", root, "--name", "a/b")

@@ -205,7 +205,7 @@ def test_without_ray_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "ray", None)
     path = tmp_path / "fleet.toml"
     path.write_text(FLEET.format(out=tmp_path / "seen"))
-    recog("fleet", "run", path).refused("uv sync --extra ray")
+    recog("fleet", "run", path).refused("uv sync --inexact --extra ray")
 
 
 def test_a_gallery_on_a_server_is_named_without_its_password_which_travels_apart() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import KeepSettings
+from pipeline.errors import SinkError
 from pipeline.outputs.events import Event, EventLog
 from pipeline.outputs.retention import DAY, Keeper, put_aside
 
@@ -88,3 +89,11 @@ def test_of_too_much_the_oldest_goes_first(tmp_path: Path) -> None:
 def test_nothing_is_kept_for_no_time(name: str) -> None:
     with pytest.raises(ValueError, match=name):
         KeepSettings(**{name: 0})
+
+
+def test_a_folder_that_is_gone_is_said_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+    with EventLog(None) as log:
+        keeper = Keeper(KeepSettings(days=1), log, None, folder)
+        with pytest.raises(SinkError, match=r"cannot delete what is old: .*snapshots: No such file"):
+            keeper.look()

@@ -106,8 +106,10 @@ def test_while_it_is_written_an_existing_file_stays_as_it_was(tmp_path: Path) ->
     assert len(levels_of(path)) == 1
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SourceError("camera gone")], ids=repr)
-def test_what_was_written_before_control_c_or_a_lost_source_is_kept_and_playable(
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SourceError("camera gone"), SinkError("no snapshots")], ids=repr
+)
+def test_what_was_written_before_control_c_a_lost_source_or_another_outputs_failure_is_kept_and_playable(
     tmp_path: Path, error: BaseException
 ) -> None:
     path = tmp_path / "out.mp4"

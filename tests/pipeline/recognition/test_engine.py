@@ -187,7 +187,7 @@ def test_with_nobody_enrolled_everybody_is_unknown(
     assert (ended.code, ended.err) == (0, "")
     assert "nobody is enrolled" in ended.out
     assert "nobody was recognised" in ended.out
-    assert "2 unknown, 0 undecided" in ended.out
+    assert "2 tracks unknown, 0 undecided" in ended.out
     assert embedder.embedded == 0
     assert json.loads(recog("run", "--source", film, "--json").out)["enrolled"] == 0
 
@@ -341,6 +341,19 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_there(
     listed = Ledger(gallery).path  # of what is written; nothing is in it
     assert sorted({*os.listdir(tmp_path)} - {listed.name}) == before
     assert listed.read_bytes() == b""
+
+
+def test_a_run_that_may_not_replace_a_video_has_told_nobody_anything(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, recog: Any
+) -> None:
+    film, out = world.film(tmp_path / "film.avi", world.RED, world.GREEN), tmp_path / "out.avi"
+    out.write_bytes(b"precious")
+    places = {name: tmp_path / name for name in ("events", "tape", "snapshots")}
+    before = sorted(os.listdir(tmp_path))
+    options = [word for name, path in places.items() for word in (f"--{name}", path)]
+    recog("run", "--source", film, "--gallery", gallery, "--out", out, *options).refused("--overwrite")
+    assert out.read_bytes() == b"precious"
+    assert [each for each in sorted(os.listdir(tmp_path)) if each in {*before, *places}] == before
 
 
 def test_events_never_go_into_a_file_of_another_kind(

@@ -94,6 +94,26 @@ def test_sources_may_stand_in_the_configuration(
     assert "--source" in without.err
 
 
+def test_a_video_that_may_not_be_replaced_is_not_said_to_be_written(
+    tmp_path: Path, world: Any, detector: Any, gallery: Path, recog: Any
+) -> None:
+    films = [world.film(tmp_path / f"{name}.avi", world.RED, count=12) for name in "ab"]
+    events, out = tmp_path / "events.jsonl", tmp_path / "videos"
+    out.mkdir()
+    (out / "a.mp4").write_bytes(b"precious")
+    words = ["run", "--source", films[0], "--source", films[1], "--gallery", gallery, "--out", out]
+    ended = recog(*words, "--events", events, "--json")
+    assert ended.code == 1
+    first, second = json.loads(ended.out)["sources"]
+    assert (first["out"], first["events"]) == (None, None)
+    assert (second["out"], second["events"]) == (str(out / "b.mp4"), str(events))
+    assert (out / "a.mp4").read_bytes() == b"precious"
+    assert {json.loads(line)["source"] for line in events.read_text().splitlines()} == {"b.avi"}
+    again = recog(*words)
+    assert "a.mp4 exists; choose another name" in again.out
+    assert "written" not in again.out
+
+
 def test_a_source_that_ends_badly_ends_alone(
     tmp_path: Path, world: Any, detector: Any, gallery: Path, recog: Any
 ) -> None:

@@ -184,7 +184,7 @@ class TestCommands:
         ]
         told = recog("replay", "--tape", taped).out
         assert "red" in told
-        assert "1 unknown, 0 undecided" in told
+        assert "1 track unknown, 0 undecided" in told
 
     @pytest.mark.parametrize(
         ("count", "rate"),
@@ -222,7 +222,7 @@ class TestCommands:
     def test_other_settings_give_other_verdicts(self, taped: Path, recog) -> None:  # type: ignore[no-untyped-def]
         told = recog("replay", "--tape", taped, "--set", "evidence.min_looks=1000").out
         assert "nobody was recognised" in told
-        assert "0 unknown, 2 undecided" in told
+        assert "0 tracks unknown, 2 undecided" in told
 
     def test_nobody_need_be_enrolled_to_be_found_later(  # type: ignore[no-untyped-def]
         self, tmp_path: Path, world, detector, embedder, recog
