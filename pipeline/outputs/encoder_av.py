@@ -5,6 +5,7 @@ Frames keep the times they were taken at, so a live camera that drops frames pla
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from fractions import Fraction
@@ -14,8 +15,10 @@ import av
 import av.error
 import cv2
 import numpy as np
+from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
+from pipeline.outputs.carrying import WAYS, way, why_not
 from pipeline.outputs.encoding import EncodingError
 from pipeline.outputs.sound import WORTH_SAYING, Sound
 from pipeline.types import Image
@@ -23,14 +26,8 @@ from pipeline.types import Image
 # Measured against the alternatives in docs/experiments.md: twice as fast as mp4v, as small, and sharper.
 PRESET, QUALITY = "ultrafast", "23"
 CLOCK = 90_000  # ticks a second; every usual frame rate is a whole number of them
-# What these containers can carry as it is; other sound is left out.
-SOUNDS = {
-    "mp4": frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}),
-    "mov": frozenset({"aac", "ac3", "alac", "eac3", "mp3", "pcm_s16le", "pcm_s24le"}),
-}
+_FULL = frozenset({errno.EDQUOT, errno.EFBIG, errno.ENOSPC})
 ROOM = 64 << 20  # bytes that a copy has to leave free
-# A fragment each second (in microseconds), written out at once and not when a buffer is full.
-_FRAGMENTS = {"movflags": "frag_keyframe+empty_moov", "frag_duration": "1000000", "flush_packets": "1"}
 _FAST = {"movflags": "+faststart"}  # plays before all has come
 _FORMATS = {".m4v": "mp4", ".mkv": "matroska", ".mov": "mov", ".mp4": "mp4"}
 
@@ -61,23 +58,45 @@ class AvEncoder:
         kind = _FORMATS[path.suffix.lower()]
         # In fragments, a file plays up to its last second even if this process is killed.
         self._path, self._fragments = path, kind != "matroska"
-        options = _FRAGMENTS if self._fragments else {}
+        self._sound = Sound(sound, begins) if sound is not None else None
+        self._refused: str | None = None
+        self._target: AudioStream | None = None
+        self._start: float | None = None
+        self._ticks, self._heard = -1, -1
         try:
+            options = self._way(kind)
             self._container = av.open(str(path), "w", format=kind, options=options)
+            self._stream = self._pictures(fps, size)
+            if self._sound is not None and self._sound.stream is not None:
+                self._target = self._container.add_stream_from_template(self._sound.stream)
         except (av.error.FFmpegError, OSError) as error:
-            raise EncodingError(str(error)) from error
+            self._release()
+            raise _failure(error) from error
+
+    def _way(self, kind: str) -> dict[str, str]:
+        """The options for the container; sound that it cannot carry is closed, and why is kept."""
+        if self._sound is None or self._sound.stream is None:
+            return WAYS[kind][0]
+        begin = self._sound.beginning()
+        found = way(kind, self._sound.stream, begin)
+        if found is not None:
+            return found
+        self._refused = why_not(kind, self._sound.stream, begin)
+        self._sound.close()
+        return WAYS[kind][0]
+
+    def _pictures(self, fps: float, size: tuple[int, int]) -> VideoStream:
+        """The track of the pictures, with its encoder at work: what cannot be encoded fails here."""
         rate = Fraction(fps).limit_denominator(1001)
-        self._stream: VideoStream = self._container.add_stream("libx264", rate=rate)
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "yuv420p"
-        context = self._stream.codec_context
+        stream: VideoStream = self._container.add_stream("libx264", rate=rate)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
         context.time_base = Fraction(1, CLOCK)
         context.options = {"preset": PRESET, "crf": QUALITY}
         context.colorspace, context.color_range = 5, 1  # BT.601, limited: what cv2.cvtColor makes
-        self._sound = Sound(sound, SOUNDS.get(kind), begins) if sound is not None else None
-        self._target = self._sound.join(self._container) if self._sound is not None else None
-        self._start: float | None = None
-        self._ticks, self._heard = -1, -1
+        context.open()
+        return stream
 
     def write(self, image: Image, seconds: float) -> None:
         if self._start is None:
@@ -90,15 +109,13 @@ class AvEncoder:
             self._container.mux(self._stream.encode(frame))
             self._play_until(seconds)
         except (av.error.FFmpegError, OSError) as error:
-            raise EncodingError(str(error)) from error
+            raise _failure(error) from error
 
     @property
     def lost(self) -> str | None:
-        if self._sound is None:
-            return None
-        if self._sound.refused is not None:
-            return f"its sound ({self._sound.refused}) has no place in this kind of file; .mkv takes it"
-        if self._sound.left_out < WORTH_SAYING:
+        if self._refused is not None:
+            return self._refused
+        if self._sound is None or self._sound.left_out < WORTH_SAYING:
             return None
         return f"{self._sound.left_out:.1f} s of its sound did not fit the clock of the pictures"
 
@@ -109,7 +126,7 @@ class AvEncoder:
             if self._fragments:
                 _make_whole(self._path)
         except (av.error.FFmpegError, OSError) as error:
-            raise EncodingError(str(error)) from error
+            raise _failure(error) from error
         finally:
             self._release()
 
@@ -137,6 +154,13 @@ class AvEncoder:
                 packet.pts = packet.dts = self._heard = ticks
                 packet.stream = self._target
                 self._container.mux(packet)
+
+
+def _failure(error: av.error.FFmpegError | OSError) -> EncodingError:
+    """What went wrong, as the encoder or the container said it."""
+    said = error.log[1] if isinstance(error, av.error.FFmpegError) and error.log else None
+    why = error.strerror or str(error) if said is None else said[2].strip()
+    return EncodingError(why, error.errno in _FULL)
 
 
 def _make_whole(path: Path) -> None:

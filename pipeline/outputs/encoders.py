@@ -72,7 +72,7 @@ class OpenCvEncoder:
             self._writer = cv2.VideoWriter(name, codec, fps, size)
         if not self._writer.isOpened():
             self._writer.release()
-            raise EncodingError("OpenCV has no encoder for this")
+            raise EncodingError("OpenCV opened no encoder for them")
 
     def write(self, image: Image, seconds: float) -> None:
         assert self.promised is not None
@@ -102,7 +102,7 @@ class OpenCvEncoder:
         try:
             written = self._writer.write(image)  # None from OpenCV 4, which cannot tell
         except cv2.error as error:
-            raise EncodingError(str(error)) from error
+            raise EncodingError(" ".join(str(error).split())) from error  # of several lines
         if written is False:
-            raise EncodingError("OpenCV could not write")
+            raise EncodingError("OpenCV could not write a frame and did not say why; is the disk full?")
         self.promised += 1

@@ -8,7 +8,15 @@ from pipeline.types import Image
 
 
 class EncodingError(Exception):
-    """A frame or a file that could not be written; the sink makes a SinkError of it."""
+    """A frame or a file that could not be written, and why; the sink makes a SinkError of it.
+
+    Attributes:
+        full: because the disk is full, or a quota or the size that a file may have is reached.
+    """
+
+    def __init__(self, why: str, full: bool = False) -> None:
+        super().__init__(why)
+        self.full = full
 
 
 class Encoder(Protocol):

@@ -97,12 +97,14 @@ class OutputFile:
             os.close(self._lock)
             self._lock = None
 
-    def _refused(self) -> SinkError:
-        """The error for a write that failed without a reason given."""
-        assert self._path is not None
-        free = shutil.disk_usage(self._path.parent).free
-        reason = f"disk full, or a quota or file size limit reached ({free / 2**20:.0f} MiB free)"
+    def _refused(self, reason: str) -> SinkError:
+        """The error for a write that failed."""
         return SinkError(f"cannot write {self._shown}: {reason}; nothing was kept")
+
+    def _free(self) -> str:
+        """How much room there is where the file is written, in words."""
+        assert self._path is not None
+        return f"{shutil.disk_usage(self._path.parent).free / 2**20:.0f} MiB free"
 
 
 def check_place(out: Path) -> None:

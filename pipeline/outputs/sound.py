@@ -10,12 +10,13 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av.error
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -27,26 +28,26 @@ from pipeline.sources.files import opened
 _OVERLAP = 0.1  # seconds by which a packet may begin before the end of the one before it
 _WAITING = 4096  # packets that wait for the pictures to make the same jump
 WORTH_SAYING = 0.5  # seconds that are missing
+_FIRST = 8  # packets by which it is found out whether an output can carry the sound
+_SOON = 10.0  # seconds within which they are looked for
 
 
 class Sound:
     """The packets of the first sound track of a file, in order, as they are needed.
 
     Attributes:
-        refused: the codec of the sound, where it cannot be carried; else None.
+        stream: the track; None if there is none.
     """
 
-    def __init__(self, path: Path, carried: frozenset[str] | None, begins: float | None = None) -> None:
+    def __init__(self, path: Path, begins: float | None = None) -> None:
         """Open the file. What has no sound, or cannot be read, is silent.
 
         Args:
-            carried: codecs that the output can carry; None for any.
             begins: what the container's clock shows at second 0; its first picture's if None.
         """
-        self.refused: str | None = None
+        self.stream: AudioStream | None = None
         self._left_out = 0.0  # seconds
         self._packets: Iterator[Packet[Any]] = iter(())
-        self._stream: AudioStream | None = None
         self._container: InputContainer | None = None
         self._due: deque[tuple[Packet[AudioStream], float]] = deque()
         self._waiting: deque[Packet[AudioStream]] = deque()
@@ -58,7 +59,7 @@ class Sound:
                 self._container = opened(file)
             finally:
                 os.close(file)
-            self._begin(self._container, carried, begins)
+            self._begin(self._container, begins)
         except (av.error.FFmpegError, OSError, SourceError):
             self.close()  # frames could be read of it; that there is no sound must not end the run
 
@@ -67,9 +68,11 @@ class Sound:
         """Seconds of sound so far that fit nowhere on the pictures' clock."""
         return self._left_out + sum(map(_length, self._waiting))
 
-    def join(self, container: OutputContainer) -> AudioStream | None:
-        """A track of the same kind in another file; None if there is no sound."""
-        return container.add_stream_from_template(self._stream) if self._stream is not None else None
+    def beginning(self) -> list[Packet[AudioStream]]:
+        """The first packets, which stay to be taken; none where the sound begins late, or never."""
+        while len(self._due) < _FIRST and self._now < _SOON and self._read():
+            pass
+        return [packet for packet, _ in islice(self._due, _FIRST)]
 
     def until(self, seconds: float) -> Iterator[tuple[Packet[AudioStream], float]]:
         """The packets that begin before `seconds` and were not taken yet, each with its second."""
@@ -86,16 +89,12 @@ class Sound:
         if self._container is not None:
             self._container.close()
             self._container = None
-        self._stream, self._packets = None, iter(())
+        self.stream, self._packets = None, iter(())
 
-    def _begin(self, container: InputContainer, carried: frozenset[str] | None, begins: float | None) -> None:
+    def _begin(self, container: InputContainer, begins: float | None) -> None:
         video: VideoStream = video_of(container)
         for audio in container.streams.audio[:1]:
-            codec = audio.codec_context.codec.canonical_name
-            if carried is not None and codec not in carried:
-                self.refused = codec
-                continue
-            self._stream, self._packets = audio, container.demux(audio, video)
+            self.stream, self._packets = audio, container.demux(audio, video)
         if begins is None and video.start_time is not None and video.time_base is not None:
             begins = float(video.start_time * video.time_base)
         rate = video.guessed_rate or video.average_rate

@@ -122,7 +122,7 @@ class VideoSink(OutputFile):
             self._encoder.write(image, self.frames / self._fps if seconds is None else seconds)
         except EncodingError as error:
             self._broken = True
-            raise self._refused() from error
+            raise self._failed(error) from error
         self.frames += 1
         if self.frames % _FRAMES_PER_CHECK == 0:
             self._check_room()
@@ -137,20 +137,19 @@ class VideoSink(OutputFile):
         """Finish the file, make sure that it can be played, and put it in place.
 
         Raises:
-            SinkError: what was written cannot be read back; it is removed.
+            SinkError: it cannot be finished, or what was written cannot be read back; it is removed.
         """
         if self._encoder is None:
             return
         encoder, self._encoder = self._encoder, None
         try:
             encoder.close()
-            whole = self._is_whole(encoder.promised)
-        except EncodingError:
-            whole = False
-        if not whole:
-            error = self._refused()
+            if not self._is_whole(encoder.promised):
+                raise EncodingError(f"what was written cannot be played; is the disk full? ({self._free()})")
+        except EncodingError as error:
+            failed = self._failed(error)
             self.discard()
-            raise error
+            raise failed from error
         self._put_in_place()
 
     def discard(self) -> None:
@@ -168,11 +167,18 @@ class VideoSink(OutputFile):
             return open_encoder(temporary, self._fps, self._size, self._sound, self._begins)
         except EncodingError as error:
             self.discard()
+            if error.full:
+                raise self._failed(error) from error
             width, height = self._size
+            instead = "" if self._path.suffix.lower() == ".avi" else ", or .avi"
             raise SinkError(
                 f"cannot write {self._shown}: no {self._path.suffix} video of {width} x {height} pixels can "
-                "be made here; try .avi"
+                f"be made here; use smaller pictures{instead}"
             ) from error
+
+    def _failed(self, error: EncodingError) -> SinkError:
+        full = f"disk full, or a quota or file size limit reached ({self._free()})"
+        return self._refused(full if error.full else str(error))
 
     def _is_whole(self, promised: int | None) -> bool:
         """Whether the file opens again, shows its first frame, and has as many as it was given.

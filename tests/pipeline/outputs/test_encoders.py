@@ -151,6 +151,12 @@ def test_a_stream_that_was_away_for_an_hour_is_not_an_hour_of_stills(tmp_path: P
         ("libmp3lame", "in.mkv", "out.mov"),
         ("pcm_s16le", "in.mkv", "out.mkv"),
         ("libopus", "in.mkv", "out.m4v"),
+        ("aac", "in.ts", "out.mp4"),
+        ("aac", "in.ts", "out.mov"),
+        ("ac3", "in.mkv", "out.mp4"),
+        ("ac3", "in.ts", "out.m4v"),
+        ("eac3", "in.ts", "out.mov"),
+        ("eac3", "in.mkv", "out.mp4"),
     ],
 )
 @pytest.mark.parametrize("begins", [0.0, 7.0])
@@ -192,10 +198,21 @@ def test_a_time_that_does_not_advance_is_no_error(tmp_path: Path) -> None:
 
 def test_an_encoder_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
-        raise encoders.EncodingError("no")
+        raise encoders.EncodingError("the lines are crooked")
 
     monkeypatch.setattr(encoders.OpenCvEncoder, "write", fail)
     monkeypatch.setattr(encoders, "has_h264", lambda: False)
-    with pytest.raises(SinkError, match="cannot write"):
+    with pytest.raises(SinkError, match=r"cannot write .*: the lines are crooked; nothing was kept"):
         write(tmp_path / "out.mp4", [0.0])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_too_large_for_the_encoder_are_refused_with_what_would_do(tmp_path: Path) -> None:
+    panorama = np.full((100, 17_000, 3), 90, np.uint8)
+    advice = r"no \.mp4 video of 17000 x 100 pixels can be made here; use smaller pictures, or \.avi$"
+    with pytest.raises(SinkError, match=advice), VideoSink(tmp_path / "out.mp4") as sink:
+        sink.write(panorama)
+    assert list(tmp_path.iterdir()) == []
+    with VideoSink(tmp_path / "out.avi") as sink:
+        sink.write(panorama)
+    assert [level for _, level in times_and_levels(tmp_path / "out.avi")] == [pytest.approx(90, abs=4)]

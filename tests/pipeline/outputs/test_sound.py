@@ -131,7 +131,7 @@ def test_sound_that_the_output_cannot_carry_is_left_out_and_that_is_said(tmp_pat
 
 def test_a_film_whose_first_pictures_cannot_be_decoded_keeps_its_sound_in_time(tmp_path: Path) -> None:
     source = film(tmp_path / "a.mkv", ("libx264", "aac"), [0.0])
-    sound = Sound(source, None, begins=0.4)  # the first picture that could be decoded
+    sound = Sound(source, begins=0.4)  # the first picture that could be decoded
     first, at = next(iter(sound.until(1.0)))
     sound.close()
     assert at == pytest.approx(float(first.pts * first.time_base) - 0.4, abs=0.001)
@@ -141,6 +141,6 @@ def test_a_name_that_is_not_utf8_has_sound_too(tmp_path: Path) -> None:
     source = film(tmp_path / "a.mkv", ("libx264", "aac"), [0.0])
     odd = Path(str(tmp_path) + "/caf\udce9.mkv")
     source.rename(odd)
-    sound = Sound(odd, None)
+    sound = Sound(odd)
     assert list(sound.until(1.0))
     sound.close()
