@@ -78,14 +78,16 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, str]:
 
     Raises sqlite3.Error.
     """
-    if not (_may_write(path) and _may_write(path.resolve().parent)):
-        return _to_read(path), "neither its file nor its folder may be write-protected"
+    if how_to_open(path) != "mode=rw":
+        return connect(path, _how_to_read(path)), "neither its file nor its folder may be write-protected"
     try:
         return connect(path), ""
     except sqlite3.OperationalError:
         if has_locks(path.absolute().parent):
             raise
-        return _to_read(path), "its file system knows no locks, which writing needs; keep it on a local disk"
+        return connect(
+            path, _how_to_read(path)
+        ), "its file system knows no locks, which writing needs; keep it on a local disk"
 
 
 def has_locks(folder: Path) -> bool:
@@ -142,14 +144,21 @@ def _may_write(path: Path) -> bool:
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _to_read(path: Path) -> sqlite3.Connection:
-    """Open a file that cannot be written, leaving nothing beside it."""
+def how_to_open(path: Path) -> str:
+    """How SQLite is to open a file that is only read: as one to write, unless it is write-protected."""
+    if _may_write(path) and _may_write(path.resolve().parent):
+        return "mode=rw"
+    return _how_to_read(path)
+
+
+def _how_to_read(path: Path) -> str:
+    """How a file that cannot be written is opened, leaving nothing beside it."""
     try:
         logged = _log(path).stat().st_size > 0
     except OSError:
         logged = False
     # With nothing in the log the file itself is everything, and no lock or second file is needed to read it.
-    return connect(path, "mode=ro" if logged else "mode=ro&immutable=1")
+    return "mode=ro" if logged else "mode=ro&immutable=1"
 
 
 def _log(path: Path) -> Path:

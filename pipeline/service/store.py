@@ -13,7 +13,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Store:
         try:
             with self._explained():
                 claim(path)  # before SQLite makes it, which would let others read
+                self._refuse_what_is_not_ours()
                 self._writer = self._connect()
             with self._explained():
                 self._migrate()
@@ -142,12 +143,16 @@ class Store:
         connection.execute("PRAGMA temp_store = MEMORY")  # no copies of faces in a temporary folder
         return connection
 
-    def _migrate(self) -> None:
-        tables = self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        mark = self._writer.execute("PRAGMA application_id").fetchone()[0]
-        version = self._writer.execute("PRAGMA user_version").fetchone()[0]
-        if tables and mark != APPLICATION:
+    def _refuse_what_is_not_ours(self) -> None:
+        """Raises ServiceError for another program's file, before anything in it is changed."""
+        with closing(sqlite3.connect(self.path, timeout=_BUSY)) as connection:
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            mark = connection.execute("PRAGMA application_id").fetchone()[0]
+        if mark != APPLICATION and (tables or mark):
             raise ServiceError(f"{self.path} exists and is not of this service; move it away")
+
+    def _migrate(self) -> None:
+        version = self._writer.execute("PRAGMA user_version").fetchone()[0]
         if version > len(SCRIPTS):
             raise ServiceError(
                 f"{self.path} is of a newer recog (format {version}, known here: {len(SCRIPTS)}); use that"

@@ -14,7 +14,6 @@ import av.error
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import Type
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -24,6 +23,7 @@ from pipeline.errors import SourceError
 from pipeline.memory import keep_what_pictures_give_back
 from pipeline.sources.ahead import look_ahead
 from pipeline.sources.deinterlace import Deinterlacer
+from pipeline.sources.display_matrix import matrix_of
 from pipeline.sources.hdr import is_hdr, tone_mapped
 from pipeline.sources.shape import squared, upright
 from pipeline.types import Image
@@ -230,7 +230,7 @@ class Decoder:
             if flat is frame:  # the decoder's own memory, from which it goes on; takers may paint on theirs
                 image = image.copy()
         if frame.key_frame or not self._begun:  # asking every frame would take as long as converting it
-            self._begun, self._turn = True, _matrix(frame)
+            self._begun, self._turn = True, matrix_of(frame)
         image = upright(squared(image, self._stream.sample_aspect_ratio), self._turn)
         return Picture(np.ascontiguousarray(image), seconds)
 
@@ -284,15 +284,3 @@ def _without_a_copy(frame: VideoFrame) -> Image:
     pixels: Image = np.frombuffer(plane, np.uint8)
     lines = pixels[: frame.height * plane.line_size].reshape(frame.height, -1)
     return lines[:, :row].reshape(frame.height, frame.width, 3)  # copies only where lines are padded
-
-
-def _matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
-    """a, b, c, d of the frame's display matrix, if it has one that says anything."""
-    found: Any = frame.side_data  # typed as if it had other keys
-    try:
-        data = found[Type.DISPLAYMATRIX]
-    except KeyError:
-        return None
-    values = np.frombuffer(bytes(data), np.int32)
-    a, b, c, d = (int(values[place]) for place in (0, 1, 3, 4))
-    return None if (b, c) == (0, 0) and a > 0 and d > 0 else (a, b, c, d)

@@ -11,6 +11,10 @@ from pipeline.sources import heic
 # JPEG start-of-frame markers: every SOFn, without DHT (C4), JPG (C8) and DAC (CC), which share the range.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_SEQUENTIAL = frozenset({0xC0, 0xC1})
+_TIFF, _BIG_TIFF = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG_XL = b"\0\0\0\x0cJXL \r\n\x87\n"  # its container
+_JPEG_2000 = b"\0\0\0\x0cjP  \r\n"
 
 
 class Header(NamedTuple):
@@ -27,7 +31,7 @@ def read_header(data: bytes) -> Header | None:
     try:
         if data.startswith(b"\xff\xd8\xff"):
             return _jpeg_header(data)
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        if data.startswith(_PNG):
             return Header("png", *struct.unpack_from(">II", data, 16))
         if data.startswith((b"GIF87a", b"GIF89a")):
             return Header("gif", *struct.unpack_from("<HH", data, 6))
@@ -36,13 +40,13 @@ def read_header(data: bytes) -> Header | None:
             return Header("bmp", abs(width), abs(height))  # a negative height means top row first
         if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
             return _webp_header(data)
-        if data.startswith((b"II*\0", b"MM\0*")):
+        if data.startswith(_TIFF):
             return _tiff_header(data)
-        if data.startswith((b"II+\0", b"MM\0+")):
+        if data.startswith(_BIG_TIFF):
             return _tiff_header(data, big=True)
-        if data.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
+        if data.startswith((b"\xff\x0a", _JPEG_XL)):
             return _jpeg_xl_header(data)
-        if data.startswith(b"\0\0\0\x0cjP  \r\n"):
+        if data.startswith(_JPEG_2000):
             height, width = struct.unpack_from(">II", data, data.index(b"ihdr") + 4)
             return Header("jpeg 2000", width, height)
         if data[4:8] == b"ftyp" and (kind := _iso_kind(data)):
@@ -54,6 +58,21 @@ def read_header(data: bytes) -> Header | None:
     except (struct.error, ValueError, IndexError):
         pass  # the header ends too early
     return None
+
+
+def only_pictures_begin_so(data: bytes) -> bool:
+    """Whether no film begins with `data`, wherever a picture that does says its size."""
+    if data.startswith(_JPEG_2000):
+        return data[20:23] in (b"jp2", b"jpx")  # films of such pictures have the same first box
+    return data.startswith((_PNG, *_TIFF, *_BIG_TIFF, _JPEG_XL))
+
+
+def may_be_a_picture(data: bytes) -> bool:
+    """Whether some pictures begin with `data` that say their size further on; films may begin so, too."""
+    try:
+        return data.startswith(b"\xff\xd8\xff") or (data[4:8] == b"ftyp" and _iso_kind(data) is not None)
+    except struct.error:
+        return False
 
 
 def _jpeg_xl_header(data: bytes) -> Header | None:

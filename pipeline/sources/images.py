@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.errors import SourceError
 from pipeline.sources import other_kinds
-from pipeline.sources.headers import Header, read_header
+from pipeline.sources.headers import Header, may_be_a_picture, only_pictures_begin_so, read_header
 from pipeline.sources.motion_jpeg import is_motion_jpeg
 from pipeline.sources.quiet import quiet_opencv
 from pipeline.types import Image
@@ -27,6 +27,8 @@ PHOTO_SUFFIXES = frozenset(
 _FILMS = (b"\x1a\x45\xdf\xa3", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"OggS", b"\xff\xd8\xff")
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 1 << 30  # no sane picture of MAX_PIXELS is larger
+_HEAD = 1 << 18  # bytes in which nearly all pictures say their size
+_FURTHER = 32 << 20  # bytes of previews, maps and edits that a JPEG or HEIC may hold before it does
 
 _JPEG_REDUCTIONS = (
     (1, cv2.IMREAD_COLOR),
@@ -73,6 +75,8 @@ def decode_photo(data: bytes, path: Path, max_pixels: int = MAX_PIXELS) -> Image
     if not data:
         raise SourceError(f"{path} is empty (0 bytes)")
     header = read_header(data)
+    if header is None and only_pictures_begin_so(data):
+        raise SourceError(f"{path} is damaged or cut short; open it in an image viewer, or copy it again")
     if header is None:
         raise SourceError(f"{path} is not a picture of a kind that can be read here (JPEG, PNG, WebP, ...)")
     if header.kind in other_kinds.DECODERS:
@@ -139,14 +143,18 @@ def list_photos(folder: str | Path) -> list[Path]:
 
 
 def is_photo(path: str | Path) -> bool:
-    """Whether `path` should be opened as a picture: by its first bytes, never by its suffix.
+    """Whether `path` should be opened as a picture: by its content, never by its suffix.
 
     A GIF and an AVIF of several pictures are films, and so are JPEGs one after the other in one file.
     """
     try:
         with Path(path).open("rb") as file:
-            head = file.read(1 << 18)
-        header = read_header(head)
+            head = file.read(_HEAD)
+            if only_pictures_begin_so(head):  # a TIFF may say its size at its very end
+                return True
+            header = read_header(head)
+            if header is None and may_be_a_picture(head):
+                header = read_header(head + file.read(_FURTHER))
         if header is None or header.kind == "gif" or head[4:12] == b"ftypavis":
             return False
         return header.kind != "jpeg" or not is_motion_jpeg(Path(path))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import SinkError
-from pipeline.tapes.tape import OF_TRACKS, connect, explained, made_with
+from pipeline.tapes.database import connect, connect_to_read, explained, made_with
+from pipeline.tapes.tape import OF_TRACKS
 
 
 def join_tapes(first: Path, others: Sequence[Path], moved: Sequence[int], run: str) -> None:
@@ -21,7 +22,7 @@ def join_tapes(first: Path, others: Sequence[Path], moved: Sequence[int], run: s
         SinkError: another model made one of them, or the disk is full.
     """
     with explained(first, SinkError):
-        connection = connect(first)
+        connection = connect(first, SinkError)
         try:
             model = made_with(connection, first, SinkError)
             tables = (*OF_TRACKS, "looks")
@@ -53,7 +54,7 @@ def join_tapes(first: Path, others: Sequence[Path], moved: Sequence[int], run: s
 def last_track(path: Path) -> int:
     """The highest number of a track on a tape; -1 if there is none. Raises SinkError: it cannot be read."""
     with explained(path, SinkError):
-        connection = connect(path)
+        connection = connect_to_read(path)
         try:
             (found,) = connection.execute("SELECT max(track) FROM tracks").fetchone()
         finally:

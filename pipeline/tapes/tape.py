@@ -8,10 +8,7 @@ long as one model made them all: its fingerprint is kept, and another model is r
 from __future__ import annotations
 
 import json
-import sqlite3
-import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +16,10 @@ from typing import Self
 
 import numpy as np
 
-from pipeline.errors import SinkError, SourceError
+from pipeline.errors import SourceError
+from pipeline.tapes.database import connect, connect_to_read, explained, made_with
 from pipeline.types import Floats, Ints
 
-BUSY_SECONDS = 2.0  # that another program which has the file open is waited for, at most
-APPLICATION = 0x72656374  # "rect": marks the file as ours
-VERSION = 1
 SCHEMA = """
 CREATE TABLE tape (fingerprint TEXT NOT NULL, dimension INTEGER NOT NULL);
 CREATE TABLE runs (run TEXT PRIMARY KEY, source TEXT NOT NULL, started TEXT NOT NULL, live INTEGER NOT NULL);
@@ -111,6 +106,8 @@ class Tape:
     def __init__(self, path: Path, fingerprint: str, alone: bool = False) -> None:
         """Open the file; `alone` keeps every other program out of it until it is closed.
 
+        Nothing is written unless a method does, so that one that is write-protected can be read.
+
         Raises SourceError: missing, no tape, made with another model, or in use where it should be alone.
         """
         self._path = path
@@ -119,7 +116,7 @@ class Tape:
                 f"there is no tape at {path}; make one with: recog run --source VIDEO --tape {path}"
             )
         with explained(path, SourceError):
-            self._connection = connect(path, alone)
+            self._connection = connect(path, SourceError, alone) if alone else connect_to_read(path)
             try:
                 found, self.dimension = made_with(self._connection, path, SourceError)
                 if found != fingerprint:
@@ -244,61 +241,3 @@ class Tape:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def connect(path: Path, alone: bool = False) -> sqlite3.Connection:
-    """Open the database of a tape; `alone` refuses one that is open elsewhere, and keeps others out."""
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS if alone else 10)
-    try:
-        if alone:  # said before the first access, so that SQLite asks for the whole file
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        _log_ahead(connection)
-        connection.execute(
-            "PRAGMA synchronous = NORMAL"
-        )  # in WAL mode, a power cut costs commits, not the file
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _log_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to WAL mode. SQLite does not wait for others who are doing the same, so this does."""
-    until = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-
-
-def made_with(
-    connection: sqlite3.Connection, path: Path, kind: type[SinkError] | type[SourceError]
-) -> tuple[str, int]:
-    """Fingerprint and dimension of a tape. Raises `kind` for what is no tape, or one of another format."""
-    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if not ours:
-        raise kind(f"{path} exists and is no tape")
-    if version != VERSION:
-        raise kind(
-            f"the tape {path} has format {version}, this recog reads {VERSION}; use the recog that made it"
-        )
-    fingerprint, dimension = connection.execute("SELECT fingerprint, dimension FROM tape").fetchone()
-    return str(fingerprint), int(dimension)
-
-
-@contextmanager
-def explained(path: Path, kind: type[SinkError] | type[SourceError]) -> Iterator[None]:
-    """Turn what goes wrong with the file into `kind`."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        why = "another program has it open, such as a run that writes it; end that first" if locked else error
-        raise kind(f"cannot use the tape {path}: {why}") from error
-    except OSError as error:
-        raise kind(f"cannot use the tape {path}: {error.strerror}") from error

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pipeline.config import KeepSettings
 from pipeline.errors import SourceError
-from pipeline.tapes.tape import OF_TRACKS, ONCE, TIMES, Tape, connect, explained
+from pipeline.tapes.database import connect, explained
+from pipeline.tapes.tape import OF_TRACKS, ONCE, TIMES, Tape
 
 MEGABYTE = 1_000_000
 SPARE = 0.1  # share that is deleted beyond what has to be, so that it is not done again at once
@@ -75,7 +76,7 @@ def _delete(path: Path, fingerprint: str, where: str, each: Sequence[tuple[objec
     if not path.exists():
         return 0
     Tape(path, fingerprint).close()  # refuses what is no tape
-    with explained(path, SourceError), closing(connect(path)) as connection:
+    with explained(path, SourceError), closing(connect(path, SourceError)) as connection:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute(TIMES)
         connection.execute(ONCE)

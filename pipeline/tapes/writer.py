@@ -12,18 +12,8 @@ from typing import Self
 from gallery.database import claim
 from pipeline.config import KeepSettings
 from pipeline.errors import SinkError
-from pipeline.tapes.tape import (
-    APPLICATION,
-    ONCE,
-    SCHEMA,
-    TIMES,
-    VERSION,
-    Run,
-    TapedTrack,
-    connect,
-    explained,
-    made_with,
-)
+from pipeline.tapes.database import APPLICATION, VERSION, connect, explained, made_with
+from pipeline.tapes.tape import ONCE, SCHEMA, TIMES, Run, TapedTrack
 from pipeline.tapes.trim import trim
 from pipeline.types import Result
 
@@ -60,7 +50,7 @@ class TapeWriter:
         with explained(path, SinkError):
             # Made before SQLite does, which would let others read it. Another source may make it just now.
             claim(path)
-            self._connection = connect(path)
+            self._connection = connect(path, SinkError)
             try:
                 self._begin(path, run, fingerprint, dimension)
             except BaseException:

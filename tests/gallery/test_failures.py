@@ -66,7 +66,9 @@ def test_the_database_of_another_program_is_refused(path: Path) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE people (id INTEGER)")
+    before = path.read_bytes()
     assert "another program" in refused(path)
+    assert path.read_bytes() == before
 
 
 def test_a_gallery_of_a_newer_recog_says_to_update(path: Path) -> None:

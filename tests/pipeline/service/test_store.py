@@ -98,8 +98,10 @@ def test_files_of_others_and_of_later_versions_are_left_alone(path: Path) -> Non
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE mine (x)")
     other.close()
+    before = path.read_bytes()
     with pytest.raises(ServiceError, match="is not of this service"):
         Store(path)
+    assert path.read_bytes() == before
     path.unlink()
     Store(path).close()
     with sqlite3.connect(path) as later:

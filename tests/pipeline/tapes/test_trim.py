@@ -12,8 +12,9 @@ import pytest
 from pipeline.config import KeepSettings
 from pipeline.errors import SourceError
 from pipeline.outputs.retention import MEGABYTE
+from pipeline.tapes.database import APPLICATION, VERSION
 from pipeline.tapes.purge import remains
-from pipeline.tapes.tape import APPLICATION, SCHEMA, TIMES, VERSION
+from pipeline.tapes.tape import SCHEMA, TIMES
 from pipeline.tapes.trim import erase_tracks, expire, trim
 
 
