@@ -40,8 +40,9 @@ _REASONS = {
     "422": "Something in the request is wrong: `errors` says what and where.",
     "428": "No version is given: `needs_if_match`.",
     "429": "Too many calls: `retry-after` says for how long to wait.",
-    "503": "The machine cannot at present: `busy` (too many pictures are being sent or looked at; nothing was "
-    "done), the gallery locked, a model missing, the disk full. `retry-after` says when to try again, if known.",
+    "503": "The machine cannot at present: `busy` (too many pictures are being sent or looked at; nothing "
+    "was done), the gallery locked, a model missing, the disk full. `retry-after` says when to try again, if "
+    "known.",
 }
 
 

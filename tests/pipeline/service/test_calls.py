@@ -284,6 +284,8 @@ def test_a_picture_is_limited_in_bytes_before_it_is_read(running: Any) -> None:
     told = whole.json()
     assert (told["code"], told["request_id"]) == ("content_too_large", whole.headers["x-request-id"])
     assert whole.headers["x-content-type-options"] == "nosniff"
+    pieces = iter([bytes(1 << 20), bytes(1 << 20)])  # by what has come, where no length is said
+    assert running.admin.post("/api/v1/login", content=pieces).json()["code"] == "content_too_large"
 
 
 def test_a_picture_is_limited_in_pixels_before_it_is_decoded(running: Any) -> None:

@@ -178,9 +178,9 @@ def test_of_changes_at_once_of_one_version_one_is_made(
     name = {"patch": "change", "delete": "remove"}[method]
     done = getattr(cameras, name)
 
-    def crossed(*given: Any) -> Any:
+    def crossed(*given: Any, **named: Any) -> Any:
         together.wait(10)  # each has found the version that it means
-        return done(*given)
+        return done(*given, **named)
 
     monkeypatch.setattr(cameras, name, crossed)
     call = partial(
