@@ -42,10 +42,14 @@ def given(source: str) -> str:
     """A source of the command line as it is kept: films by their whole path, however the next start is made.
 
     Raises:
-        SourceError: there is no such file or folder.
+        SourceError: there is no such file or folder, or it is standard input.
     """
     if kind_of(source) != "file" or source.lower().startswith("file:"):
         return source
+    if source.strip() == "-":
+        raise SourceError(
+            "--source - is standard input, which a service cannot watch; give a file or address"
+        )
     path = expanded(source)
     if not source.strip() or not path.exists():
         raise SourceError(
@@ -54,22 +58,25 @@ def given(source: str) -> str:
     return str(path.absolute())
 
 
-def usable(url: str, options: Options) -> str:
+def usable(url: str, options: Options, where: str = "body.url") -> str:
     """The address of a source as it is opened.
+
+    Args:
+        where: the field that it was given in.
 
     Raises:
         Problem: clients may not have it watched, or there is no such thing.
     """
     url = url.strip()
     if not url.isprintable() or not url:
-        raise _refused("the address holds characters that no address has")
+        raise _refused("the address holds characters that no address has", where)
     if re.fullmatch(r"[0-9]{1,4}|/dev/video[0-9]{1,4}", url):
         return url
     if url == DEMO:
         return url
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url) and not re.match(r"[A-Za-z]:[\\/]", url):
-        return _stream(url, options)
-    return _file(url, options)
+        return _stream(url, options, where)
+    return _file(url, options, where)
 
 
 def reach(options: Options, host: str, port: int) -> list[str]:
@@ -102,25 +109,25 @@ def offered(options: Options) -> list[Offer]:
     return [*cameras, *films, Offer(DEMO, "the demo film", "demo")]
 
 
-def _stream(url: str, options: Options) -> str:
+def _stream(url: str, options: Options, where: str) -> str:
     shown = shown_source(url)
     try:
         parts = urlsplit(url)
         port = parts.port or SCHEMES.get(parts.scheme.lower(), 0)
     except ValueError as error:
-        raise _refused(f"{shown} is no address") from error
+        raise _refused(f"{shown} is no address", where) from error
     if parts.scheme.lower() not in SCHEMES or not url.partition(":")[2].startswith("//"):
         known = ", ".join(f"{each}://" for each in SCHEMES)
-        raise _refused(f"{shown}: only {known} can be watched")
+        raise _refused(f"{shown}: only {known} can be watched", where)
     if not parts.hostname or re.search(r"[\s\\]", url):
-        raise _refused(f"{shown} is no address")
+        raise _refused(f"{shown} is no address", where)
     if "***" in url:
-        raise _refused(f"{shown}: write the login out; it is not shown again")
+        raise _refused(f"{shown}: write the login out; it is not shown again", where)
     try:
         reach(options, parts.hostname, port)
     except SourceError as error:
         if not str(error).startswith("nobody knows"):  # a camera that is switched off may have no name yet
-            raise _refused(str(error)) from error
+            raise _refused(str(error), where) from error
     return url
 
 
@@ -136,12 +143,12 @@ def folder_of(text: str, options: Options) -> Path:
     return found
 
 
-def _file(text: str, options: Options) -> str:
+def _file(text: str, options: Options, where: str) -> str:
     if not Path(text).is_absolute():
-        raise _refused("this is no address; that of a camera begins with rtsp:// or http://")
-    found = _below(text, options, "body.url")
+        raise _refused("this is no address; that of a camera begins with rtsp:// or http://", where)
+    found = _below(text, options, where)
     if not (found.is_file() or found.is_dir()):
-        raise _refused("there is no such film")
+        raise _refused("there is no such film", where)
     return str(found)
 
 
@@ -169,7 +176,7 @@ def _elsewhere(address: str) -> bool:
     return not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast or ip.is_reserved)
 
 
-def _refused(why: str, where: str = "body.url") -> Problem:
+def _refused(why: str, where: str) -> Problem:
     return Problem(422, "bad_source", why, where)
 
 

@@ -16,7 +16,8 @@ from pipeline.service.access import Access
 from pipeline.service.access.forwarded import Forwarded
 from pipeline.service.access.guard import Guard
 from pipeline.service.audit import Audit, audited
-from pipeline.service.deps import check_marks
+from pipeline.service.bodies import Bodies
+from pipeline.service.deps import Doors, check_marks
 from pipeline.service.headers import Headers
 from pipeline.service.idempotency import Idempotency
 from pipeline.service.openapi import describe
@@ -45,6 +46,7 @@ from pipeline.service.service import Service
 from pipeline.service.static import PAGE, PageFiles
 from pipeline.service.too_large import TooLarge
 from pipeline.service.turns import Turns
+from pipeline.service.unread import Unread
 
 PREFIX = "/api/v1"
 MOST_BYTES = 1 << 20  # of a request that says nothing else
@@ -69,7 +71,7 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """FastAPI's, with its limit of a request's length told as every other refusal is."""
-        return TooLarge(super().build_middleware_stack())
+        return Unread(TooLarge(super().build_middleware_stack()))
 
 
 def make_app(service: Service, access: Access) -> FastAPI:
@@ -86,7 +88,8 @@ def make_app(service: Service, access: Access) -> FastAPI:
         docs_url=None,  # it would load its scripts from elsewhere
         redoc_url=None,
         telemetry=_SILENT,  # type: ignore[arg-type]
-        max_body_size=MOST_BYTES,
+        # What routes take at most, each says; less here, and who may not call would be told to send less.
+        max_body_size=uploads.MOST_TOTAL,
         routes=[*_routes()],
         lifespan=lambda app: service.running(),
         middleware=[
@@ -94,6 +97,7 @@ def make_app(service: Service, access: Access) -> FastAPI:
             Middleware(RequestIds),
             Middleware(Headers),
             Middleware(Guard, access=access),
+            Middleware(Bodies),
             Middleware(Idempotency, answers=service.answers),
             Middleware(Audit, store=service.store),
         ],
@@ -102,9 +106,11 @@ def make_app(service: Service, access: Access) -> FastAPI:
     app.state.turns = turns = Turns()
     service.metrics.watch("recog_pictures_waiting", "Requests that wait for a look.", lambda: turns.waiting)
     service.metrics.total("recog_pictures_refused", "Requests refused while busy.", lambda: turns.refused)
-    MultiPartParser.spool_max_size = uploads.MOST_TOTAL  # no pictures of faces in a temporary folder
+    # No pictures of faces in a temporary folder: `Bodies` sees to it that memory has room for them.
+    MultiPartParser.spool_max_size = uploads.MOST_TOTAL
     problems.install(app)
     app.state.open = check_marks(app, {"page"})
+    app.state.doors = Doors(app)
     app.state.audited = audited(app)
     return app
 

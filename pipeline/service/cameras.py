@@ -17,6 +17,7 @@ from pipeline.service.camera import Camera, Status, kind_of, name_for
 from pipeline.service.ids import new_id, now
 from pipeline.service.run import Desk, Run
 from pipeline.service.store import Store
+from pipeline.service.versions import must_match
 
 _log = logging.getLogger(__name__)
 STOP_SECONDS = 2.0  # for which sources are waited for at the end; one may hang in a camera's driver
@@ -103,8 +104,7 @@ class Cameras:
     def get(self, number: str) -> Stored | None:
         """The source of this id."""
         with self._store.reading() as connection:
-            row = connection.execute(f"SELECT {_COLUMNS} FROM sources WHERE id = ?", (number,)).fetchone()  # noqa: S608
-        return None if row is None else _stored(row)
+            return _find(connection, number)
 
     def status(self, number: str) -> Status:
         """How a source is."""
@@ -161,14 +161,21 @@ class Cameras:
                 yield source, following, run
         self.tell()
 
-    def change(self, number: str, name: str | None, url: str | None, trusted: bool) -> Stored | None:
-        """Give a source another name or address; None if there is no such source."""
+    def change(
+        self, number: str, name: str | None, url: str | None, trusted: bool, if_match: str | None
+    ) -> Stored | None:
+        """Give a source another name or address; None if there is no such source.
+
+        Raises:
+            Problem: it is not the version that the caller means.
+        """
         with self._guard:
-            before = self.get(number)
-            if before is None:
-                return None
-            moved = url is not None and url != before.url
-            with self._store.writing() as connection:
+            with self._store.writing() as connection:  # in which nobody else makes another version of it
+                before = _find(connection, number)
+                if before is None:
+                    return None
+                must_match(if_match, before.version)
+                moved = url is not None and url != before.url
                 connection.execute(
                     "UPDATE sources SET name = ?, url = ?, trusted = ?, version = version + 1 WHERE id = ?",
                     (name or before.name, url or before.url, trusted if moved else before.trusted, number),
@@ -197,15 +204,24 @@ class Cameras:
             self._made(found).pause()
             self._board.take_down(number)
 
-    def remove(self, number: str) -> None:
-        """Watch it no more. Its events stay."""
+    def remove(self, number: str, if_match: str | None) -> bool:
+        """Watch it no more. Its events stay. Whether there was such a source.
+
+        Raises:
+            Problem: it is not the version that the caller means.
+        """
         with self._guard:
             with self._store.writing() as connection:
+                before = _find(connection, number)
+                if before is None:
+                    return False
+                must_match(if_match, before.version)
                 connection.execute("DELETE FROM sources WHERE id = ?", (number,))
             self._let_go(number)
         self._store.forget()  # its address may have held a login
         self._metrics.forget(number)
         self.tell()
+        return True
 
     def tell(self) -> None:
         """Tell the pages how all sources are."""
@@ -281,6 +297,11 @@ class Cameras:
 
 
 _COLUMNS = "id, name, url, trusted, wanted, added, version"
+
+
+def _find(connection: sqlite3.Connection, number: str) -> Stored | None:
+    row = connection.execute(f"SELECT {_COLUMNS} FROM sources WHERE id = ?", (number,)).fetchone()  # noqa: S608
+    return None if row is None else _stored(row)
 
 
 def _stored(row: sqlite3.Row) -> Stored:

@@ -13,6 +13,8 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.exceptions import WebSocketException
 from starlette.requests import HTTPConnection
+from starlette.routing import Match
+from starlette.types import Scope
 
 from pipeline.service.access import Access, Caller, Role
 from pipeline.service.access.guard import nobody
@@ -79,6 +81,26 @@ def needs_of(route: RouteContext) -> list[Needs]:
     """What a route needs."""
     dependant = getattr(route, "dependant", None)
     return [] if dependant is None else _marks(dependant)
+
+
+class Doors:
+    """What the routes need, asked before anything of a request is read; FastAPI asks them only afterwards."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._routes = [(route, needs_of(route)) for route in iter_route_contexts(app.routes)]
+
+    def check(self, scope: Scope) -> None:
+        """Refuse a caller who may not call the route that a request is for.
+
+        Raises:
+            Problem: who is calling has to log in, or needs another role.
+        """
+        for route, needs in self._routes:
+            match, _ = route.matches(scope)
+            if match is Match.FULL:
+                for each in needs:
+                    each(HTTPConnection(scope))
+                return
 
 
 def check_marks(app: FastAPI, unmarked: set[str]) -> frozenset[str]:

@@ -56,6 +56,7 @@ class Answers:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._crossed: set[tuple[str, str]] = set()  # being made while answers were forgotten
 
     def claim(self, caller: str, key: str, request: bytes) -> Kept | Literal["busy", "other"] | None:
         """The answer that this call got; None where it is the first, and now this one's to make."""
@@ -82,6 +83,9 @@ class Answers:
             [[name.decode("latin-1"), value.decode("latin-1")] for name, value in answer.headers]
         )
         with self._store.writing() as db:
+            if (caller, key) in self._crossed:  # it may name somebody who was removed meanwhile
+                self._drop(db, caller, key)
+                return
             db.execute(
                 "UPDATE idempotency SET status = ?, headers = ?, body = ? WHERE caller = ? AND key = ?",
                 (answer.status, headers, answer.body, caller, key),
@@ -90,14 +94,22 @@ class Answers:
     def let_go(self, caller: str, key: str) -> None:
         """The call came to nothing: it may be made again."""
         with self._store.writing() as db:
-            db.execute(
-                "DELETE FROM idempotency WHERE caller = ? AND key = ? AND status IS NULL", (caller, key)
-            )
+            self._drop(db, caller, key)
 
     def forget(self, unfinished: bool = False) -> None:
         """Forget all answers, which may name people; or what an earlier process has not finished."""
         with self._store.writing() as db:
-            db.execute("DELETE FROM idempotency WHERE ? = 0 OR status IS NULL", (unfinished,))
+            if unfinished:
+                db.execute("DELETE FROM idempotency WHERE status IS NULL")
+                return
+            db.execute("DELETE FROM idempotency WHERE status IS NOT NULL")
+            # Who sends such a call again still hears that it is being made; its answer will not be kept.
+            now_made = db.execute("SELECT caller, key FROM idempotency").fetchall()
+            self._crossed.update((row[0], row[1]) for row in now_made)
+
+    def _drop(self, db: sqlite3.Connection, caller: str, key: str) -> None:
+        db.execute("DELETE FROM idempotency WHERE caller = ? AND key = ? AND status IS NULL", (caller, key))
+        self._crossed.discard((caller, key))
 
 
 class Idempotency:
@@ -185,14 +197,22 @@ async def _digest(scope: Scope, headers: Headers, receive: Receive) -> tuple[byt
     found = hashlib.sha256(f"{scope['path']}?".encode() + scope["query_string"])
     kind = headers.get("content-type", "").partition(";")[0].strip().casefold()
     if kind.startswith("multipart/"):
-        found.update(f"{kind} {headers.get('content-length')}".encode())
+        length = headers.get("content-length")
+        if length is None:
+            raise Problem(
+                411, "length_required", "a form with an Idempotency-Key has to say how long it is",
+                "header.content-length",
+            )  # fmt: skip
+        found.update(f"{kind} {length}".encode())
         return found.digest(), receive
     taken: list[Message] = []
     size, more = 0, True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "bad_request", "the caller has hung up")  # which nobody reads
         taken.append(message)
-        more = message["type"] == "http.request" and message.get("more_body", False)
+        more = message.get("more_body", False)
         size += len(message.get("body", b""))
         if size > MOST_READ:
             raise Problem(413, "too_large", f"a call with a key has at most {MOST_READ >> 20} MB")

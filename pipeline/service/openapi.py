@@ -32,14 +32,17 @@ _REASONS = {
     "401": "Nobody is logged in, or the token is wrong: `login_required`, `wrong_token`, `wrong_key`.",
     "403": "Not allowed: `forbidden`, `foreign_origin`, `no_origin`.",
     "404": "There is no such thing.",
+    "408": "It did not come in time: `too_slow`.",
     "409": "It does not fit what is there; or the call with this key is still being made: `in_progress`.",
+    "411": "A form with an `Idempotency-Key` does not say how long it is: `length_required`.",
     "412": "It was changed since it was read: `changed`.",
     "413": "More bytes than are taken.",
     "422": "Something in the request is wrong: `errors` says what and where.",
     "428": "No version is given: `needs_if_match`.",
     "429": "Too many calls: `retry-after` says for how long to wait.",
-    "503": "The machine cannot at present: `busy` (too many pictures are being looked at; nothing was done), "
-    "the gallery locked, a model missing, the disk full. `retry-after` says when to try again, if known.",
+    "503": "The machine cannot at present: `busy` (too many pictures are being sent or looked at; nothing "
+    "was done), the gallery locked, a model missing, the disk full. `retry-after` says when to try again, if "
+    "known.",
 }
 
 
@@ -134,7 +137,12 @@ def _statuses(
     if operation.get("parameters") or "requestBody" in operation or versioned:
         yield "422"
     if "requestBody" in operation:
+        yield "408"
         yield "413"
+        if role is None:
+            yield "503"
+        if role is Role.ADMIN and "multipart/form-data" in operation["requestBody"]["content"]:
+            yield "411"
     if method == "POST" and role is Role.ADMIN:
         yield "409"
     if versioned:

@@ -23,6 +23,7 @@ from siamese.errors import ModelError
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+TOO_LARGE = "the request is larger than is taken; send fewer or smaller pictures"
 
 
 class Wrong(BaseModel):
@@ -141,6 +142,8 @@ def install(app: FastAPI) -> None:
         phrase = HTTPStatus(error.status_code).phrase
         code = phrase.lower().replace(" ", "_").replace("-", "_")
         detail = error.detail if isinstance(error.detail, str) else phrase
+        if error.status_code == 413:  # Python has called it two things
+            code, detail = "content_too_large", TOO_LARGE
         headers = dict(error.headers or {})
         return problem_answer(error.status_code, code, detail, request_id_of(request), headers=headers)
 

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.service.headers import ALWAYS
-from pipeline.service.problems import problem_answer
+from pipeline.service.problems import TOO_LARGE, problem_answer
 from pipeline.service.request_ids import HEADER
 
 
@@ -30,9 +30,8 @@ class TooLarge:
             if message["type"] == "http.response.start" and _plain(message):
                 told = True
                 request_id = str(scope.get("state", {}).get("request_id", ""))
-                detail = "the request is larger than is taken; send fewer or smaller pictures"
                 headers = {**ALWAYS, HEADER: request_id}
-                answer = problem_answer(413, "content_too_large", detail, request_id, headers=headers)
+                answer = problem_answer(413, "content_too_large", TOO_LARGE, request_id, headers=headers)
                 await answer(scope, receive, send)
             elif not told:
                 await send(message)

@@ -204,10 +204,13 @@ class Access:
             db.execute("DELETE FROM tokens WHERE id = ?", (found[0],))
         return True
 
-    def _session(self, role: Role, name: str, token: str | None) -> str:
+    def _session(self, role: Role, name: str, token: str | None) -> str | None:
+        """A new session; None where the token that opens it was revoked meanwhile."""
         made, at = secret.new(), now()
         ends = utc(datetime.now(UTC) + timedelta(days=SESSION_DAYS))
         with self._store.writing() as db:
+            if token and not db.execute("SELECT 1 FROM tokens WHERE id = ?", (token,)).fetchone():
+                return None
             db.execute("DELETE FROM sessions WHERE ends <= ?", (at,))
             db.execute(
                 """DELETE FROM sessions WHERE id IN

@@ -1,11 +1,13 @@
 """The gate before every route: which Host, which Origin, how often, and who is calling.
 
-It knows callers; what they may do, each route says (`pipeline.service.deps`).
+It knows callers; what they may do, each route says (`pipeline.service.deps`), and is asked here, before
+anything of the request is read.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
@@ -39,6 +41,8 @@ class Guard:
             # Before anything of the request is read. Routes ask again, each for the role that it needs.
             if caller is None and scope["path"].startswith("/api/") and scope["path"] not in _open(scope):
                 raise nobody()
+            if scope["type"] == "http":  # nothing of a WebSocket is read before its route lets it in
+                _doors(scope).check(scope)
         except Problem as problem:
             await refuse(problem, scope, receive, send)
             return
@@ -118,6 +122,19 @@ async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -
         await send({"type": "websocket.close", "code": 1008, "reason": problem.code})
         return
     await problem.answer(scope["state"]["request_id"])(scope, receive, send)
+
+
+class Doors(Protocol):
+    """What the routes need: `pipeline.service.deps.Doors`."""
+
+    def check(self, scope: Scope) -> None:
+        """Raises Problem where the caller may not call the route of a request."""
+        ...
+
+
+def _doors(scope: Scope) -> Doors:
+    found: Doors = scope["app"].state.doors
+    return found
 
 
 def _open(scope: Scope) -> frozenset[str]:

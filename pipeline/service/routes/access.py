@@ -93,7 +93,8 @@ class AuditLog(BaseModel):
 def log_in(given: LogIn, request: Request, response: Response, access: AccessDep) -> Me:
     """Log in by the one-time key or by a token; sets the cookie `recog_session`."""
     caller = access.by_session(_opened(given, request, response, access))
-    assert caller is not None
+    if caller is None:  # the token was revoked since
+        raise _does_not_fit()
     return Me(role=caller.role, name=caller.name)
 
 
@@ -172,17 +173,21 @@ def _opened(given: LogIn, request: Request, response: Response, access: Access) 
         session = access.log_in_by_token(given.token)
     if session is None:
         access.failures.failed(address)
-        raise Problem(
-            401, "wrong_key",
-            "that key or token does not fit: a key works once, and the newest only; make a token with: "
-            "recog serve token create NAME",
-        )  # fmt: skip
+        raise _does_not_fit()
     access.failures.succeeded(address)
     response.set_cookie(
         COOKIE, session, max_age=sessions.SESSION_DAYS * 86400, path="/", httponly=True, samesite="strict",
         secure=access.bind.tls or access.bind.behind_proxy,
     )  # fmt: skip
     return session
+
+
+def _does_not_fit() -> Problem:
+    return Problem(
+        401, "wrong_key",
+        "that key or token does not fit: a key works once, and the newest only; make a token with: "
+        "recog serve token create NAME",
+    )  # fmt: skip
 
 
 def _listed(token: sessions.Token) -> Token:

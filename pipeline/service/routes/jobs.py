@@ -10,12 +10,13 @@ from pydantic import BaseModel, Field
 
 from pipeline.api import Verdict
 from pipeline.service import jobs
-from pipeline.service.addresses import folder_of, usable
+from pipeline.service.addresses import folder_of
 from pipeline.service.camera import kind_of
 from pipeline.service.deps import ServiceDep, admin, viewer
 from pipeline.service.jobs import Handle
 from pipeline.service.paging import CursorParam, LimitParam, cursor, place
 from pipeline.service.problems import Problem
+from pipeline.service.routes.sources import meant
 from pipeline.service.service import Service
 
 router = APIRouter(tags=["jobs"])
@@ -58,7 +59,7 @@ class WantedScan(BaseModel):
     """A film to look through."""
 
     source: str = Field(
-        description="A film below a configured folder.",
+        description="A film below a configured folder, or `demo` for the demo film.",
         min_length=1,
         max_length=2000,
         examples=["/srv/films/monday.mp4"],
@@ -107,7 +108,7 @@ def enroll_folder(wanted: WantedEnrolment, service: ServiceDep, response: Respon
 @router.post("/jobs/scan", operation_id="scan_film", status_code=202, dependencies=[admin])
 def scan_film(wanted: WantedScan, service: ServiceDep, response: Response) -> Job:
     """Look through a film as fast as it can be read; who is in it becomes events of a source of its own."""
-    film = usable(wanted.source, service.options)
+    film, _ = meant(service, wanted.source, "body.source")
     if kind_of(film) != "file":
         raise Problem(
             422, "no_film", "only films can be looked through; watch others as sources", "body.source"

@@ -89,7 +89,7 @@ def list_sources(service: ServiceDep) -> Sources:
 @router.post("/sources", operation_id="add_source", status_code=201, dependencies=[admin])
 def add_source(wanted: WantedSource, service: ServiceDep, response: Response) -> Source:
     """Watch one more source. One that cannot be reached yet is waited for."""
-    url, ours = _meant(service, wanted.url)
+    url, ours = meant(service, wanted.url)
     made = service.cameras.add(url, _name(wanted.name) or ("demo" if ours else None), trusted=ours)
     response.headers["location"] = f"/api/v1/sources/{made.id}"
     return _answer(service, made, response)
@@ -106,9 +106,9 @@ def change_source(
     source: str, wanted: ChangedSource, service: ServiceDep, response: Response, if_match: IfMatch = None
 ) -> Source:
     """Give a source another name or address."""
-    must_match(if_match, source_of(service, source).version)
-    url, ours = (None, False) if wanted.url is None else _meant(service, wanted.url)
-    after = service.cameras.change(source, _name(wanted.name), url, trusted=ours)
+    must_match(if_match, source_of(service, source).version)  # before a demo film is made in vain
+    url, ours = (None, False) if wanted.url is None else meant(service, wanted.url)
+    after = service.cameras.change(source, _name(wanted.name), url, ours, if_match)
     if after is None:
         raise nothing(source)
     return _answer(service, after, response)
@@ -117,8 +117,8 @@ def change_source(
 @router.delete("/sources/{source}", operation_id="remove_source", status_code=204, dependencies=[admin])
 def remove_source(source: str, service: ServiceDep, if_match: IfMatch = None) -> None:
     """Watch it no more. Its events stay."""
-    must_match(if_match, source_of(service, source).version)
-    service.cameras.remove(source)
+    if not service.cameras.remove(source, if_match):
+        raise nothing(source)
 
 
 @router.post("/sources/{source}/pause", operation_id="pause_source", dependencies=[admin])
@@ -158,9 +158,13 @@ def nothing(number: str) -> Problem:
     return Problem(404, "no_such_source", f"there is no source {number[:40]}", "path.source")
 
 
-def _meant(service: Service, url: str) -> tuple[str, bool]:
-    """What to open, and whether it is a file of the service itself: the demo film, made when first wanted."""
-    url = usable(url, service.options)
+def meant(service: Service, url: str, where: str = "body.url") -> tuple[str, bool]:
+    """What to open, and whether it is a file of the service itself: the demo film, made when first wanted.
+
+    Args:
+        where: the field that is told to be wrong where clients may not have it watched.
+    """
+    url = usable(url, service.options, where)
     if url != DEMO:
         return url, False
     path = demo_path(service.recog.path)

@@ -202,6 +202,36 @@ def test_of_two_calls_at_once_one_is_made(tmp_path: Path) -> None:
     store.close()
 
 
+def test_what_is_being_made_while_answers_are_forgotten_is_not_made_twice_and_not_kept(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path / "people.service.db")
+    answers = Answers(store)
+    assert answers.claim("me", "k", b"same") is None
+    answers.forget()  # somebody is removed
+    assert answers.claim("me", "k", b"same") == "busy"
+    answers.keep("me", "k", Kept(201, [], b"names somebody"))
+    assert answers.claim("me", "k", b"same") is None
+    answers.keep("me", "k", Kept(201, [], b"{}"))
+    assert answers.claim("me", "k", b"same") == Kept(201, [], b"{}")
+    store.close()
+
+
+def test_a_form_with_a_key_says_how_long_it_is_for_nothing_else_tells_it_from_another(
+    running: Any, png: Any
+) -> None:
+    def rosa_in_pieces() -> Any:
+        form = httpx.Request("POST", running.url, data={"name": "Rosa"}, files=[("photos", png("rosa", RED))])
+        kind = {"content-type": form.headers["content-type"]}
+        return kind, iter([form.read()])
+
+    kind, pieces = rosa_in_pieces()
+    refused = running.admin.post("/api/v1/people", content=pieces, headers=kind | {"idempotency-key": "k1"})
+    assert (refused.status_code, refused.json()["code"]) == (411, "length_required")
+    kind, pieces = rosa_in_pieces()
+    assert running.admin.post("/api/v1/people", content=pieces, headers=kind).status_code == 201
+
+
 def test_answers_are_forgotten_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path / "people.service.db")
     answers = Answers(store)
@@ -254,6 +284,8 @@ def test_a_picture_is_limited_in_bytes_before_it_is_read(running: Any) -> None:
     told = whole.json()
     assert (told["code"], told["request_id"]) == ("content_too_large", whole.headers["x-request-id"])
     assert whole.headers["x-content-type-options"] == "nosniff"
+    pieces = iter([bytes(1 << 20), bytes(1 << 20)])  # by what has come, where no length is said
+    assert running.admin.post("/api/v1/login", content=pieces).json()["code"] == "content_too_large"
 
 
 def test_a_picture_is_limited_in_pixels_before_it_is_decoded(running: Any) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.errors import SourceError
 from pipeline.outputs import demo_film
 from pipeline.service.addresses import given
 from pipeline.service.store import store_path
@@ -163,6 +167,31 @@ def test_a_change_needs_the_version_that_was_read(serve: Callable[..., Any], fil
     assert (gone.status_code, gone.json()["code"]) == (404, "no_such_source")
 
 
+@pytest.mark.parametrize("method", ["patch", "delete"])
+def test_of_changes_at_once_of_one_version_one_is_made(
+    serve: Callable[..., Any], films: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    running = serve(sources=(str(films / "street.mp4"),))
+    source = running.viewer.get("api/v1/sources").json()["items"][0]
+    together = threading.Barrier(4)
+    cameras = running.service.cameras
+    name = {"patch": "change", "delete": "remove"}[method]
+    done = getattr(cameras, name)
+
+    def crossed(*given: Any, **named: Any) -> Any:
+        together.wait(10)  # each has found the version that it means
+        return done(*given, **named)
+
+    monkeypatch.setattr(cameras, name, crossed)
+    call = partial(
+        running.admin.request, method.upper(), f"api/v1/sources/{source['id']}",
+        headers={"if-match": f'"{source["version"]}"'}, json={"name": "x"} if method == "patch" else None,
+    )  # fmt: skip
+    with ThreadPoolExecutor(4) as callers:
+        found = [each.result().status_code for each in [callers.submit(call) for _ in range(4)]]
+    assert sorted(found) == {"patch": [200, 412, 412, 412], "delete": [204, 404, 404, 404]}[method]
+
+
 def test_a_viewer_changes_nothing(serve: Callable[..., Any], films: Path) -> None:
     running = serve(sources=(str(films / "street.mp4"),))
     path = f"api/v1/sources/{running.viewer.get('api/v1/sources').json()['items'][0]['id']}"
@@ -254,5 +283,7 @@ def test_a_film_of_the_command_line_is_kept_by_its_whole_path(
     (tmp_path / "door.mp4").touch()
     monkeypatch.chdir(tmp_path)
     assert given("door.mp4") == str(tmp_path / "door.mp4")  # found again, wherever the next start is
+    with pytest.raises(SourceError, match="standard input"):
+        given("-")
     for source in ("0", "/dev/video3", "rtsp://camera/live", "file:///films/door.mp4"):
         assert given(source) == source

@@ -116,6 +116,27 @@ def test_a_token_logs_in_with_its_role_and_its_sessions_end_with_it(running: Any
     assert running.client(authorization=f"Bearer {made.json()['token']}").get("/api/v1/me").status_code == 401
 
 
+def test_a_token_that_is_revoked_while_it_logs_in_is_a_wrong_one(
+    running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = {"origin": running.url.rstrip("/")}
+    for step in ("by_token", "log_in_by_token"):  # revoked after it was looked up, or after its session
+        token = running.access.create_token(step, Role.VIEWER)
+        found = getattr(running.access, step)
+
+        def revoked(text: str, found: Any = found, token: Any = token) -> Any:
+            then = found(text)
+            if text == token.text:
+                running.access.revoke_token(token.token.id)
+            return then
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(running.access, step, revoked)
+            answer = running.client(**origin).post("/api/v1/login", json={"token": token.text})
+        assert (answer.status_code, answer.json()["code"]) == (401, "wrong_key"), step
+        assert "set-cookie" not in answer.headers
+
+
 def test_logging_out_ends_the_session_for_whoever_has_copied_the_cookie(running: Any) -> None:
     browser = running.client(origin=running.url.rstrip("/"))
     browser.get("/", params={"key": running.access.new_key()})

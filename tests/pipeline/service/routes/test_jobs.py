@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline import build
+from pipeline.outputs import demo_film
 from pipeline.service.jobs import CancelledError, Handle, Jobs
 from pipeline.service.store import Store
 from siamese.cohort import Cohort
@@ -80,6 +82,21 @@ def test_a_film_is_looked_through_into_events(serve: Any, world: Any, until: Any
     assert running.viewer.get(f"/api/v1/sources/{source}").json()["state"] == "ended"
     stream = running.admin.post("/api/v1/jobs/scan", json={"source": "0"})
     assert (stream.status_code, stream.json()["code"]) == (422, "no_film")
+
+
+def test_the_demo_film_that_is_looked_through_is_the_services_own(
+    running: Any, until: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moving = demo_film._moving
+    monkeypatch.setattr(demo_film, "_moving", lambda shot, random: moving(replace(shot, frames=4), random))
+    (tmp_path / "demo").write_text("whatever is called so where the service was started")
+    monkeypatch.chdir(tmp_path)
+    answer = running.admin.post("/api/v1/jobs/scan", json={"source": "demo"}, timeout=120)
+    told = ended(running, until, answer.json())
+    assert told["state"] == "done", told
+    assert told["result"]["frames"] > 4
+    refused = running.admin.post("/api/v1/jobs/scan", json={"source": "films/demo"})
+    assert refused.json()["errors"][0]["where"] == "body.source"
 
 
 def test_the_gallery_is_calibrated_and_says_so(
