@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -87,8 +88,6 @@ def test_a_camera_that_dies_is_lost_with_the_reason_and_found_again_while_others
 def test_the_service_ends_at_once_although_a_camera_is_lost(
     serve: Callable[..., Any], until: Callable[..., Any], port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import time
-
     from pipeline.sources import watchdog
 
     monkeypatch.setattr(watchdog, "FIRST_PAUSE", 60.0)  # before it tries again
@@ -167,6 +166,7 @@ def test_a_gallery_that_is_restored_under_the_service_is_the_one_that_counts(
     red, green = (world.picture(tmp_path / f"{n}.png", c) for n, c in (("r", world.RED), ("g", world.GREEN)))
     other = Recog.open(tmp_path / "backup.db")
     other.enroll("greta", [green])
+    time.sleep(1.1)  # galleries tell changes apart by the second
 
     running = serve()
     running.service.recog.enroll("alice", [red])
