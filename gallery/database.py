@@ -26,7 +26,7 @@ def create(path: Path, fingerprint: str, dimension: int) -> None:
     Raises sqlite3.Error or OSError, and then leaves nothing at `path`.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _drop_orphans(path)
+    drop_orphans(path)
     # Made under another name and then put into place, so that nobody ever sees half a gallery. mkstemp
     # creates with mode 0600, and SQLite gives the -wal and -shm files the mode of the database.
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -166,7 +166,7 @@ def _log(path: Path) -> Path:
     return real.with_name(f"{real.name}-wal")
 
 
-def _drop_orphans(path: Path) -> None:
+def drop_orphans(path: Path) -> None:
     """Delete what a gallery that is no more has left: SQLite would take its log for that of the new one."""
     log = _log(path)
     orphans = [

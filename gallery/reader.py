@@ -91,6 +91,19 @@ class Reader(Searched):
         with self._using() as opened:
             return opened.marks()
 
+    def continues(self, marks: Marks) -> bool:
+        """Whether this is the gallery that had these marks, then or later: no older copy, and no other."""
+        with self._using() as opened:
+            return opened.continues(marks)
+
+    def entries(self, after: int = 0) -> list[tuple[object, ...]]:
+        """The log after a change, oldest first, as ids: (id, at, action, person, other, count).
+
+        None of these is ever changed, so two galleries with the same entry have the same past.
+        """
+        with self._using() as opened:
+            return opened.entries(after)
+
     def qualities(self, name: str) -> dict[int, float]:
         """The quality of each template of a person by its id, oldest first, those set aside among them.
 

@@ -156,6 +156,12 @@ class Records(ABC):
         """Whether this is the file that had these marks, then or later: no older copy, and no other."""
         return self._change(marks.change) == marks.last
 
+    def entries(self, after: int) -> list[tuple[object, ...]]:
+        """The log after a change, oldest first, as ids: (id, at, action, person, other, count)."""
+        return self.rows(
+            "SELECT id, at, action, person, other, count FROM changes WHERE id > ? ORDER BY id", (after,)
+        )
+
     def only_added_since(self, marks: Marks) -> bool:
         """Whether every change since then has only added templates, or changed nothing that is searched.
 

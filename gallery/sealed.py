@@ -262,7 +262,7 @@ def _translating(dbapi2: Any) -> Any:
             if self.hold is not None:
                 self.hold.release()
 
-    for name in ("commit", "rollback"):
+    for name in ("commit", "rollback", "backup"):
         setattr(Sealed, name, translated(getattr(dbapi2.Connection, name)))
     return Sealed
 

@@ -83,6 +83,9 @@ class Store(Records):
             busy = self._value("PRAGMA wal_checkpoint(TRUNCATE)")
             if not busy:
                 self._db.execute("DELETE FROM meta WHERE key = 'unerased'")
+                self._db.execute(
+                    "PRAGMA wal_checkpoint(TRUNCATE)"
+                )  # a log that is left could be another file's
         except (sqlite3.OperationalError, OSError):
             return False
         return not busy

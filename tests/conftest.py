@@ -60,6 +60,7 @@ LONG = (
     "pipeline/fleet/test_ray.py",
     "test_calls_home.py",
     "pipeline/service/test_stability.py",
+    "pipeline/service/test_lineage.py",
     "pipeline/service/test_sources.py",
     "pipeline/recognition/test_engine.py",
     "pipeline/identity/test_pooled.py",

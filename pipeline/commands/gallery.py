@@ -13,6 +13,7 @@ from pipeline.commands import (
     gallery_exchange,
     gallery_history,
     gallery_remove,
+    gallery_restore,
     gallery_upkeep,
 )
 from pipeline.commands.options import AsJson, GalleryFile, Name, Overwrite, PhotoNumbers
@@ -161,6 +162,7 @@ app.command("remove")(gallery_remove.remove)
 app.command("check")(gallery_upkeep.check)
 app.command("migrate")(gallery_upkeep.migrate)
 app.command("backup")(gallery_upkeep.backup)
+app.command("restore")(gallery_restore.restore)
 app.command("copy")(gallery_upkeep.copy)
 app.command("log")(gallery_history.log)
 app.command("undo")(gallery_history.undo)

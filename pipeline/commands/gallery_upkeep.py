@@ -140,7 +140,7 @@ def backup(
     held = f"{counted_people(people)}, {counted(photos, 'photo')}"
     print(f"written: {file}, {held}, {size / 1e6:,.1f} MB; read back and whole")
     guarded = "encrypted as the gallery is" if is_sealed(file) else "not encrypted: keep it to yourself"
-    print(f"it is {guarded}; how to restore it: docs/gallery.md")
+    print(f"it is {guarded}; restore it with: recog gallery restore")
     if is_server(path):
         print("it is a file that recog opens by itself; the server's own are made with: pg_dump -n recog")
 

@@ -170,7 +170,10 @@ class Corrections:
             if row is None:
                 raise Problem(404, "no_such_correction", f"there is no correction {correction[:40]}")
             if row["withdrawn"] is not None:
-                raise Problem(409, "withdrawn_already", "this was taken back already")
+                said = "this was taken back already"
+                if not row["change"] and not row["person"]:
+                    said = "this was said with another gallery, which was replaced since; say it again"
+                raise Problem(409, "withdrawn_already", said)
             self._taking_back.take_back(row)
             self._names.refresh()
             with self._store.reading() as connection:
@@ -215,6 +218,9 @@ class Corrections:
     ) -> Correction:
         """Write a correction and what it makes of events; tell of them."""
         made = Correction(new_id(), now(), kind, person, None, tuple(changes))
+        if change:  # numbers alone would mean another change once an older gallery is restored
+            with self._recog.gallery() as gallery:
+                marks = {**marks, "logged": next(iter(gallery.entries(change - 1)), None)}
         with self._store.writing() as connection:
             write(connection, made, change, marks)
             for each in changes:

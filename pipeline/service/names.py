@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from gallery import Person
 from pipeline.api import ERRORS, Recog
 
 SOON = 0.25  # seconds after which a name that nobody has is looked up again
@@ -15,12 +16,18 @@ EVERY = 1.0  # seconds between two looks at what other processes have written
 class Names:
     """The people enrolled, as of a second ago at most."""
 
-    def __init__(self, recog: Recog, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        recog: Recog,
+        changed: Callable[[], None],
+        seen: Callable[[Sequence[Person]], None] = lambda people: None,
+    ) -> None:
         """
         Args:
             changed: called, from any thread, when people, their names or their photos are others.
+            seen: called with who is enrolled, each time that is read, before `changed` is.
         """
-        self._recog, self._changed = recog, changed
+        self._recog, self._changed, self._seen = recog, changed, seen
         self._known: dict[str, str] = {}  # id: name
         self._ids: dict[str, str] = {}  # name: id
         self._stamp: object = None
@@ -51,12 +58,12 @@ class Names:
                 return
             self.trouble = None
             stamp = [(each.id, each.name, each.templates, each.aside, each.last_added) for each in people]
-            if stamp == self._stamp:
-                return
-            first, self._stamp = self._stamp is None, stamp
-            self._known = {str(each.id): each.name for each in people}
-            self._ids = {each.name: str(each.id) for each in people}
-        if not first:
+            first, same, self._stamp = self._stamp is None, stamp == self._stamp, stamp
+            if not same:
+                self._known = {str(each.id): each.name for each in people}
+                self._ids = {each.name: str(each.id) for each in people}
+            self._seen(people)
+        if not (first or same):
             self._changed()
 
     def __len__(self) -> int:

@@ -142,4 +142,9 @@ CREATE TABLE corrected (           -- what a correction made of which events
 );
 """
 
-SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE, REVIEW)
+LINEAGE = """
+CREATE TABLE seen_changes (id INTEGER PRIMARY KEY, what TEXT NOT NULL);  -- the gallery's log, as JSON
+CREATE TABLE seen_people (id TEXT PRIMARY KEY, added TEXT NOT NULL);     -- of the gallery
+"""
+
+SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE, REVIEW, LINEAGE)

@@ -15,6 +15,7 @@ from pipeline.service.cameras import Cameras
 from pipeline.service.corrections import Corrections
 from pipeline.service.idempotency import Answers
 from pipeline.service.jobs import Jobs
+from pipeline.service.lineage import Lineage
 from pipeline.service.merges import Merges
 from pipeline.service.metrics import Metrics
 from pipeline.service.names import EVERY, Names
@@ -42,6 +43,7 @@ class Service:
         board: the newest pictures, and what the pages are told.
         metrics: what Prometheus is told.
         sightings: the events.
+        lineage: whether the gallery is the one it was.
         cameras: the sources.
         posting: posts what is seen to a web address, if there is one.
         watchers: are given every result of every source, too.
@@ -61,8 +63,9 @@ class Service:
         self.recog, self.store, self.options = recog, store, options
         self.tape = tape_path(recog.path)
         self.board, self.metrics = Board(), Metrics()
-        self.names = Names(recog, self._people_changed)
+        self.names = Names(recog, self._people_changed, lambda people: self.lineage.see(people))
         self.sightings = Sightings(store, self.board.tell, self.names.name_of)
+        self.lineage = Lineage(recog, store, self.sightings.part)
         self.watchers: list[Watcher] = []
         self.posting = recog.posting(options.webhook)
         self.metrics.count("recog_webhook_events", "Events for the webhook.", lambda: self.posting.counts)

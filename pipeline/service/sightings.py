@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -71,8 +71,9 @@ class Sightings:
 
     def put(self, visits: Iterable[tuple[Visit, bool]]) -> None:
         """Keep visits as they are now, and tell the pages of those that are news."""
+        given = list(visits)  # before the lock: who it is may be looked up meanwhile, which waits for `part`
         with self._changed:
-            for visit, news in visits:
+            for visit, news in given:
                 if visit.id in self._gone or visit.person in self._forgotten:
                     continue
                 before = self._waiting.pop(visit.id, None)
@@ -112,6 +113,21 @@ class Sightings:
             self._waiting = {number: each for number, each in self._waiting.items() if number not in ids}
         self._store.forget()
         return len(ids)
+
+    def part(self, people: Collection[str]) -> None:
+        """Before the gallery is another: visits that are not written yet lose whom that does not have.
+
+        Whoever was removed may be enrolled again by it, and is seen again then.
+
+        Args:
+            people: those who are in both, by their ids.
+        """
+        with self._changed:
+            for visits in (self._waiting, self._writing):  # in place: they may be on their way
+                for number, each in visits.items():
+                    if each.person is not None and each.person not in people:
+                        visits[number] = replace(each, person=None)
+            self._forgotten.clear()
 
     def stop(self) -> None:
         """Write what is left. May be called again."""

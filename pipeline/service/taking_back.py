@@ -60,7 +60,7 @@ class TakingBack:
         self._looks_then = looks
         with self._store.reading() as connection:
             rows = connection.execute(
-                "SELECT id, change FROM corrections WHERE change AND withdrawn IS NULL"
+                "SELECT id, change, marks FROM corrections WHERE change AND withdrawn IS NULL"
             ).fetchall()
         if not rows:
             return 0
@@ -71,7 +71,11 @@ class TakingBack:
             raise
         with opened as gallery:
             undone = {each.id for each in gallery.log() if each.undone is not None}
-        gone = [row["id"] for row in rows if row["change"] in undone]
+            gone = [
+                row["id"]
+                for row in rows
+                if row["change"] in undone and _is_of(row, gallery.entries(row["change"] - 1))
+            ]
         for each in gone:
             self._restore(each)
         return len(gone)
@@ -80,6 +84,8 @@ class TakingBack:
         """Have the gallery forget what a correction added: by undo, or just that where more came since."""
         marks = json.loads(row["marks"])
         with self._recog.gallery() as gallery:
+            if not _is_of(row, gallery.entries(row["change"] - 1)):
+                return  # the gallery was replaced, and never had it
             last = gallery.undoable()
             if last is not None and last.id == row["change"]:
                 gallery.undo()
@@ -131,6 +137,12 @@ def _now_is(person: str, mergers: Iterable[Merger]) -> str:
         if str(each.person) == person and not each.undone:
             person = str(each.into)
     return person
+
+
+def _is_of(row: Any, entries: Sequence[tuple[object, ...]]) -> bool:
+    """Whether the first of these entries of the gallery's log is what a correction made there."""
+    logged = json.loads(row["marks"]).get("logged")  # none in those of earlier versions
+    return logged is None or (bool(entries) and list(entries[0]) == logged)
 
 
 def _looks_of(gallery: Path) -> list[tuple[int, int]]:
