@@ -38,6 +38,7 @@ class Keeper:
         self._recog, self._store, self._days = recog, store, days
         self._runs: dict[str, tuple[Portraits, dict[int, float]]] = {}
         self._waiting: dict[Key, tuple[Portrait, ...]] = {}
+        self._gone: dict[str, set[int]] = {}  # tracks of runs that were forgotten, and are not to come back
         self._changed = threading.Condition()
         self._turn = threading.Lock()  # whose it is to write
         self._ending = False
@@ -55,7 +56,7 @@ class Keeper:
         seen |= dict.fromkeys((look.track for look in result.looks), seconds)
         if changed:
             with self._changed:
-                for track in changed:
+                for track in changed - self._gone.get(run, set()):
                     self._waiting[run, track] = portraits.of(track)
                 while len(self._waiting) > MOST_WAITING:
                     self._waiting.pop(next(iter(self._waiting)))
@@ -63,10 +64,14 @@ class Keeper:
         for track in [track for track, last in seen.items() if seconds - last > LEFT]:
             portraits.forget(track)
             del seen[track]
+        for track in tuple(self._gone.get(run, ())):
+            portraits.forget(track)
 
     def ended(self, run: str) -> None:
         """A run has ended."""
         self._runs.pop(run, None)
+        with self._changed:
+            self._gone.pop(run, None)
 
     def of(self, keys: Collection[Key]) -> dict[Key, list[Portrait]]:
         """What is kept of some tracks, best first; tracks of which nothing is are left out.
@@ -87,15 +92,16 @@ class Keeper:
         return found
 
     def forget(self, keys: Collection[Key]) -> None:
-        """Delete what is kept of some tracks, for good.
+        """Delete what is kept of some tracks, for good, and keep nothing more of them while they are in view.
 
         Raises:
             ServiceError: the file cannot be written.
         """
         with self._turn:
             with self._changed:
-                for key in keys:
-                    self._waiting.pop(key, None)
+                for run, track in keys:
+                    self._waiting.pop((run, track), None)
+                    self._gone.setdefault(run, set()).add(track)
             with self._store.writing() as connection:
                 connection.executemany("DELETE FROM portraits WHERE run = ? AND track = ?", list(keys))
         self._store.forget()
@@ -133,16 +139,16 @@ class Keeper:
     def _write(self, waiting: Mapping[Key, Sequence[Portrait]]) -> None:
         if not waiting:
             return
-        at = now()
+        at, model = now(), self._recog.model
         rows = [
             (*key, place, at, each.seconds, each.quality, each.flaw, each.embedding.astype("<f4").tobytes(),
-             _jpeg(each))
+             _jpeg(each), model)
             for key, portraits in waiting.items()
             for place, each in enumerate(portraits)
         ]  # fmt: skip
         with self._store.writing() as connection:
             connection.executemany("DELETE FROM portraits WHERE run = ? AND track = ?", list(waiting))
-            connection.executemany("INSERT INTO portraits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT INTO portraits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def _work(self) -> None:
         failed = False

@@ -158,9 +158,9 @@ class Review:
                 ).fetchone()  # fmt: skip
                 made = Decision(new_id(), kind, now(), len(events), picture is not None)
                 connection.execute(
-                    "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (made.id, kind, made.at, made.size, np.stack(faces).astype("<f4").tobytes(),
-                     None if picture is None else picture[0]),
+                     None if picture is None else picture[0], self._recog.model),
                 )  # fmt: skip
                 connection.executemany(
                     "UPDATE events SET ignored = 1 WHERE id = ?", [(each,) for each in events]

@@ -142,4 +142,12 @@ CREATE TABLE corrected (           -- what a correction made of which events
 );
 """
 
-SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE, REVIEW)
+# Which model made the embeddings. Of older rows nobody knows until the service has looked at its tape
+# (`pipeline.service.models`). And sentences of before, which named whom a face was taken for.
+MODELS = """
+ALTER TABLE portraits ADD COLUMN model TEXT NOT NULL DEFAULT '';
+ALTER TABLE decisions ADD COLUMN model TEXT NOT NULL DEFAULT '';
+UPDATE events SET why = 'who comes nearest is another face here' WHERE why LIKE '% is another face here';
+"""
+
+SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE, REVIEW, MODELS)
