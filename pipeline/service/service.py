@@ -93,6 +93,7 @@ class Service:
         self.stopping = threading.Event()
         self._gauges()
         self._watch: threading.Thread | None = None
+        self._behind: str | None = None  # why what was undone cannot be asked for
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -153,6 +154,8 @@ class Service:
             troubles.append("the service is ending")
         if self.names.trouble is not None:
             troubles.append("the gallery cannot be read")
+        if self.names.behind is not None or self._behind is not None:
+            troubles.append("events do not follow the gallery; is the disk full?")
         if self.sightings.trouble is not None:
             troubles.append("events cannot be kept; is the disk full?")
         if self.cameras.trouble is not None:
@@ -186,11 +189,15 @@ class Service:
 
     def _follow_gallery(self) -> None:
         while not self.stopping.wait(EVERY):
-            self.names.refresh()
             try:
+                self.names.refresh()
                 self.corrections.reconcile()
             except ERRORS as error:  # the next second tries again
-                _log.debug("what was undone cannot be asked for: %s", error)
+                if self._behind is None:
+                    _log.error("events cannot follow the gallery now: %s", error)
+                self._behind = str(error)
+            else:
+                self._behind = None
 
     def _gauges(self) -> None:
         watch = self.metrics.watch

@@ -13,6 +13,7 @@ from pipeline.service import schema
 from pipeline.service.forgetting import forget_in_store, unreadable
 from pipeline.service.jobs import json_text
 from pipeline.service.store import Store, store_path
+from pipeline.types import Floats
 
 EVENT = "INSERT INTO events VALUES (?, 's', 'r', ?, 't', 't', 0, 0, ?, ?, ?, 1, ?, 3, '[]', NULL, 0, 0)"
 PORTRAIT = "INSERT INTO portraits VALUES ('r', ?, 0, 't', 0, 1, '', x'00', ?, 'model')"
@@ -32,9 +33,10 @@ def store(gallery: Path) -> Iterator[Store]:
 
 
 def forgotten(gallery: Path, *names: str, tracks: tuple[tuple[str, int], ...] = ()) -> dict[str, int]:
-    return dict(
-        forget_in_store(gallery, "1", names, tracks, "model", 2, lambda faces: [True] * len(faces), True)
-    )
+    def likely(faces: Floats) -> list[bool]:
+        return [True] * len(faces)
+
+    return dict(forget_in_store(gallery, "1", names, tracks, "model", 2, likely, True))
 
 
 def left(gallery: Path, asked: str) -> list[object]:
