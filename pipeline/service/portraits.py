@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from pipeline.api import Portrait, Portraits, Recog, Result
 from pipeline.errors import ServiceError
 from pipeline.service.ids import now
+from pipeline.service.models import same_crops
 from pipeline.service.store import Store
 
 _log = logging.getLogger(__name__)
@@ -78,18 +80,31 @@ class Keeper:
 
         Raises:
             ServiceError: the file cannot be read.
+            ModelError: what another model made cannot be embedded again.
         """
         self.flush()
-        found = {}
+        found: dict[Key, list[Any]] = {}
         with self._store.reading() as connection:
             for key in keys:
                 rows = connection.execute(
-                    "SELECT seconds, embedding, quality, jpeg, flaw FROM portraits "
+                    "SELECT seconds, embedding, quality, jpeg, flaw, model FROM portraits "
                     "WHERE run = ? AND track = ? ORDER BY quality DESC", key
                 ).fetchall()  # fmt: skip
                 if rows:
-                    found[key] = [_portrait(*row) for row in rows]
-        return found
+                    found[key] = rows
+        read = {key: self._read(rows) for key, rows in found.items()}
+        return {key: portraits for key, portraits in read.items() if portraits}
+
+    def _read(self, rows: Sequence[Any]) -> list[Portrait]:
+        """Portraits of rows; the embedding of one that another model made is made again from its picture."""
+        model = self._recog.model
+        rows = [row for row in rows if same_crops(row["model"], model)]
+        read = [_portrait(*tuple(row)[:5]) for row in rows]
+        others = [number for number, row in enumerate(rows) if row["model"] != model]
+        again = self._recog.embed_again([read[number] for number in others])
+        for number, portrait in zip(others, again, strict=True):
+            read[number] = portrait
+        return read
 
     def forget(self, keys: Collection[Key]) -> None:
         """Delete what is kept of some tracks, for good, and keep nothing more of them while they are in view.

@@ -258,7 +258,12 @@ class Review:
         """Mark the events with faces like what was put aside, and take them out of `faces`; which."""
         marked: set[str] = set()
         with self._store.reading() as connection:
-            kept = [row[0] for row in connection.execute("SELECT faces FROM decisions").fetchall()]
+            kept = [  # faces of another model are like nobody's
+                row[0]
+                for row in connection.execute(
+                    "SELECT faces FROM decisions WHERE model = ?", (self._recog.model,)
+                ).fetchall()
+            ]
         for each in kept:
             events = [event for event in faces if event not in marked]
             if not events:

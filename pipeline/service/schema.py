@@ -150,4 +150,15 @@ ALTER TABLE decisions ADD COLUMN model TEXT NOT NULL DEFAULT '';
 UPDATE events SET why = 'who comes nearest is another face here' WHERE why LIKE '% is another face here';
 """
 
-SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE, REVIEW, MODELS)
+# What is left to erase of people who were removed: rows stay until all of it is done.
+REMOVALS = """
+CREATE TABLE removals (person TEXT PRIMARY KEY, at TEXT NOT NULL);
+CREATE TABLE removed_tracks (
+    person TEXT NOT NULL REFERENCES removals (person) ON DELETE CASCADE,
+    run TEXT NOT NULL,
+    track INTEGER NOT NULL,
+    PRIMARY KEY (person, run, track)
+);
+"""
+
+SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE, REVIEW, MODELS, REMOVALS)

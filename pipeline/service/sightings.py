@@ -94,8 +94,12 @@ class Sightings:
                 if row is not None:
                     self._tell({"type": "event", "event": as_event(row, self._name_of)})
 
-    def forget(self, person: str) -> int:
-        """Erase the events of a person for good, pictures and all; how many that were.
+    def erased(self, event: str) -> bool:
+        """Whether an event was erased, so that nothing more of it is to be kept."""
+        return event in self._gone
+
+    def forget(self, person: str) -> set[str]:
+        """Erase the events of a person for good, pictures and all; which that were.
 
         What a run had decided and not put yet is not kept either: an id is never given twice.
         """
@@ -111,7 +115,7 @@ class Sightings:
                 self._forgotten.add(person)
             self._waiting = {number: each for number, each in self._waiting.items() if number not in ids}
         self._store.forget()
-        return len(ids)
+        return ids
 
     def stop(self) -> None:
         """Write what is left. May be called again."""
