@@ -7,6 +7,7 @@ erased now (the disk is full, the tape is in use) is tried again by the sweeper,
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -45,6 +46,7 @@ class Removals:
         self._recog, self._store, self._sightings, self._keeper = recog, store, sightings, keeper
         self._corrections, self._past, self._after = corrections, past, after
         self._unwritten: dict[str, set[Key]] = {}  # tracks of events that were never written
+        self._turn = threading.Lock()  # whose it is to finish: the sweeper may come to it at the same time
         self.trouble: str | None = None
 
     @contextmanager
@@ -68,6 +70,10 @@ class Removals:
 
         Each part is tried, whatever became of the others.
         """
+        with self._turn:
+            return self._finish(person)
+
+    def _finish(self, person: str) -> bool:
         trouble = None
         for part in (
             self._events,
@@ -111,6 +117,7 @@ class Removals:
     def _events(self, person: str) -> None:
         # Which tracks were theirs is known by their events alone, so it is noted before those go.
         with self._store.writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO removals VALUES (?, ?)", (person, now()))
             connection.execute(
                 "INSERT OR IGNORE INTO removed_tracks "
                 "SELECT DISTINCT ?1, run, track FROM events WHERE person = ?1",
