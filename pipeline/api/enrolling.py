@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from gallery import check_new_name
 from pipeline import build, detectors
@@ -64,6 +67,17 @@ def enroll_looks(
         enrolled = enroller.enroll(name, to_enroll(theirs, source, seen_by))
         _keep_guarantee(shared, enroller)
         return enrolled
+
+
+def embed_again(shared: Shared, looks: Sequence[Portrait]) -> list[Portrait]:
+    """As `Recog.embed_again`."""
+    crops = [each.crop for each in looks if each.crop is not None]
+    if len(crops) != len(looks):
+        raise ValueError("a look without a picture cannot be embedded again")
+    if not crops:
+        return []
+    embeddings = shared.embedder().embed(np.stack(crops))
+    return [replace(each, embedding=made) for each, made in zip(looks, embeddings, strict=True)]
 
 
 def deny(shared: Shared, name: str, looks: Sequence[Portrait], source: str) -> int:

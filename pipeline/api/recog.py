@@ -219,6 +219,16 @@ class Recog:
 
         return enrolling.enroll_looks(self._shared, name, looks, source, force=force)
 
+    def embed_again(self, looks: Sequence[Portrait]) -> list[Portrait]:
+        """Looks that another model made, with the embeddings of this one, from their pictures.
+
+        Raises:
+            ModelError: the embedder cannot be used.
+        """
+        from pipeline.api import enrolling
+
+        return enrolling.embed_again(self._shared, looks)
+
     def deny(self, name: str, looks: Sequence[Portrait], source: str) -> int:
         """Keep that a face is not the person enrolled under a name, so that it is never called so again.
 
@@ -390,7 +400,14 @@ class Recog:
     # What was seen, kept and asked again: `tapes`.
 
     def record(
-        self, tape: str | Path, run: str, source: str, *, live: bool, keep: KeepSettings | None = None
+        self,
+        tape: str | Path,
+        run: str,
+        source: str,
+        *,
+        live: bool,
+        keep: KeepSettings | None = None,
+        erased: Callable[[int], bool] = lambda track: False,
     ) -> TapeWriter:
         """Append the looks of one source to a tape: give `take` every result, and `close` it at the end.
 
@@ -400,13 +417,14 @@ class Recog:
             source: what to call the source on the tape, without secrets.
             live: whether it is a live source, whose old looks may be deleted.
             keep: how long looks of live sources are kept; None for as the settings say.
+            erased: whether a track of this run was erased (`Past.erase`), so that nothing more of it is kept.
 
         Raises:
             SinkError: the tape cannot be written, is none, or another model made it.
         """
         from pipeline.api import tapes
 
-        return tapes.record(self._shared, tape, run, source, live=live, keep=keep)
+        return tapes.record(self._shared, tape, run, source, live=live, keep=keep, erased=erased)
 
     def search(
         self, tape: str | Path, picture: Picture, pick: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,13 +22,20 @@ from pipeline.types import Image
 
 
 def record(
-    shared: Shared, tape: str | Path, run: str, source: str, *, live: bool, keep: KeepSettings | None
+    shared: Shared,
+    tape: str | Path,
+    run: str,
+    source: str,
+    *,
+    live: bool,
+    keep: KeepSettings | None,
+    erased: Callable[[int], bool],
 ) -> TapeWriter:
     """As `Recog.record`."""
     embedder = shared.embedder()
     begun = Run(run, source, datetime.now(UTC).isoformat(timespec="seconds"), live)
     kept = shared.settings.keep if keep is None else keep
-    writer = TapeWriter(Path(tape), begun, shared.model(), embedder.dimension, kept)
+    writer = TapeWriter(Path(tape), begun, shared.model(), embedder.dimension, kept, erased)
     Ledger(shared.path).note("tape", tape)
     return writer
 

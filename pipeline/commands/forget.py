@@ -64,7 +64,7 @@ def forget(
                 return {}
             from pipeline.service.forgetting import forget_in_store, unreadable
 
-            if count := unreadable(recog.path, known.dimension):
+            if count := unreadable(recog.path, recog.model, known.dimension):
                 groups = counted(count, "group")
                 why = f"{groups} of faces put aside with another model, not searched: take theirs back"
                 aside.append(Left("decisions", str(store_path(recog.path)), why))
@@ -73,6 +73,7 @@ def forget(
                 known.person,
                 known.names,
                 known.tracks,
+                recog.model,
                 known.dimension,
                 known.likely,
                 erase,

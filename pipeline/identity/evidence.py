@@ -24,6 +24,8 @@ from pipeline.faces.assignment import pairs
 from pipeline.types import UNDECIDED, Floats, Identity, State
 from pipeline.words import counted, counted_people
 
+ELSEWHERE = "who comes nearest is another face here"  # without the name: events keep it, and outlive people
+
 
 def posterior(ratios: ArrayLike, people: int) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of each candidate (..., n) and of "not enrolled" (...), after the ratios (..., n).
@@ -231,6 +233,6 @@ def judge(
         why = f"nobody enrolled is near, over {counted(looks, 'look')}"
         return Identity(State.UNKNOWN, None, float(nobody), looks, why)
     if best is not None and best != name and ratios[best] > 0:  # without evidence nobody is left to anybody
-        return Identity(State.UNDECIDED, None, float(chance[best]), looks, f"{best} is another face here")
+        return Identity(State.UNDECIDED, None, float(chance[best]), looks, ELSEWHERE)
     probability = float(chance[best]) if best else 0.0
     return Identity(State.UNDECIDED, None, probability, looks, "the evidence does not suffice yet")

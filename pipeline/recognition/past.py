@@ -15,6 +15,7 @@ from gallery.followed import Enrolled
 from gallery.pooled import pool
 from pipeline import build
 from pipeline.config import Settings
+from pipeline.errors import SourceError
 from pipeline.identity import clusters
 from pipeline.identity.evidence import posterior
 from pipeline.identity.identify import Candidate
@@ -120,13 +121,28 @@ class Past:
                 found.append(Candidate(names[first], float(chances[first]), distance))
             return found
 
+    def since(self) -> str | None:
+        """When the first run on the tape began (UTC, ISO 8601); None where no run of this model is on it."""
+        try:
+            with self._opened() as tape:
+                return min((run.started for run in tape.runs()), default=None)
+        except SourceError:
+            return None
+
+    def begin_again(self) -> bool:
+        """Erase all that is on a tape of another model, to go on with this one; whether it was one."""
+        return trim.begin_again(self._tape, build.fingerprint(self._embedder), self._embedder.dimension)
+
     def forget(self, before: datetime) -> int:
-        """Delete the looks at every track that was last seen before a time, for good; how many."""
-        return trim.expire(self._tape, build.fingerprint(self._embedder), before)
+        """Delete the looks at every track that was last seen before a time, for good; how many.
+
+        This and `erase` do not ask which model made the tape.
+        """
+        return trim.expire(self._tape, before)
 
     def erase(self, tracks: Collection[Key]) -> int:
         """Delete the looks at some tracks, for good; how many looks."""
-        return trim.erase_tracks(self._tape, build.fingerprint(self._embedder), tracks)
+        return trim.erase_tracks(self._tape, tracks)
 
     @contextmanager
     def _opened(self) -> Iterator[Tape]:

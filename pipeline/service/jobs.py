@@ -117,7 +117,7 @@ class Jobs:
                 db.execute(
                     """INSERT INTO jobs (id, kind, state, made, what, done, given)
                     VALUES (?, ?, 'queued', ?, '', 0, ?)""",
-                    (handle.id, kind, now(), json.dumps(given)),
+                    (handle.id, kind, now(), json_text(given)),
                 )
             self._handles[handle.id] = handle
         self._waiting.put((handle, work))
@@ -204,7 +204,7 @@ class Jobs:
         with self._store.writing() as db:
             db.execute(
                 "UPDATE jobs SET state = ?, ended = ?, result = ?, problem = ? WHERE id = ?",
-                (state, now(), None if result is None else json.dumps(result), problem, handle.id),
+                (state, now(), None if result is None else json_text(result), problem, handle.id),
             )
 
     def _note(self, number: str, what: str, done: int, total: int | None) -> None:
@@ -212,6 +212,14 @@ class Jobs:
             db.execute(
                 "UPDATE jobs SET what = ?, done = ?, total = ? WHERE id = ?", (what, done, total, number)
             )
+
+
+def json_text(value: Any) -> str:
+    """A value as it is kept. Names stay as they are written: `recog forget` looks for them in it.
+
+    Half a character, as in the name of a file that is not UTF-8, is escaped: SQLite takes none.
+    """
+    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def _job(row: sqlite3.Row) -> Job:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from pipeline.api import Portrait, Portraits, Recog, Result
 from pipeline.errors import ServiceError
 from pipeline.service.ids import now
+from pipeline.service.models import same_crops
 from pipeline.service.store import Store
 
 _log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Keeper:
         self._recog, self._store, self._days = recog, store, days
         self._runs: dict[str, tuple[Portraits, dict[int, float]]] = {}
         self._waiting: dict[Key, tuple[Portrait, ...]] = {}
+        self._gone: dict[str, set[int]] = {}  # tracks of runs that were forgotten, and are not to come back
         self._changed = threading.Condition()
         self._turn = threading.Lock()  # whose it is to write
         self._ending = False
@@ -55,7 +58,7 @@ class Keeper:
         seen |= dict.fromkeys((look.track for look in result.looks), seconds)
         if changed:
             with self._changed:
-                for track in changed:
+                for track in changed - self._gone.get(run, set()):
                     self._waiting[run, track] = portraits.of(track)
                 while len(self._waiting) > MOST_WAITING:
                     self._waiting.pop(next(iter(self._waiting)))
@@ -63,39 +66,57 @@ class Keeper:
         for track in [track for track, last in seen.items() if seconds - last > LEFT]:
             portraits.forget(track)
             del seen[track]
+        for track in tuple(self._gone.get(run, ())):
+            portraits.forget(track)
 
     def ended(self, run: str) -> None:
         """A run has ended."""
         self._runs.pop(run, None)
+        with self._changed:
+            self._gone.pop(run, None)
 
     def of(self, keys: Collection[Key]) -> dict[Key, list[Portrait]]:
         """What is kept of some tracks, best first; tracks of which nothing is are left out.
 
         Raises:
             ServiceError: the file cannot be read.
+            ModelError: what another model made cannot be embedded again.
         """
         self.flush()
-        found = {}
+        found: dict[Key, list[Any]] = {}
         with self._store.reading() as connection:
             for key in keys:
                 rows = connection.execute(
-                    "SELECT seconds, embedding, quality, jpeg, flaw FROM portraits "
+                    "SELECT seconds, embedding, quality, jpeg, flaw, model FROM portraits "
                     "WHERE run = ? AND track = ? ORDER BY quality DESC", key
                 ).fetchall()  # fmt: skip
                 if rows:
-                    found[key] = [_portrait(*row) for row in rows]
-        return found
+                    found[key] = rows
+        read = {key: self._read(rows) for key, rows in found.items()}
+        return {key: portraits for key, portraits in read.items() if portraits}
+
+    def _read(self, rows: Sequence[Any]) -> list[Portrait]:
+        """Portraits of rows; the embedding of one that another model made is made again from its picture."""
+        model = self._recog.model
+        rows = [row for row in rows if same_crops(row["model"], model)]
+        read = [_portrait(*tuple(row)[:5]) for row in rows]
+        others = [number for number, row in enumerate(rows) if row["model"] != model]
+        again = self._recog.embed_again([read[number] for number in others])
+        for number, portrait in zip(others, again, strict=True):
+            read[number] = portrait
+        return read
 
     def forget(self, keys: Collection[Key]) -> None:
-        """Delete what is kept of some tracks, for good.
+        """Delete what is kept of some tracks, for good, and keep nothing more of them while they are in view.
 
         Raises:
             ServiceError: the file cannot be written.
         """
         with self._turn:
             with self._changed:
-                for key in keys:
-                    self._waiting.pop(key, None)
+                for run, track in keys:
+                    self._waiting.pop((run, track), None)
+                    self._gone.setdefault(run, set()).add(track)
             with self._store.writing() as connection:
                 connection.executemany("DELETE FROM portraits WHERE run = ? AND track = ?", list(keys))
         self._store.forget()
@@ -133,16 +154,16 @@ class Keeper:
     def _write(self, waiting: Mapping[Key, Sequence[Portrait]]) -> None:
         if not waiting:
             return
-        at = now()
+        at, model = now(), self._recog.model
         rows = [
             (*key, place, at, each.seconds, each.quality, each.flaw, each.embedding.astype("<f4").tobytes(),
-             _jpeg(each))
+             _jpeg(each), model)
             for key, portraits in waiting.items()
             for place, each in enumerate(portraits)
         ]  # fmt: skip
         with self._store.writing() as connection:
             connection.executemany("DELETE FROM portraits WHERE run = ? AND track = ?", list(waiting))
-            connection.executemany("INSERT INTO portraits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT INTO portraits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def _work(self) -> None:
         failed = False

@@ -158,9 +158,9 @@ class Review:
                 ).fetchone()  # fmt: skip
                 made = Decision(new_id(), kind, now(), len(events), picture is not None)
                 connection.execute(
-                    "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (made.id, kind, made.at, made.size, np.stack(faces).astype("<f4").tobytes(),
-                     None if picture is None else picture[0]),
+                     None if picture is None else picture[0], self._recog.model),
                 )  # fmt: skip
                 connection.executemany(
                     "UPDATE events SET ignored = 1 WHERE id = ?", [(each,) for each in events]
@@ -258,7 +258,12 @@ class Review:
         """Mark the events with faces like what was put aside, and take them out of `faces`; which."""
         marked: set[str] = set()
         with self._store.reading() as connection:
-            kept = [row[0] for row in connection.execute("SELECT faces FROM decisions").fetchall()]
+            kept = [  # faces of another model are like nobody's
+                row[0]
+                for row in connection.execute(
+                    "SELECT faces FROM decisions WHERE model = ?", (self._recog.model,)
+                ).fetchall()
+            ]
         for each in kept:
             events = [event for event in faces if event not in marked]
             if not events:

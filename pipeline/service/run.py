@@ -67,7 +67,8 @@ class Run:
         self._run = run = secrets.token_hex(6)
         self._desk, self._source, self._frames = desk, source, frames
         self._visits = Visits(source, run, desk.names.id_of, desk.recog.settings.track.patience)
-        self._taping = Taping(desk.recog, desk.tape, run, frames.name, frames.live, days)
+        erased = lambda track: desk.sightings.erased(f"{run}-{track}")  # noqa: E731
+        self._taping = Taping(desk.recog, desk.tape, run, frames.name, frames.live, days, erased)
         self._home, self._posted = home, desk.posting.source()
         self._dropped = 0
 

@@ -24,7 +24,7 @@ class Said:
 
     @classmethod
     def of(cls, row: Any) -> Said:
-        """That of a row of the table. Why it is undecided may hold somebody's name, and is not kept."""
+        """That of a row of the table. Why it is undecided changes with every look, and is not kept."""
         undecided = row["state"] == State.UNDECIDED.value
         return cls(row["state"], row["person"], row["confidence"], "" if undecided else row["why"])
 

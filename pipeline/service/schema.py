@@ -147,4 +147,23 @@ CREATE TABLE seen_changes (id INTEGER PRIMARY KEY, what TEXT NOT NULL);  -- the 
 CREATE TABLE seen_people (id TEXT PRIMARY KEY, added TEXT NOT NULL);     -- of the gallery
 """
 
-SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE, REVIEW, LINEAGE)
+# Which model made the embeddings. Of older rows nobody knows until the service has looked at its tape
+# (`pipeline.service.models`). And sentences of before, which named whom a face was taken for.
+MODELS = """
+ALTER TABLE portraits ADD COLUMN model TEXT NOT NULL DEFAULT '';
+ALTER TABLE decisions ADD COLUMN model TEXT NOT NULL DEFAULT '';
+UPDATE events SET why = 'who comes nearest is another face here' WHERE why LIKE '% is another face here';
+"""
+
+# What is left to erase of people who were removed: rows stay until all of it is done.
+REMOVALS = """
+CREATE TABLE removals (person TEXT PRIMARY KEY, at TEXT NOT NULL);
+CREATE TABLE removed_tracks (
+    person TEXT NOT NULL REFERENCES removals (person) ON DELETE CASCADE,
+    run TEXT NOT NULL,
+    track INTEGER NOT NULL,
+    PRIMARY KEY (person, run, track)
+);
+"""
+
+SCRIPTS: tuple[str, ...] = (LIVE, PEOPLE, REVIEW, LINEAGE, MODELS, REMOVALS)

@@ -18,9 +18,11 @@ from pipeline.service.jobs import Jobs
 from pipeline.service.lineage import Lineage
 from pipeline.service.merges import Merges
 from pipeline.service.metrics import Metrics
+from pipeline.service.models import begin
 from pipeline.service.names import EVERY, Names
 from pipeline.service.options import Options as Options
 from pipeline.service.portraits import Keeper
+from pipeline.service.removing import Removals
 from pipeline.service.review import Review
 from pipeline.service.run import Desk, Watcher
 from pipeline.service.sightings import Sightings
@@ -50,6 +52,7 @@ class Service:
         portraits: the best looks at every face.
         corrections: what somebody said of events.
         review: faces of nobody enrolled, to be looked through.
+        removals: erases what is left of people who were removed.
         sweeper: deletes what is kept longer than the settings say.
         changes: held by requests that change the gallery, one at a time.
         warnings: what may be wrong with who is enrolled.
@@ -88,14 +91,20 @@ class Service:
             recog, store, self.past, self.names, self.portraits, told, self.cameras.name_of
         )
         self.review = Review(recog, store, self.past, told)
-        self.sweeper = Sweeper(recog, store, self.past, self.corrections, self.review, days)
         self.changes = threading.RLock()
+        self.removals = Removals(
+            recog, store, self.sightings, self.portraits, self.corrections, self.past, self._person_removed
+        )
+        self.sweeper = Sweeper(
+            recog, store, self.past, self.corrections, self.review, self.removals, self.changes, days
+        )
         self.warnings = Warnings(recog)
         self.merges = Merges(recog, store, self.tape, self.names)
         self.jobs, self.answers = Jobs(store), Answers(store)
         self.stopping = threading.Event()
         self._gauges()
         self._watch: threading.Thread | None = None
+        self._behind: str | None = None  # why what was undone cannot be asked for
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -110,6 +119,7 @@ class Service:
 
     def start(self) -> None:
         """Begin to watch the gallery and the sources."""
+        begin(self.recog, self.store, self.past())
         self.names.refresh()
         self.sightings.start()
         self.answers.forget(unfinished=True)
@@ -156,8 +166,12 @@ class Service:
             troubles.append("the service is ending")
         if self.names.trouble is not None:
             troubles.append("the gallery cannot be read")
+        if self.names.behind is not None or self._behind is not None:
+            troubles.append("events do not follow the gallery; is the disk full?")
         if self.sightings.trouble is not None:
             troubles.append("events cannot be kept; is the disk full?")
+        if self.removals.trouble is not None:
+            troubles.append("not all of somebody who was removed is erased yet; it is tried again")
         if self.cameras.trouble is not None:
             troubles.append("looks cannot be kept; is the disk full?")
         return troubles
@@ -167,20 +181,9 @@ class Service:
         self.names.refresh()
         self.corrections.reconcile()
 
-    def forget_person(self, person: str) -> int:
-        """After somebody was removed: erase their events, pictures and looks for good; how many events.
-
-        Args:
-            person: the id they had in the gallery.
-        """
-        with self.store.reading() as connection:
-            rows = connection.execute("SELECT run, track FROM events WHERE person = ?", (person,)).fetchall()
-        erased = self.sightings.forget(person)
-        tracks = [(row["run"], row["track"]) for row in rows]
-        self.portraits.forget(tracks)
-        self.corrections.forget_person(person)
-        self.past().erase(tracks)
-        return erased
+    def _person_removed(self) -> None:
+        self.answers.forget()  # they may hold the name
+        self.people_changed()
 
     def _people_changed(self) -> None:
         """Somebody, here or in another process, has changed the gallery."""
@@ -189,11 +192,15 @@ class Service:
 
     def _follow_gallery(self) -> None:
         while not self.stopping.wait(EVERY):
-            self.names.refresh()
             try:
+                self.names.refresh()
                 self.corrections.reconcile()
             except ERRORS as error:  # the next second tries again
-                _log.debug("what was undone cannot be asked for: %s", error)
+                if self._behind is None:
+                    _log.error("events cannot follow the gallery now: %s", error)
+                self._behind = str(error)
+            else:
+                self._behind = None
 
     def _gauges(self) -> None:
         watch = self.metrics.watch

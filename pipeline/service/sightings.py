@@ -95,8 +95,12 @@ class Sightings:
                 if row is not None:
                     self._tell({"type": "event", "event": as_event(row, self._name_of)})
 
-    def forget(self, person: str) -> int:
-        """Erase the events of a person for good, pictures and all; how many that were.
+    def erased(self, event: str) -> bool:
+        """Whether an event was erased, so that nothing more of it is to be kept."""
+        return event in self._gone
+
+    def forget(self, person: str) -> set[str]:
+        """Erase the events of a person for good, pictures and all; which that were.
 
         What a run had decided and not put yet is not kept either: an id is never given twice.
         """
@@ -112,7 +116,7 @@ class Sightings:
                 self._forgotten.add(person)
             self._waiting = {number: each for number, each in self._waiting.items() if number not in ids}
         self._store.forget()
-        return len(ids)
+        return ids
 
     def part(self, people: Collection[str]) -> None:
         """Before the gallery is another: visits that are not written yet lose whom that does not have.

@@ -159,7 +159,8 @@ class Store:
             )
         if version < len(SCRIPTS) and self._lock is None:
             raise ServiceError(f"the service that has {self.path} is of an older recog; start it again first")
-        for number in range(version, len(SCRIPTS)):
+        behind = range(version, len(SCRIPTS))
+        for number in behind:
             try:
                 self._writer.executescript(
                     f"BEGIN IMMEDIATE; {SCRIPTS[number]}; PRAGMA application_id = {APPLICATION}; "
@@ -169,6 +170,8 @@ class Store:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+        if behind:  # a script may have erased something
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _taken(self) -> sqlite3.Connection:
         with self._guard:

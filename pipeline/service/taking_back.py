@@ -17,6 +17,7 @@ from gallery.address import is_server
 from gallery.errors import GalleryError
 from gallery.types import Merger
 from pipeline.api import Recog
+from pipeline.errors import ServiceError
 from pipeline.service.ids import now
 from pipeline.service.names import Names
 from pipeline.service.said import Said, changes, known_name, set_event
@@ -76,8 +77,12 @@ class TakingBack:
                 for row in rows
                 if row["change"] in undone and _is_of(row, gallery.entries(row["change"] - 1))
             ]
-        for each in gone:
-            self._restore(each)
+        try:
+            for each in gone:
+                self._restore(each)
+        except (GalleryError, ServiceError):
+            self._looks_then = None  # tried again
+            raise
         return len(gone)
 
     def _in_gallery(self, row: Any) -> None:

@@ -23,15 +23,23 @@ class Taping:
     """
 
     def __init__(
-        self, recog: Recog, tape: Path, run: str, source: str, live: bool, days: Callable[[], int]
+        self,
+        recog: Recog,
+        tape: Path,
+        run: str,
+        source: str,
+        live: bool,
+        days: Callable[[], int],
+        erased: Callable[[int], bool],
     ) -> None:
         """
         Args:
             source: as it may be told.
             days: for how many days looks are kept; 0 for not at all.
+            erased: whether a track is not to be kept any more.
         """
         self._recog, self._tape, self._run, self._source, self._live = recog, tape, run, source, live
-        self._days = days
+        self._days, self._erased = days, erased
         self.trouble: str | None = None
         self._writer: TapeWriter | None = None
         self._kept = 0  # days, as the writer knows
@@ -50,7 +58,7 @@ class Taping:
             if self._writer is None:
                 keep = KeepSettings(days=days)
                 self._writer = self._recog.record(
-                    self._tape, self._run, self._source, live=self._live, keep=keep
+                    self._tape, self._run, self._source, live=self._live, keep=keep, erased=self._erased
                 )
             self._writer.take(result)
         except SinkError as error:

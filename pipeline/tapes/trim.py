@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pipeline.config import KeepSettings
 from pipeline.errors import SourceError
-from pipeline.tapes.database import connect, explained
-from pipeline.tapes.tape import OF_TRACKS, ONCE, TIMES, Tape
+from pipeline.tapes.database import connect, explained, made_with
+from pipeline.tapes.tape import OF_TRACKS, ONCE, TIMES
 
 MEGABYTE = 1_000_000
 SPARE = 0.1  # share that is deleted beyond what has to be, so that it is not done again at once
@@ -44,39 +44,60 @@ def trim(connection: sqlite3.Connection, keep: KeepSettings) -> int:
     return deleted
 
 
-def expire(path: Path, fingerprint: str, before: datetime) -> int:
+def expire(path: Path, before: datetime) -> int:
     """Delete every look at a track that was last seen before a time, of films too; how many.
 
     Of a film, that is when its run began. What is deleted is overwritten, in the file and, unless a reader
-    keeps it, in the log.
+    keeps it, in the log. Which model made them does not matter.
 
     Raises:
-        SourceError: no tape, made with another model, or locked by another program.
+        SourceError: no tape, or locked by another program.
     """
     when = before.astimezone(UTC)
     return _delete(
         path,
-        fingerprint,
         "(run, track) IN (SELECT run, track FROM times WHERE last_taken < ?1) "
         "OR run IN (SELECT run FROM runs WHERE NOT live AND started < ?2)",
         [(when.isoformat(timespec="milliseconds"), when.isoformat(timespec="seconds"))],
     )
 
 
-def erase_tracks(path: Path, fingerprint: str, tracks: Collection[tuple[str, int]]) -> int:
+def erase_tracks(path: Path, tracks: Collection[tuple[str, int]]) -> int:
     """Delete every look at some tracks, by run and number, likewise; how many looks.
 
     Raises:
         SourceError: as `expire`.
     """
-    return _delete(path, fingerprint, "run = ?1 AND track = ?2", list(tracks))
+    return _delete(path, "run = ?1 AND track = ?2", list(tracks))
 
 
-def _delete(path: Path, fingerprint: str, where: str, each: Sequence[tuple[object, ...]]) -> int:
+def begin_again(path: Path, fingerprint: str, dimension: int) -> bool:
+    """Where another model made a tape: erase all that is on it, to go on with this one; whether that was so.
+
+    Raises:
+        SourceError: as `expire`.
+    """
+    if not path.exists():
+        return False
+    with explained(path, SourceError), closing(connect(path, SourceError)) as connection:
+        if made_with(connection, path, SourceError) == (fingerprint, dimension):
+            return False
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(TIMES)
+        connection.execute(ONCE)
+        with connection:
+            for table in ("looks", "runs", *OF_TRACKS):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608
+            connection.execute("UPDATE tape SET fingerprint = ?, dimension = ?", (fingerprint, dimension))
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return True
+
+
+def _delete(path: Path, where: str, each: Sequence[tuple[object, ...]]) -> int:
     if not path.exists():
         return 0
-    Tape(path, fingerprint).close()  # refuses what is no tape
     with explained(path, SourceError), closing(connect(path, SourceError)) as connection:
+        made_with(connection, path, SourceError)  # refuses what is no tape
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute(TIMES)
         connection.execute(ONCE)

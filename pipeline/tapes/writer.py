@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import astuple, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from gallery.database import claim
 from pipeline.config import KeepSettings
@@ -27,6 +28,7 @@ class TapeWriter:
         path: the file; None makes every method do nothing.
         fingerprint: the model and the alignment that embeddings come from (`build.fingerprint`).
         dimension: the length of an embedding.
+        erased: whether a track was erased from the tape meanwhile, so that nothing more of it is kept.
     """
 
     def __init__(
@@ -36,9 +38,10 @@ class TapeWriter:
         fingerprint: str,
         dimension: int,
         keep: KeepSettings | None = None,
+        erased: Callable[[int], bool] = lambda track: False,
     ) -> None:
         """Open the file. Raises SinkError where that cannot be done, or where another model made it."""
-        self._path, self._run = path, run.run
+        self._path, self._run, self._erased = path, run.run, erased
         self._keep, self._trim_at = keep if run.live else None, 0.0
         self._connection: sqlite3.Connection | None = None
         self._once = run.once  # one look is enough at every face
@@ -133,6 +136,11 @@ class TapeWriter:
 
     def _commit(self) -> None:
         assert self._connection is not None
+        # Whoever erases a track says so first, so it is seen here, or what is written here is seen there.
+        if not self._connection.in_transaction:  # one that failed is still open
+            self._connection.execute("BEGIN IMMEDIATE")
+        self._tracks = {number: each for number, each in self._tracks.items() if not self._erased(number)}
+        self._rows = [row for row in self._rows if not self._erased(cast(int, row[1]))]
         rows = [astuple(track) for track in self._tracks.values()]
         times = [(*row[:2], *row[6:8]) for row in rows if row[6] is not None]
         once = [(each.run, each.track) for each in self._tracks.values() if each.once]

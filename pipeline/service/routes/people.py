@@ -88,6 +88,11 @@ class RemovedPerson(BaseModel):
         description="Whether no byte of them is left in the gallery's file. If not, another program is using "
         "it, and they are erased when it is opened next."
     )
+    finished: bool = Field(
+        description="Whether all of their events, pictures and looks is erased, too. If not, as on a full "
+        "disk, `/api/v1/health/ready` says so, and it is tried again until it is.",
+        examples=[True],
+    )
     undoable: bool = Field(description="Always false.", examples=[False])
 
 
@@ -178,14 +183,14 @@ def rename_person(
 @router.delete("/people/{person}", operation_id="remove_person", dependencies=[admin])
 def remove_person(person: str, service: ServiceDep, if_match: IfMatch = None) -> RemovedPerson:
     """Remove somebody for good: photos, embeddings, and the pictures of their events. This has no undo."""
-    with service.changes:
+    with service.changes, service.removals.begun(person):
         removed = book.change(
             service.recog, person, if_match, lambda gallery, entry: gallery.remove(entry.person.name)
         )
-    service.forget_person(person)
-    service.answers.forget()  # they may hold the name
-    service.people_changed()
-    return RemovedPerson(templates=removed.templates, erased=removed.erased, undoable=False)
+    finished = service.removals.finish(person)
+    return RemovedPerson(
+        templates=removed.templates, erased=removed.erased, finished=finished, undoable=False
+    )
 
 
 @router.get("/people/{person}/merge", operation_id="preview_merge", dependencies=[viewer])

@@ -217,7 +217,7 @@ def test_one_name_goes_to_one_face_and_the_other_is_told_why() -> None:
         evidence.decide([1, 2], 10)
     assert (evidence.of(2).state, evidence.of(2).name) == (State.NAMED, "Ann")
     assert evidence.of(1).state is State.UNDECIDED
-    assert evidence.of(1).why == "Ann is another face here"
+    assert evidence.of(1).why == "who comes nearest is another face here"
 
 
 def test_tracks_that_were_never_looked_at_or_are_gone_are_undecided() -> None:

@@ -282,7 +282,7 @@ def test_what_the_service_remembers_goes_too(ran: Path, recog: Any) -> None:
         connection.execute(row, ("r-3", 3, "named", "red", None, None))
         for number, jpeg in ((1, b"PORTRAIT-OF-RED"), (2, b"PORTRAIT-OF-BLUE")):
             connection.execute(
-                "INSERT INTO portraits VALUES ('r', ?, 0, 't', 0, 1, '', ?, ?)", (number, b"e", jpeg)
+                "INSERT INTO portraits VALUES ('r', ?, 0, 't', 0, 1, '', ?, ?, '')", (number, b"e", jpeg)
             )
             connection.execute("INSERT INTO clusters VALUES (?, 'c')", (f"r-{number}",))
     with closing(Store(path)):
@@ -322,10 +322,10 @@ def test_groups_put_aside_as_nobody_or_ignore_are_searched_by_face(ran: Path, re
         connection.execute(event + "'[]', NULL, 1, 0)")
         for number, faces in (("both", np.concatenate([blue, red])), ("blue", blue)):
             connection.execute(
-                "INSERT INTO decisions VALUES (?, 'ignore', 't', 1, ?, ?)",
+                "INSERT INTO decisions VALUES (?, 'ignore', 't', 1, ?, ?, '')",
                 (number, faces.astype("<f4").tobytes(), f"PICTURE-OF-{number}".encode()),
             )
-        connection.execute("INSERT INTO decisions VALUES ('old', 'ignore', 't', 1, x'00', NULL)")
+        connection.execute("INSERT INTO decisions VALUES ('old', 'ignore', 't', 1, x'00', NULL, '')")
     assert json.loads(recog("forget", "red", "--dry-run", "--json").out)["elsewhere"]["groups put aside"] == 1
     told = json.loads(recog("forget", "red", "--json").out)
     assert told["elsewhere"]["groups put aside"] == 1

@@ -91,6 +91,22 @@ def test_a_track_that_left_long_ago_is_forgotten_in_memory_only(keeper: Keeper, 
     assert keeper._runs == {}
 
 
+def test_a_track_that_was_forgotten_is_not_kept_again_while_it_is_in_view(
+    keeper: Keeper, world: Any, store: Store
+) -> None:
+    keeper.take("run", shown(world, 1))
+    keeper.take("run", shown(world, 2))
+    keeper.flush()
+    keeper.forget([("run", 1)])
+    for second in (1.0, 2.0):
+        keeper.take("run", shown(world, 1, second))
+        keeper.take("run", shown(world, 2, second))
+    assert set(keeper.of([("run", 1), ("run", 2)])) == {("run", 2)}
+    assert keeper._runs["run"][0].of(1) == ()
+    with store.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM portraits WHERE track = 1").fetchone()[0] == 0
+
+
 def test_with_nothing_to_be_kept_nothing_is_and_what_is_deleted_is_gone(
     store: Store, world: Any, tmp_path: Path, embedder: Any
 ) -> None:

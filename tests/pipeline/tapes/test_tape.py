@@ -47,6 +47,17 @@ def write(path: Path, results: list[Result], which: Run | None = None) -> Path:
     return path
 
 
+def test_nothing_more_is_kept_of_a_track_that_was_erased(tmp_path: Path) -> None:
+    path, gone = tmp_path / "t.tape", set[int]()
+    with TapeWriter(path, run(), MODEL, 4, erased=gone.__contains__) as tape:
+        tape.take(result(0, {3: [1, 2, 3, 4], 4: [5, 6, 7, 8]}))
+        gone.add(3)  # what waits to be written goes, too
+        tape.take(result(1, {3: [1, 2, 3, 4]}, (4,)))
+    with Tape(path, MODEL) as read:
+        assert set(read.looks("run1").tracks) == {4}
+        assert [each.track for each in read.tracks("run1")] == [4]
+
+
 def test_what_was_looked_at_is_read_back_exactly(tmp_path: Path) -> None:
     path = write(
         tmp_path / "t.tape",

@@ -15,7 +15,7 @@ from pipeline.outputs.retention import MEGABYTE
 from pipeline.tapes.database import APPLICATION, VERSION
 from pipeline.tapes.purge import remains
 from pipeline.tapes.tape import SCHEMA, TIMES
-from pipeline.tapes.trim import erase_tracks, expire, trim
+from pipeline.tapes.trim import begin_again, erase_tracks, expire, trim
 
 
 @pytest.fixture
@@ -106,12 +106,12 @@ def test_what_is_older_than_a_time_goes_of_films_too_and_leaves_no_bytes(
     path, gone = tmp_path / "a.tape", np.frombuffer(embedding("a", 0) + embedding("film", 1), "<f4")
     before = datetime.now(UTC) - timedelta(days=7)
     assert remains(path, gone.reshape(2, -1)) > 0
-    assert expire(path, "model", before) == 9
+    assert expire(path, before) == 9
     assert tracks(tape) == tracks(tape, "tracks") == [("a", 1), ("new film", 0)]
     assert tracks(tape, "times") == [("a", 1)]
     tape.close()
     assert remains(path, gone.reshape(2, -1)) == 0
-    assert expire(path, "model", before) == 0
+    assert expire(path, before) == 0
 
 
 def test_some_tracks_are_erased_and_no_others(tape: sqlite3.Connection, tmp_path: Path) -> None:
@@ -119,19 +119,37 @@ def test_some_tracks_are_erased_and_no_others(tape: sqlite3.Connection, tmp_path
     add(tape, "a", True, [0, 0])
     add(tape, "b", False, [0])
     path, gone = tmp_path / "a.tape", np.frombuffer(embedding("a", 1), "<f4")[None]
-    assert erase_tracks(path, "model", [("a", 1), ("c", 1)]) == 3
+    assert erase_tracks(path, [("a", 1), ("c", 1)]) == 3
     assert tracks(tape) == tracks(tape, "tracks") == [("a", 0), ("b", 0)]
     tape.close()
     assert remains(path, gone) == 0
-    assert erase_tracks(path, "model", []) == 0
+    assert erase_tracks(path, []) == 0
 
 
-def test_a_tape_that_is_not_there_has_nothing_to_delete_and_another_models_is_left(
+def test_what_is_no_tape_is_left_alone_and_where_none_is_nothing_is_deleted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.tape"
+    assert expire(path, datetime.now(UTC)) == 0
+    assert not begin_again(path, "model", 128)
+    assert not path.exists()
+    path.write_bytes(b"")
+    for use in (lambda: expire(path, datetime.now(UTC)), lambda: begin_again(path, "model", 128)):
+        with pytest.raises(SourceError, match="is no tape"):
+            use()
+
+
+def test_a_tape_of_another_model_begins_again_without_a_byte_of_what_it_held(
     tape: sqlite3.Connection, tmp_path: Path
 ) -> None:
-    assert expire(tmp_path / "none.tape", "model", datetime.now(UTC)) == 0
     made(tape)
-    add(tape, "a", True, [9])
-    with pytest.raises(SourceError, match="made with the model"):
-        expire(tmp_path / "a.tape", "other", datetime.now(UTC))
-    assert tracks(tape) == [("a", 0)]
+    add(tape, "a", True, [0, 9])
+    path, gone = tmp_path / "a.tape", np.frombuffer(embedding("a", 0) + embedding("a", 1), "<f4")
+    assert not begin_again(path, "model", 128)
+    assert tracks(tape) == [("a", 0), ("a", 1)]
+    assert begin_again(path, "another", 64)
+    assert tracks(tape) == tracks(tape, "tracks") == tracks(tape, "times") == []
+    assert tape.execute("SELECT * FROM tape").fetchall() == [("another", 64)]
+    assert tape.execute("SELECT count(*) FROM runs").fetchone() == (0,)
+    tape.close()
+    assert remains(path, gone.reshape(2, -1)) == 0

@@ -140,7 +140,7 @@ def test_somebody_is_removed_for_good(running: Any, png: Any) -> None:
     person = enroll(running, "Rosa", png("rosa", RED))["person"]
     url = f"/api/v1/people/{person['id']}"
     gone = running.admin.delete(url, headers={"if-match": f'"{person["version"]}"'})
-    assert gone.json() == {"templates": 1, "erased": True, "undoable": False}
+    assert gone.json() == {"templates": 1, "erased": True, "finished": True, "undoable": False}
     assert running.viewer.get(url).json()["code"] == "no_such_person"
     nothing = running.admin.post("/api/v1/undo")
     assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing_to_undo")
