@@ -1,4 +1,4 @@
-"""Every command checks where it will write before it begins to work; none can forget to.
+"""Every command checks where it will write before it begins to work, and takes no empty name.
 
 What a parameter is used for stands beside it in its annotation:
 `Annotated[Path | None, typer.Option(...), Use.NEW]`.
@@ -21,6 +21,10 @@ def guarded(command: Any) -> Any:
     for each in getattr(command, "commands", {}).values():
         guarded(each)
     if command.callback is not None:
+        marked = places(command.callback)
+        for each in command.params:
+            if each.name in marked:
+                each.process_value = _never_empty(each)
         command.callback = _checking(command.callback)
     return command
 
@@ -48,6 +52,27 @@ def places(callback: Callable[..., Any]) -> dict[str, Place]:
 def holds_paths(hint: Any) -> bool:
     """Whether a parameter of this type is given paths: `Path`, `Path | None`, `list[Path]`, ..."""
     return hint is Path or any(holds_paths(each) for each in get_args(hint))
+
+
+def _never_empty(parameter: Any) -> Callable[[Any, Any], Any]:
+    """How a parameter takes its value: not an empty one, which as a path is the current folder."""
+    process = parameter.process_value
+
+    def refuse_empty(context: Any, value: Any) -> Any:
+        if _holds_empty(value):
+            import typer
+
+            raise typer.BadParameter(
+                "the name is empty; check the variable of the shell that it comes from", context, parameter
+            )
+        return process(context, value)
+
+    return refuse_empty
+
+
+def _holds_empty(value: Any) -> bool:
+    several = isinstance(value, list | tuple)
+    return any(_holds_empty(each) for each in value) if several else isinstance(value, str) and not value
 
 
 def _checking(callback: Callable[..., Any]) -> Callable[..., Any]:

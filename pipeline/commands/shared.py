@@ -62,7 +62,12 @@ def with_blur(settings: Settings, blur: Sequence[str] | None, style: str | None)
     from pipeline.identity.covered import rule_of
 
     try:
-        if blur or style:
+        if style is not None and not (blur or settings.blur.who):
+            raise typer.BadParameter(
+                "it says how faces are covered, and nobody's would be; say whose: --blur all",
+                param_hint="--blur-style",
+            )
+        if blur or style is not None:
             settings = settings.covering(blur or settings.blur.who, style)
         rule_of(settings.blur.who)
     except ConfigError as error:

@@ -36,7 +36,7 @@ class Snapshots:
     """Keeps the best view of each track that is present and attaches it to events.
 
     Args:
-        folder: where snapshots go, made (0700) if it is missing; None for none.
+        folder: where snapshots go, made (0700) if it is missing, with those above it; None for none.
         thumbnails: put a small JPEG, base64, into `recognised` and `unknown` events.
         side: the longest that a thumbnail has, pixels.
     """
@@ -47,7 +47,7 @@ class Snapshots:
         self._best: dict[int, _Best] = {}
         if folder is not None:
             try:
-                folder.mkdir(mode=0o700, exist_ok=True)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise SinkError(f"cannot make the folder {folder}: {error.strerror}") from error
 
@@ -121,11 +121,11 @@ def cutout(image: Image, box: Floats) -> Image | None:
 
 def encoded(picture: Image, side: int) -> bytes:
     """A picture as a JPEG whose longer side is at most `side` pixels."""
-    scale = side / max(picture.shape[:2])
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
     if scale < 1:
-        picture = np.asarray(
-            cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-        )
+        size = max(1, round(scale * width)), max(1, round(scale * height))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1])
 
 

@@ -193,8 +193,9 @@ class Board:
 
 def _encoded(result: Result, size: Size) -> bytes:
     image: Image = drawn(result) if size == "boxes" else result.frame.image
-    scale = SIDES.get(size, 1 << 30) / max(image.shape[:2])
+    height, width = image.shape[:2]
+    scale = SIDES.get(size, 1 << 30) / max(height, width)
     if scale < 1:
-        shrunk = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        image = np.asarray(shrunk, np.uint8)
+        sides = max(1, round(scale * width)), max(1, round(scale * height))
+        image = np.asarray(cv2.resize(image, sides, interpolation=cv2.INTER_AREA), np.uint8)
     return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1])

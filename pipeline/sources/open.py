@@ -75,7 +75,10 @@ def open_source(
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://(?:localhost(?=/))?", spec)
     if scheme and scheme[1].lower() != "file":
         return open_stream(spec, scheme[1].lower(), settings, say, waiting, reach)
-    path = expanded(unquote(spec[scheme.end() :]) if scheme else spec)
+    name = unquote(spec[scheme.end() :]) if scheme else spec
+    if not name:  # it would be the current folder
+        raise SourceError("the source is empty; give a file, folder, camera number or address")
+    path = expanded(name)
     kind = _kind_of(path)
     if kind == "folder":
         return Photos(path, max_pixels)

@@ -32,6 +32,18 @@ from pipeline.words import counted
 
 WIDTH = 960  # pixels of a card
 SHOWN_PEOPLE, SHOWN_LOOKS = 4, 60
+_NEEDED: dict[str, type | tuple[type, ...]] = {
+    "event": str,
+    "source": str,
+    "track": int,
+    "seconds": (int, float),
+}
+_OPTIONAL: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "confidence": (int, float),
+    "snapshot": str,
+    "blur": list,
+}
 _GREY, _GREEN, _RED = (160, 160, 160), (90, 190, 90), (90, 90, 220)
 
 
@@ -64,7 +76,7 @@ def find_event(path: Path, wanted: str) -> dict[str, Any]:
     """The event with this id in a file of JSON lines.
 
     Raises:
-        SourceError: the file cannot be read, or has no such event.
+        SourceError: the file cannot be read, has no such event, or one that no run has written so.
     """
     try:
         lines = path.read_text("utf-8", errors="replace").split("\n")  # JSON keeps U+2028
@@ -77,8 +89,23 @@ def find_event(path: Path, wanted: str) -> dict[str, Any]:
             except json.JSONDecodeError:  # the last line of a run that was killed
                 continue
             if isinstance(event, dict) and event.get("id") == wanted:
+                _check(event, path)
                 return event
     raise SourceError(f"{path} has no event with the id {wanted}; ids look like 8c2115092423-12")
+
+
+def _check(event: dict[str, Any], path: Path) -> None:
+    """Refuse an event that somebody has changed, or that is another program's. Raises SourceError."""
+    for field, kind in (_NEEDED | _OPTIONAL).items():
+        if field not in event and field in _OPTIONAL:
+            continue
+        value = event.get(field)
+        if isinstance(value, bool) or not isinstance(value, kind):
+            what = "lacks" if field not in event else "has something else in"
+            raise SourceError(
+                f"{path}: the event {event['id']} {what} `{field}`; "
+                "give the file as `recog run --events` wrote it"
+            )
 
 
 def explain(event: dict[str, Any], tape: Tape, people: Gallery, judge: Judge) -> Explanation:

@@ -114,8 +114,22 @@ def arguments(command: Any, given: dict[str, Path]) -> list[str]:
         if value is None:
             continue
         count = max(1, each.nargs)
-        line += [str(value)] * count if each.param_type_name == "argument" else [each.opts[0], str(value)]
+        line += [] if each.param_type_name == "argument" else [each.opts[0]]
+        line += [str(value)] * count
     return line
+
+
+PLACES = [(name, each) for name, command in COMMANDS.items() for each in places(command.callback)]
+
+
+@pytest.mark.parametrize(("name", "place"), PLACES)
+def test_an_empty_name_is_wrong_usage_and_never_the_current_folder(
+    name: str, place: str, recog: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = [each if each != "." else "" for each in arguments(COMMANDS[name], {place: Path()})]
+    ended = recog(*name.split(), *line)
+    assert (ended.code, "the name is empty" in ended.err) == (2, True), ended.err
 
 
 PAIRS = [

@@ -102,3 +102,15 @@ def test_a_box_outside_the_picture_has_no_picture() -> None:
 def test_a_large_face_is_scaled_down() -> None:
     data = np.frombuffer(encoded(np.zeros((2000, 1000, 3), np.uint8), SNAPSHOT_SIDE), np.uint8)
     assert cv2.imdecode(data, cv2.IMREAD_COLOR).shape == (320, 160, 3)
+
+
+def test_the_folders_above_that_of_the_snapshots_are_made(tmp_path: Path) -> None:
+    told(tmp_path / "new" / "deep" / "faces", [result(1, ALICE, 0.5)])
+    assert os.listdir(tmp_path / "new" / "deep" / "faces") == ["run-1.jpg"]
+
+
+@pytest.mark.parametrize("shape", [(900, 1, 3), (1, 900, 3), (2000, 3, 3)])
+def test_a_sliver_of_a_face_at_the_border_is_encoded(shape: tuple[int, int, int]) -> None:
+    made = cv2.imdecode(np.frombuffer(encoded(np.zeros(shape, np.uint8), SNAPSHOT_SIDE), np.uint8), 1)
+    assert max(made.shape) == SNAPSHOT_SIDE
+    assert min(made.shape[:2]) == 1

@@ -328,10 +328,23 @@ def test_the_card_of_a_run_that_covers_the_known_shows_none_of_them(
         assert shows(upper, "red") is not bool(blur)
 
 
-@pytest.mark.parametrize("words", [["--blur", "somebody"], ["--blur", "all", "--blur-style", "pink"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--blur", "somebody"],
+        ["--blur", "all", "--blur-style", "pink"],
+        ["--blur-style", "filled"],
+        ["--blur-style", ""],
+    ],
+)
 def test_what_cannot_be_asked_for_is_wrong_usage(
     film: Path, recog: Any, embedder: Any, words: list[str]
 ) -> None:
     ended = recog("run", "-s", film, *words)
     assert ended.code == 2
     assert "blur" in ended.err
+
+
+def test_a_style_goes_with_the_faces_that_the_settings_name(film: Path, recog: Any, embedder: Any) -> None:
+    ended = recog("run", "-s", film, "--set", "blur.who=all", "--blur-style", "filled")
+    assert ended.code == 0, ended.err

@@ -154,6 +154,15 @@ def test_pages_are_told_when_the_gallery_changes_whoever_did_it(
     raise AssertionError("never told")
 
 
+def test_a_picture_of_one_pixel_width_can_be_shown_small() -> None:
+    from pipeline.service import board
+    from pipeline.types import Frame, Result
+
+    sliver = Result(Frame(np.zeros((2000, 1, 3), np.uint8), 0, 0.0, "a.png"), (), {}, ())
+    made = cv2.imdecode(np.frombuffer(board._encoded(sliver, "grid"), np.uint8), cv2.IMREAD_COLOR)
+    assert made.shape == (480, 1, 3)
+
+
 def test_a_picture_is_encoded_once_for_all_and_not_at_all_for_nobody(
     watched: tuple[Any, str], until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,17 @@ def test_a_video_without_permission_says_so(tmp_path: Path) -> None:
         open_source(str(path))
 
 
+@pytest.mark.parametrize("spec", ["", "file:", "file://", "file://localhost"])
+def test_an_empty_source_is_not_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), numbered(1))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError) as caught:
+        open_source(spec)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("spec", ["", "a\0b", "x" * 5000])
 def test_nonsense_is_a_source_error(spec: str) -> None:
     with pytest.raises(SourceError):

@@ -95,9 +95,41 @@ def test_an_event_that_is_not_there_is_one_line(tmp_path: Path, ran, recog) -> N
         assert ended.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"track": None}, "has something else in `track`"),
+        ({"track": "one"}, "has something else in `track`"),
+        ({"track": True}, "has something else in `track`"),
+        ({"seconds": "1.0"}, "has something else in `seconds`"),
+        ({"snapshot": 7}, "has something else in `snapshot`"),
+        ({"confidence": "sure"}, "has something else in `confidence`"),
+        ({"blur": "all"}, "has something else in `blur`"),
+    ],
+)
+def test_an_event_that_no_run_wrote_so_is_refused_in_one_line(
+    tmp_path: Path, changed: dict[str, object], said: str
+) -> None:
+    event = {"id": "x-1", "event": "left", "source": "a.mp4", "track": 1, "seconds": 1.5}
+    (tmp_path / "e.jsonl").write_text(json.dumps(event | changed) + "\n")
+    with pytest.raises(SourceError, match=f"the event x-1 {said}; give the file as"):
+        find_event(tmp_path / "e.jsonl", "x-1")
+
+
+@pytest.mark.parametrize("field", ["event", "source", "track", "seconds"])
+def test_an_event_that_lacks_what_every_event_has_is_refused(tmp_path: Path, field: str) -> None:
+    event = {"id": "x-1", "event": "left", "source": "a.mp4", "track": 1, "seconds": 1.5}
+    del event[field]
+    (tmp_path / "e.jsonl").write_text(json.dumps(event) + "\n")
+    with pytest.raises(SourceError, match=f"lacks `{field}`"):
+        find_event(tmp_path / "e.jsonl", "x-1")
+
+
 def test_another_runs_tape_and_a_card_of_another_format_are_refused(tmp_path: Path, ran, recog) -> None:  # type: ignore[no-untyped-def]
     assert "a card is a .png" in explain(tmp_path, recog, ran["unknown"], "-o", tmp_path / "card.mp4").err
-    (tmp_path / "e.jsonl").write_text('{"id": "other-1", "track": 0, "event": "left"}\n{"id": "half')
+    (tmp_path / "e.jsonl").write_text(
+        '{"id": "other-1", "track": 0, "event": "left", "source": "a", "seconds": 1}\n{"id": "half'
+    )
     assert "no looks at track 0 of the run other" in explain(tmp_path, recog, "other-1").err
     with pytest.raises(SourceError, match="cannot read"):
         find_event(tmp_path / "no.jsonl", "other-1")
@@ -138,7 +170,7 @@ def test_a_run_posts_its_events_and_tells_what_was_lost(  # type: ignore[no-unty
         (["--webhook", "nowhere"], "give an address"),
         (["--tape", "no/such/t.tape"], "make it first"),
         (["--tape", "."], "is a folder"),
-        (["--snapshots", "no/such/dir"], "cannot make the folder"),
+        (["--snapshots", "/dev/null/dir"], "is no folder"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_in_one_line(  # type: ignore[no-untyped-def]
