@@ -19,6 +19,7 @@ from pipeline.types import Image
 OPENCV_CODECS = {".avi": "MJPG", ".m4v": "mp4v", ".mkv": "XVID", ".mov": "mp4v", ".mp4": "mp4v"}
 H264_SUFFIXES = frozenset({".m4v", ".mkv", ".mov", ".mp4"})
 VIDEO_SUFFIXES = frozenset(OPENCV_CODECS)
+_LONGEST_SIDE, _MOST_PIXELS = 65_500, 2**31 // 8  # of JPEG, and of what FFmpeg reads, each side 128 longer
 LONGEST_STILL = 10.0  # seconds for which a frame is repeated at most
 
 
@@ -43,6 +44,11 @@ def open_encoder(
     return OpenCvEncoder(path, fps, size)
 
 
+def fits_motion_jpeg(size: tuple[int, int]) -> bool:
+    """Whether an `.avi` of this size can be played; OpenCV writes larger ones, too."""
+    return max(size) <= _LONGEST_SIDE and (size[0] + 128) * (size[1] + 128) < _MOST_PIXELS
+
+
 @cache
 def has_h264() -> bool:
     """Whether H.264 can be written here: PyAV is installed and was built with an encoder."""
@@ -62,6 +68,8 @@ class OpenCvEncoder:
 
     def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
         """Open the file; EncodingError if this OpenCV cannot."""
+        if path.suffix.lower() == ".avi" and not fits_motion_jpeg(size):
+            raise EncodingError("nothing plays it")
         self.promised: int | None = 0
         self.lost: str | None = None  # it is silent, as it is documented to be
         self._fps = fps

@@ -10,7 +10,7 @@ import cv2
 
 from pipeline.drawing.sheet import letterbox
 from pipeline.errors import SinkError
-from pipeline.outputs.encoders import VIDEO_SUFFIXES, open_encoder
+from pipeline.outputs.encoders import VIDEO_SUFFIXES, fits_motion_jpeg, open_encoder
 from pipeline.outputs.encoding import Encoder, EncodingError
 from pipeline.outputs.file import OutputFile, check_place
 from pipeline.outputs.places import Output, check_outputs, paths_of
@@ -170,10 +170,10 @@ class VideoSink(OutputFile):
             if error.full:
                 raise self._failed(error) from error
             width, height = self._size
-            instead = "" if self._path.suffix.lower() == ".avi" else ", or .avi"
+            avi = self._path.suffix.lower() != ".avi" and fits_motion_jpeg(self._size)
             raise SinkError(
                 f"cannot write {self._shown}: no {self._path.suffix} video of {width} x {height} pixels can "
-                f"be made here; use smaller pictures{instead}"
+                f"be made here; use smaller pictures{', or .avi' if avi else ''}"
             ) from error
 
     def _failed(self, error: EncodingError) -> SinkError:

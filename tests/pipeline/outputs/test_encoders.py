@@ -207,6 +207,16 @@ def test_an_encoder_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_an_avi_is_not_recommended_for_what_it_cannot_hold_either(tmp_path: Path, suffix: str) -> None:
+    with (
+        pytest.raises(SinkError, match=r"of 66000 x 16 pixels can be made here; use smaller pictures$"),
+        VideoSink(tmp_path / f"out{suffix}") as sink,
+    ):
+        sink.write(np.zeros((16, 66_000, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_pictures_too_large_for_the_encoder_are_refused_with_what_would_do(tmp_path: Path) -> None:
     panorama = np.full((100, 17_000, 3), 90, np.uint8)
     advice = r"no \.mp4 video of 17000 x 100 pixels can be made here; use smaller pictures, or \.avi$"
