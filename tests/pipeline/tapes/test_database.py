@@ -15,6 +15,7 @@ import pytest
 
 from gallery import database
 from pipeline.errors import PipelineError, SinkError, SourceError
+from pipeline.tapes.database import explained
 from pipeline.tapes.join import join_tapes, last_track
 from pipeline.tapes.tape import Run, Tape
 from pipeline.tapes.trim import expire
@@ -82,8 +83,9 @@ def test_an_empty_database_that_somebody_marked_is_no_place_for_a_tape(tmp_path:
 
 @pytest.fixture
 def protected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A tape that may not be written, in a folder that may not be either; root may, so it is told so."""
-    path = tape(tmp_path / "ro" / "t.tape") if not (tmp_path / "ro").mkdir() else tmp_path
+    """A tape that may not be written, in a folder that may not be either; root is told that it may not."""
+    (tmp_path / "ro").mkdir()
+    path = tape(tmp_path / "ro" / "t.tape")
     monkeypatch.setattr(database, "_may_write", lambda path: False)
     path.chmod(0o444)
     path.parent.chmod(0o555)
@@ -128,8 +130,6 @@ def test_reading_changes_no_mode_of_a_tape(tmp_path: Path) -> None:
 def test_what_write_protection_prevents_is_said_with_the_way_out(
     tmp_path: Path, code: int, kind: type[SinkError] | type[SourceError], said: str
 ) -> None:
-    from pipeline.tapes.database import explained
-
     path = tape(tmp_path / "t.tape")
     refused = sqlite3.OperationalError("attempt to write a readonly database")
     refused.sqlite_errorcode = code
