@@ -76,7 +76,7 @@ class Outputs:
 
     def check_new(self) -> None:
         """Refuse to replace a file, unless that is meant. Asked once the source is open, for of one that
-        cannot be read that is what people have to hear first, and before anything is written or sent.
+        cannot be opened that is what people have to hear first, and before anything is written or sent.
 
         Raises:
             SinkError: in one line, what is there already.

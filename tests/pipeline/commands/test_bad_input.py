@@ -101,7 +101,8 @@ SOURCES: dict[str, tuple[Case, str]] = {
     ),
     "a folder without pictures": (lambda t, w: ["--source", folder(t / "f", "a.txt")], "no pictures"),
     "a folder of broken pictures": (
-        lambda t, w: ["--source", folder(t / "f", "a.jpg", "b.png")], "none of the 2 pictures can be read",
+        lambda t, w: ["--source", folder(t / "f", "a.jpg", "b.png"), "--overwrite"],
+        "none of the 2 pictures can be read",
     ),
     "a pipe": (lambda t, w: ["--source", os.devnull], "neither a file nor a folder"),
 }  # fmt: skip

@@ -95,8 +95,9 @@ def test_it_refuses_in_one_line(served: Callable[..., Served], recog: Any, tmp_p
         )
     other = tmp_path / "c.db"
     recog("serve", "-g", other, "--folder", tmp_path / "none", "--port", 0).refused("there is no such folder")
-    for missing in (tmp_path / "none.mp4", "none.mp4", ""):
+    for missing in (tmp_path / "none.mp4", "none.mp4"):
         recog("serve", "-g", other, "--source", missing, "--port", 0).refused("does not exist; give a file")
+    assert recog("serve", "-g", other, "--source", "", "--port", 0).code == 2
     recog("serve", "-g", other, "--host", "0.0.0.0", "--port", 0).refused(
         "can be reached from other machines"
     )

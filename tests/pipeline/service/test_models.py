@@ -44,15 +44,11 @@ def migrated(
     assert running.admin.post("api/v1/review/ignore", json={"clusters": clusters}).status_code == 200
     running.end()
 
-    class Other(type(embedder)):  # type: ignore[misc]
-        """Embeds likewise, and numbers the colours the other way round."""
-
-        name, digest = "other colours", "2" * 64
-
-        def embed(self, crops: Any) -> Any:
-            return np.ascontiguousarray(super().embed(crops)[:, ::-1])
-
-    monkeypatch.setattr(build, "embedder", lambda settings: Other())
+    other = type(embedder)()  # embeds likewise, and numbers the colours the other way round
+    straight = other.embed
+    other.name, other.digest = "other colours", "2" * 64
+    other.embed = lambda crops: np.ascontiguousarray(straight(crops)[:, ::-1])
+    monkeypatch.setattr(build, "embedder", lambda settings: other)
     assert recog("gallery", "migrate", "--gallery", gallery).code == 0
     return serve()
 

@@ -52,7 +52,7 @@ OPENING: dict[str, Callable[[Path], Any]] = {
     "read alone": lambda path: Tape(path, MODEL, alone=True),
     "written": writer,
     "joined": lambda path: join_tapes(path, [], [], "run1"),
-    "expired": lambda path: expire(path, MODEL, datetime.now(UTC)),
+    "expired": lambda path: expire(path, datetime.now(UTC)),
 }
 
 

@@ -76,7 +76,7 @@ def test_it_learns_what_a_face_is_and_where(learned: training.Network) -> None:
 
 def test_what_is_looked_at_in_use_is_shown_more_often_and_what_fools_detectors_most() -> None:
     given = places(6)
-    scores = np.array([0.03, 0.07, 0.5, 0.25, 0.9, 0.5], np.float32)  # every second one is a face
+    scores = np.array([0.03, 0.07, 0.5, 0.25, 0.95, 0.5], np.float32)  # every second one is a face
     shares = training._shares(replace(given, scores=scores))
     assert shares == pytest.approx([0.12, 0.4, 1, 1, 0.4, 3])
     rows = np.concatenate(list(itertools.islice(training._batches(shares, np.random.default_rng(1)), 2000)))
