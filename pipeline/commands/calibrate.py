@@ -181,7 +181,7 @@ def parse_share(text: str) -> float:
 
 def _tell(
     made: Calibrated,
-    without: float,
+    without: float | None,
     source: str,
     photos: int,
     own: int,
@@ -216,7 +216,7 @@ def _tell(
     print(f"{'would be stored' if dry_run else 'stored'}: {claim}")
     tried = counted(claim.strangers, "stranger")
     print(f"threshold {claim.distance:.3f}; {claim.named} of {tried} tried are within it")
-    if claim.distance > without:
+    if without is not None and claim.distance > without:
         print(
             f"that is looser than without a calibration ({without:.3f}): it names more of your people, and "
             "more strangers; a smaller --target-fpir is stricter"

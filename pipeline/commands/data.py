@@ -68,7 +68,7 @@ def bring_lfw(root: Path, archive: Path | None, yes: bool) -> None:
         return
     if archive is not None and not archive.is_file():
         raise DataError(f"{archive}: no such file; give --archive lfw-deepfunneled.tgz")
-    missing = lists_missing(root if archive is None else archive.parent)
+    missing = [] if archive is None else lists_missing(archive.parent, root)
     if not yes and (archive is None or missing):
         if archive is None:
             what, instead = (

@@ -210,8 +210,9 @@ def judge(
     """
     if not people:
         return Identity(State.UNKNOWN, None, 1.0, looks, "nobody is enrolled")
-    chances, _ = posterior(list(ratios.values()), people)
-    _, nobody = posterior([each - moved for each in ratios.values()], people)
+    chances, nobody = posterior(list(ratios.values()), people)
+    if moved:
+        _, nobody = posterior([each - moved for each in ratios.values()], people)
     chance = dict(zip(ratios, chances, strict=True))
     best = max(chance, key=lambda each: chance[each], default=None)
     if looks < settings.min_looks:

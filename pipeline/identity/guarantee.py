@@ -82,8 +82,8 @@ class Guarantee:
         That is for names, of which strangers were tried. That somebody is nobody enrolled is for the model to
         say: by a loose threshold hardly anybody would be unknown, and too many by a strict one.
         """
-        needed = bound(people, settings.target_fpir)
-        return needed + calibration.slope * self.distance - calibration.intercept
+        own = calibration.distance(bound(people, settings.target_fpir))
+        return calibration.slope * (self.distance - own)
 
     def shifted(self, matches: Matches) -> npt.NDArray[np.float64]:
         """Distances (m, k) of matches with everybody's shift; the threshold is for these."""
@@ -161,10 +161,10 @@ def lapsed(people: Notes) -> str | None:
     )
 
 
-def own_threshold(calibration: Calibration, settings: EvidenceSettings, people: int) -> float:
-    """The largest distance that is given a name without a calibration of the gallery; -inf if none is."""
+def own_threshold(calibration: Calibration, settings: EvidenceSettings, people: int) -> float | None:
+    """The largest distance that is given a name without a calibration of the gallery; None if none is."""
     needed = bound(max(people, 1), settings.target_fpir)
-    return calibration.distance(needed) if needed <= calibration.ceiling else -math.inf
+    return calibration.distance(needed) if needed <= calibration.ceiling else None
 
 
 def too_many(people: int, calibration: Calibration, settings: EvidenceSettings) -> str | None:

@@ -133,9 +133,10 @@ def prepare(
     return replace(done, fresh=True)
 
 
-def lists_missing(folder: Path, release: Release = OFFICIAL) -> list[str]:
-    """The lists of pairs and people that are not in a folder, and would be downloaded."""
-    return [source.name for source in release.protocol if not (folder / source.name).is_file()]
+def lists_missing(*folders: Path) -> list[str]:
+    """The lists of pairs and people that are in none of the folders, and would be downloaded."""
+    names = (source.name for source in OFFICIAL.protocol)
+    return [name for name in names if not any((folder / name).is_file() for folder in folders)]
 
 
 def _is_complete(target: Path, manifest: dict[str, int], release: Release) -> bool:

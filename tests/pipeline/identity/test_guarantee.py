@@ -64,10 +64,11 @@ def test_who_is_nobody_enrolled_is_said_by_the_model_whatever_the_threshold_is(
 
 def test_the_threshold_without_a_calibration_is_where_an_uncalibrated_gallery_gives_a_name() -> None:
     chosen, last = EvidenceSettings(), own_threshold(MODEL, EvidenceSettings(), 9)
+    assert last is not None
     for distance, state in ((last - 0.001, State.NAMED), (last + 0.001, State.UNDECIDED)):
         ratio = {"carol": float(MODEL.of_people(np.array([distance]))[0])}
         assert judge(ratio, "carol", 9, chosen.min_looks, chosen).state is state
-    assert own_threshold(MODEL, chosen, 1_000_000) == -np.inf  # there nobody is named
+    assert own_threshold(MODEL, chosen, 1_000_000) is None  # there nobody is named
 
 
 def test_everybody_is_judged_with_their_own_shift() -> None:

@@ -19,7 +19,7 @@ import pytest
 from siamese.errors import DataError
 from siamese.lfw import archive as lfw_archive
 from siamese.lfw import files as lfw
-from siamese.lfw.archive import Lfw, Release, Source
+from siamese.lfw.archive import Lfw, Release, Source, lists_missing
 
 PEOPLE = {"Ann_Bo": 3, "Cy_Dee": 1, "Eve_O-Neil": 2}
 IMAGES = sum(PEOPLE.values())
@@ -386,3 +386,13 @@ def test_the_real_archive_holds_what_is_expected_and_is_prepared_once(
     assert not lfw_archive.prepare(target, release=part).fresh
     assert {f"{lfw.FOLDER}/{photo.file}" for photo in lfw.images(done.root)} == set(some)
     assert all((done.root.parent / name).read_bytes() == data for name, data in some.items())
+
+
+def test_a_list_is_missing_where_no_folder_has_it(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    names = lists_missing(first, second)
+    assert "pairs.txt" in names
+    for folder, name in zip((first, second), names, strict=False):
+        folder.mkdir()
+        (folder / name).touch()
+    assert lists_missing(first, second) == names[2:]
